@@ -1,0 +1,1 @@
+//! The one face of the engine: start, apply, check, stats, drain, stop.

@@ -1,0 +1,32 @@
+//! meshcore's engine: what moves bytes between a downstream and an upstream.
+//!
+//! The way of a byte: `net::listener` accepts, `net::proxy_protocol` and `tls` learn who is there,
+//! `protocol` finds heads and bodies, `route` says where a request should go, `balance` which
+//! endpoint takes it, `pool` lends a connection, `proxy` sends and copies, `telemetry` counts.
+//! `snapshot` is the compiled configuration that all of these read, `runtime` the threads they run
+//! on, `admin` the window to look in, `engine` the one face that everything outside uses.
+
+pub mod error;
+pub mod wire;
+
+pub mod net;
+pub mod protocol;
+pub mod runtime;
+pub mod telemetry;
+pub mod tls;
+
+pub mod balance;
+pub mod route;
+
+pub mod snapshot;
+
+pub mod pool;
+
+pub mod proxy;
+
+pub mod admin;
+
+pub mod engine;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,1 @@
+//! Sockets: listening, dialling, copying and what the kernel tells about them.

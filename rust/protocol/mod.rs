@@ -1,0 +1,3 @@
+//! Bytes to heads and bodies and back; knows no sockets.
+
+pub mod head;

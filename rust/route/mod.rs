@@ -1,0 +1,1 @@
+//! Which route a request takes: hosts, paths, methods, headers, query.

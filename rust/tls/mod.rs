@@ -1,0 +1,1 @@
+//! TLS: credentials, handshakes and the identity that a handshake proves.

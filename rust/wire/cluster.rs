@@ -1,0 +1,143 @@
+//! Clusters: a named group of endpoints and how to reach and choose among them.
+
+use serde::Deserialize;
+
+/// One cluster; its addresses stand in the `Endpoints` of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// The protocol spoken upstream.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// How an endpoint is chosen.
+    #[serde(default)]
+    pub balance: Balance,
+    /// TLS towards the endpoints.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Waits.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Bounds of the connection pool.
+    #[serde(default)]
+    pub pool: Pool,
+    /// A PROXY protocol header at the start of each upstream connection.
+    #[serde(default)]
+    pub proxy_protocol: Option<ProxyProtocol>,
+    /// How host names are resolved again.
+    #[serde(default)]
+    pub dns: Dns,
+}
+
+/// The protocol spoken upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+}
+
+/// How an endpoint is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// Smooth weighted round robin, exact per worker.
+    #[default]
+    RoundRobin,
+    /// By weight, independently.
+    Random,
+    /// The fewest active requests (TCP: connections), relative to weight.
+    LeastRequest,
+    /// The better of two by peak-EWMA latency times active requests.
+    P2cEwma,
+}
+
+/// TLS towards the endpoints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// Names the credential with the trusted roots; `None` trusts the system's.
+    pub ca: Option<String>,
+    /// The name that the certificate must carry, and SNI; `None` takes the endpoint's host name.
+    pub server_name: Option<String>,
+    /// Names the credential that we show when asked.
+    pub certificate: Option<String>,
+    /// ALPN names offered, in order of preference.
+    pub alpn: Vec<String>,
+}
+
+/// Waits in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For TCP and TLS handshakes together.
+    pub connect_ms: u64,
+    /// A pooled connection without a request is closed after this; 0 is off.
+    pub idle_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect_ms: 5_000,
+            idle_ms: 60_000,
+        }
+    }
+}
+
+/// Bounds of the connection pool.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pool {
+    /// Idle connections kept per endpoint and worker.
+    pub max_idle: u32,
+    /// Connections to one endpoint, over all workers; 0 is off. Beyond it: 503 `UO`.
+    pub max_connections: u32,
+    /// A connection is not reused when older than this; 0 is off.
+    pub max_age_ms: u64,
+    /// Requests on one connection before it is closed; 0 is off.
+    pub max_requests: u64,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            max_idle: 128,
+            max_connections: 0,
+            max_age_ms: 0,
+            max_requests: 0,
+        }
+    }
+}
+
+/// Versions of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyProtocol {
+    /// The text form.
+    V1,
+    /// The binary form.
+    V2,
+}
+
+/// How host names are resolved again: when their TTL ends, within these bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Never sooner than this.
+    pub min_ttl_ms: u64,
+    /// Never later than this; also the wait after a failure.
+    pub max_ttl_ms: u64,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            min_ttl_ms: 1_000,
+            max_ttl_ms: 60_000,
+        }
+    }
+}
