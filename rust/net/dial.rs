@@ -1,0 +1,97 @@
+//! Making an upstream connection; the caller bounds its time.
+
+use std::future::poll_fn;
+use std::io;
+
+use socket2::{Domain, Protocol, Type};
+
+use super::{Address, Socket};
+
+/// Connects to `address`.
+///
+/// # Errors
+/// What `socket` and `connect` say.
+pub async fn dial(address: &Address) -> io::Result<Socket> {
+    let sock_addr = address.to_sock_addr()?;
+    let (domain, protocol) = match address {
+        Address::Ip(ip) => (Domain::for_address(*ip), Some(Protocol::TCP)),
+        Address::Unix(_) => (Domain::UNIX, None),
+    };
+    let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking().cloexec(), protocol)?;
+    if protocol.is_some() {
+        socket.set_tcp_nodelay(true)?;
+    }
+    let pending = match socket.connect(&sock_addr) {
+        Ok(()) => false,
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => true,
+        Err(error) => return Err(error),
+    };
+    let socket = Socket::new(socket)?;
+    if pending {
+        poll_fn(|cx| socket.poll_writable(cx)).await?;
+        socket.connected()?;
+    }
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    fn run<F: Future<Output = ()>>(future: F) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(future);
+    }
+
+    #[test]
+    fn acknowledged_bytes_count_what_the_peer_took() {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let socket = dial(&Address::Ip(listener.local_addr().unwrap()))
+                .await
+                .unwrap();
+            let (mut peer, _) = listener.accept().unwrap();
+            let base = socket.bytes_acked().unwrap();
+            poll_fn(|cx| socket.poll_write(cx, b"four")).await.unwrap();
+            peer.read_exact(&mut [0; 4]).unwrap();
+            peer.write_all(b"x").unwrap();
+            poll_fn(|cx| socket.poll_read(cx, &mut [0; 8]))
+                .await
+                .unwrap();
+            assert_eq!(socket.bytes_acked().unwrap() - base, 4);
+        });
+    }
+
+    #[test]
+    fn bytes_sent_to_a_closed_peer_stay_unacknowledged() {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let socket = dial(&Address::Ip(listener.local_addr().unwrap()))
+                .await
+                .unwrap();
+            let (peer, _) = listener.accept().unwrap();
+            let base = socket.bytes_acked().unwrap();
+            drop(peer);
+            poll_fn(|cx| socket.poll_write(cx, b"late")).await.unwrap();
+            // The end came before the bytes; reading gives the end or the reset that followed.
+            let end = poll_fn(|cx| socket.poll_read(cx, &mut [0; 8])).await;
+            assert!(matches!(end, Ok(0) | Err(_)));
+            assert_eq!(socket.bytes_acked().unwrap(), base);
+        });
+    }
+
+    #[test]
+    fn a_refused_connect_is_an_error() {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            drop(listener);
+            let error = dial(&Address::Ip(address)).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        });
+    }
+}

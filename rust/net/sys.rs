@@ -1,0 +1,34 @@
+//! The engine's one place for `unsafe`: kernel calls that no crate of ours wraps.
+#![expect(
+    unsafe_code,
+    reason = "getsockopt(TCP_INFO) has no safe wrapper in rustix or socket2"
+)]
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// `tcpi_bytes_acked` of `struct tcp_info` (Linux 4.1): bytes acknowledged by the peer's TCP.
+///
+/// `None` when the socket isn't TCP or the kernel fills less of the struct.
+pub(super) fn bytes_acked(fd: BorrowedFd<'_>) -> Option<u64> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut len = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
+    // SAFETY: `info` is writable for `len` bytes, both live over the call, and the kernel writes
+    // at most `len` bytes. Tested by `net::dial::tests`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    let end = std::mem::offset_of!(libc::tcp_info, tcpi_bytes_acked) + size_of::<u64>();
+    if result != 0 || (len as usize) < end {
+        return None;
+    }
+    // SAFETY: all fields are integers, for which the zeroed bytes are valid where the kernel
+    // wrote none.
+    Some(unsafe { info.assume_init() }.tcpi_bytes_acked)
+}
