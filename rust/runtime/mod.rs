@@ -1,1 +1,7 @@
-//! Threads, time and draining.
+//! Threads, time, buffers and how many of each.
+
+pub mod buffers;
+pub mod clock;
+pub mod cores;
+pub mod timer;
+pub mod workers;

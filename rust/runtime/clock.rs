@@ -1,0 +1,26 @@
+//! The one place that reads the clocks.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Monotonic time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that the lint points to"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Wall-clock microseconds since 1970, for logs and certificates.
+pub fn wall_micros() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        })
+}
+
+/// Whole microseconds from `earlier` to `later`, 0 if they are the wrong way round.
+pub fn micros_between(earlier: Instant, later: Instant) -> u64 {
+    u64::try_from(later.saturating_duration_since(earlier).as_micros()).unwrap_or(u64::MAX)
+}
