@@ -1,1 +1,12 @@
-//! Upstream connections kept for reuse.
+//! A worker's clusters: their pickers, and upstream connections kept for reuse.
+//!
+//! Everything here belongs to one worker and is touched by its thread alone. A `View` is made for
+//! each snapshot; what a change left alone moves over as it is, connections included.
+
+mod cluster;
+mod endpoint;
+mod view;
+
+pub use cluster::{ClusterRun, Tried};
+pub use endpoint::{EndpointRun, InFlight, Upstream};
+pub use view::View;

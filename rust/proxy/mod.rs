@@ -1,1 +1,10 @@
 //! What happens to a connection, in the order in which it happens.
+
+pub mod accept;
+pub mod connection;
+pub mod flow;
+pub mod http;
+pub mod listener;
+pub mod tcp;
+pub mod upstream;
+pub mod worker;

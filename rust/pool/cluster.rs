@@ -1,0 +1,137 @@
+//! A cluster as a worker sees it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::EndpointRun;
+use crate::balance::{Candidate, Picker, Random};
+use crate::snapshot::{Cluster, Endpoint};
+use crate::telemetry::counters::ClusterStats;
+use crate::telemetry::registry::Registry;
+use crate::wire::cluster::Balance;
+
+/// A cluster's picker, endpoints and counters in one worker.
+#[derive(Debug)]
+pub struct ClusterRun {
+    /// What the snapshot says of it.
+    pub cluster: Arc<Cluster>,
+    /// Its counters.
+    pub stats: Arc<ClusterStats>,
+    picker: RefCell<Picker>,
+    endpoints: Vec<Rc<EndpointRun>>,
+}
+
+/// Endpoints that a request has tried already.
+#[derive(Debug, Default)]
+pub struct Tried(SmallVec<[usize; 4]>);
+
+impl Tried {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl ClusterRun {
+    /// A worker's side of `cluster`; endpoints that `before` had come over with their connections.
+    pub fn new(
+        cluster: Arc<Cluster>,
+        registry: (&Registry, usize),
+        random: &mut Random,
+        before: Option<&Self>,
+    ) -> Self {
+        let (registry, worker) = registry;
+        let stats = registry.cluster(worker, &cluster.name);
+        let counts_load =
+            matches!(cluster.wire.balance, Balance::LeastRequest | Balance::P2cEwma);
+        // Connections made under other TLS settings must not carry requests of these.
+        let comparable = before.filter(|before| {
+            before.cluster.wire.tls == cluster.wire.tls
+                && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
+                && before.cluster.wire.balance == cluster.wire.balance
+        });
+        let old = |endpoint: &Arc<Endpoint>| {
+            comparable?.endpoints.iter().find(|run| run.endpoint.address == endpoint.address)
+        };
+        let endpoints: Vec<Rc<EndpointRun>> = cluster
+            .endpoints
+            .iter()
+            .map(|endpoint| match old(endpoint) {
+                Some(run) if Arc::ptr_eq(&run.endpoint, endpoint) => Rc::clone(run),
+                _ => {
+                    let stats = registry.endpoint(worker, &cluster.name, &endpoint.text);
+                    Rc::new(EndpointRun::new(Arc::clone(endpoint), stats, counts_load))
+                }
+            })
+            .collect();
+        let candidates: Vec<Candidate> = cluster
+            .endpoints
+            .iter()
+            .map(|endpoint| Candidate { weight: endpoint.weight, load: Arc::clone(&endpoint.load) })
+            .collect();
+        let mut picker = Picker::new(cluster.wire.balance, &candidates, random);
+        if let Some(before) = comparable {
+            let same = |index: usize| {
+                let address = &endpoints.get(index)?.endpoint.address;
+                before.endpoints.iter().position(|run| run.endpoint.address == *address)
+            };
+            picker.carry_over(&before.picker.borrow(), same);
+        }
+        if let Some(before) = before {
+            for run in &before.endpoints {
+                if !endpoints.iter().any(|kept| Rc::ptr_eq(kept, run)) {
+                    run.leave();
+                }
+            }
+        }
+        Self { cluster, stats, picker: RefCell::new(picker), endpoints }
+    }
+
+    /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
+    pub fn pick(
+        &self,
+        random: &mut Random,
+        now_us: u64,
+        tried: &mut Tried,
+    ) -> Option<&Rc<EndpointRun>> {
+        let index =
+            self.picker.borrow_mut().pick(random, now_us, &|index| tried.0.contains(&index))?;
+        tried.0.push(index);
+        self.endpoints.get(index)
+    }
+
+    /// Tells the picker how long an endpoint took.
+    pub fn observe(&self, run: &Rc<EndpointRun>, latency_us: u64, now_us: u64) {
+        if self.cluster.wire.balance == Balance::P2cEwma
+            && let Some(index) = self.endpoints.iter().position(|known| Rc::ptr_eq(known, run))
+        {
+            self.picker.borrow_mut().observe(index, latency_us, now_us);
+        }
+    }
+
+    /// Closes idle connections that are of no more use.
+    pub fn sweep(&self, now: Instant) {
+        let mut idle = 0;
+        for run in &self.endpoints {
+            run.sweep(&self.cluster.wire, now);
+            idle += run.idle_count();
+        }
+        self.stats.pool_idle.set(i64::try_from(idle).unwrap_or(i64::MAX));
+    }
+
+    /// The cluster has left the configuration.
+    pub fn leave(&self) {
+        for run in &self.endpoints {
+            run.leave();
+        }
+    }
+}

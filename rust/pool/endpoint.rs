@@ -1,0 +1,151 @@
+//! One endpoint as a worker sees it: idle connections, counts, and the connections themselves.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use crate::net::socket::Peek;
+use crate::snapshot::{Endpoint, Place};
+use crate::telemetry::counters::EndpointStats;
+use crate::tls::io::Io;
+use crate::wire;
+
+/// One endpoint.
+#[derive(Debug)]
+pub struct EndpointRun {
+    /// What the snapshot says of it.
+    pub endpoint: Arc<Endpoint>,
+    /// Its counters.
+    pub stats: Arc<EndpointStats>,
+    /// Whether its load must be counted for the picker.
+    counts_load: bool,
+    idle: RefCell<Vec<Upstream>>,
+    gone: Cell<bool>,
+}
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its bytes.
+    pub io: Io,
+    /// Requests that it has carried.
+    pub requests: u64,
+    /// `bytes_acked` before the request that it carries was written, where it was known.
+    pub written: u64,
+    created: Instant,
+    idle_since: Instant,
+    /// Counts it among the endpoint's open connections.
+    _place: Option<Place>,
+}
+
+impl Upstream {
+    /// A new connection.
+    pub fn new(io: Io, now: Instant, place: Option<Place>) -> Self {
+        Self { io, requests: 0, written: 0, created: now, idle_since: now, _place: place }
+    }
+
+    /// Whether it carried a request before this one.
+    pub fn is_reused(&self) -> bool {
+        self.requests > 1
+    }
+
+    /// Nothing to read: neither the end nor an answer that nobody asked for.
+    fn is_quiet(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        match &self.io {
+            Io::Plain(socket) => {
+                socket.poll_readable(&mut cx).is_pending() || matches!(socket.peek(), Peek::Nothing)
+            }
+            // Session tickets may still wait to be read; anything else ends its use.
+            Io::Tls(stream) => stream.poll_read(&mut cx, &mut [0; 1]).is_pending(),
+        }
+    }
+}
+
+impl EndpointRun {
+    /// A worker's side of `endpoint`.
+    pub fn new(endpoint: Arc<Endpoint>, stats: Arc<EndpointStats>, counts_load: bool) -> Self {
+        Self { endpoint, stats, counts_load, idle: RefCell::default(), gone: Cell::new(false) }
+    }
+
+    /// Takes the connection used last that is still good.
+    pub fn checkout(&self, bounds: &wire::Cluster, now: Instant) -> Option<Upstream> {
+        loop {
+            let mut upstream = self.idle.borrow_mut().pop()?;
+            if self.is_usable(&upstream, bounds, now) {
+                upstream.requests += 1;
+                return Some(upstream);
+            }
+        }
+    }
+
+    /// Gives a connection back after a complete exchange.
+    pub fn checkin(&self, mut upstream: Upstream, bounds: &wire::Cluster, now: Instant) {
+        let pool = &bounds.pool;
+        let used_up = pool.max_requests > 0 && upstream.requests >= pool.max_requests;
+        let mut idle = self.idle.borrow_mut();
+        if !self.gone.get() && !used_up && idle.len() < pool.max_idle as usize {
+            upstream.idle_since = now;
+            idle.push(upstream);
+        }
+    }
+
+    /// Closes idle connections that are too old or that the endpoint has closed.
+    pub fn sweep(&self, bounds: &wire::Cluster, now: Instant) {
+        // Dropping a connection closes a socket; nothing of that comes back here.
+        self.idle.borrow_mut().retain(|upstream| self.is_usable(upstream, bounds, now));
+    }
+
+    /// The endpoint has left the configuration: idle connections close now, others after use.
+    pub fn leave(&self) {
+        self.gone.set(true);
+        self.idle.borrow_mut().clear();
+    }
+
+    /// Idle connections.
+    pub fn idle_count(&self) -> usize {
+        self.idle.borrow().len()
+    }
+
+    fn is_usable(&self, upstream: &Upstream, bounds: &wire::Cluster, now: Instant) -> bool {
+        let within = |since: Instant, ms: u64| {
+            ms == 0 || now.saturating_duration_since(since) < Duration::from_millis(ms)
+        };
+        within(upstream.idle_since, bounds.timeouts.idle_ms)
+            && within(upstream.created, bounds.pool.max_age_ms)
+            && upstream.is_quiet()
+    }
+}
+
+/// A request (TCP: a connection) that an endpoint works on; dropping it ends the count.
+#[derive(Debug)]
+pub struct InFlight(Rc<EndpointRun>);
+
+impl InFlight {
+    /// Counts one in.
+    pub fn begin(run: Rc<EndpointRun>) -> Self {
+        run.stats.requests_total.increment();
+        run.stats.requests_active.add(1);
+        if run.counts_load {
+            run.endpoint.load.begin();
+        }
+        Self(run)
+    }
+
+    /// The endpoint.
+    pub fn run(&self) -> &Rc<EndpointRun> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.stats.requests_active.sub(1);
+        if self.0.counts_load {
+            self.0.endpoint.load.end();
+        }
+    }
+}
+

@@ -1,0 +1,70 @@
+//! Accepting: takes connections as long as the listener wants them and descriptors last.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::connection;
+use super::listener::ListenerRun;
+use super::worker::Worker;
+use crate::net::Socket;
+use crate::net::listener::{Accepted, Acceptor};
+
+/// The wait after the kernel had no descriptor or memory left: long enough not to spin, short
+/// enough that a freed descriptor is used within a blink.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections taken in one go before others get their turn.
+const BATCH: usize = 64;
+
+/// Accepts until the listener stops; what waits in the kernel's queue then is still served.
+pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor, shared: bool) {
+    let mut taken = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = poll_fn(|cx| acceptor.poll_accept(cx)) => accepted,
+            () = listener.stopped() => break,
+        };
+        match accepted {
+            Ok(Accepted::Exhausted(error)) => pause(&worker, &error).await,
+            Ok(accepted) => take(&worker, &listener, accepted),
+            // epoll itself failed: nothing can be accepted here any more.
+            Err(_) => return,
+        }
+        taken += 1;
+        if taken % BATCH == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // A socket that another process goes on with keeps its queue; ours would be reset.
+    if !shared {
+        while let Some(accepted) = acceptor.accept_now() {
+            take(&worker, &listener, accepted);
+        }
+    }
+}
+
+async fn pause(worker: &Worker, error: &io::Error) {
+    debug_assert!(error.raw_os_error().is_some());
+    worker.stats.accept_errors_total.increment();
+    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+}
+
+fn take(worker: &Rc<Worker>, listener: &Rc<ListenerRun>, accepted: Accepted) {
+    let Accepted::Connection(socket, peer) = accepted else {
+        return;
+    };
+    listener.stats.connections_total.increment();
+    let current = listener.current();
+    let limit = current.listener.wire.limits.connections;
+    let Some(place) = current.listener.open.enter(limit) else {
+        listener.stats.connections_refused_total.increment();
+        return;
+    };
+    match Socket::new(socket) {
+        Ok(socket) => connection::spawn(worker, listener, (socket, peer), place),
+        Err(_) => worker.stats.accept_errors_total.increment(),
+    }
+}

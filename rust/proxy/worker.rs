@@ -1,0 +1,218 @@
+//! One worker: everything that its connections share, none of it shared with other threads.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use super::listener::ListenerRun;
+use crate::balance::Random;
+use crate::pool::{ClusterRun, View};
+use crate::route::ClusterSlot;
+use crate::runtime::buffers::Buffers;
+use crate::runtime::clock;
+use crate::snapshot::Snapshot;
+use crate::telemetry::counters::WorkerStats;
+use crate::telemetry::registry::Registry;
+
+/// Head buffers kept for reuse; each holds one head.
+const SCRATCH_KEPT: usize = 64;
+/// A head buffer that grew beyond this is freed instead of kept.
+const SCRATCH_BYTES_MAX: usize = 16 * 1024;
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker {
+    /// 0 to N−1.
+    pub index: usize,
+    /// Counters of all workers.
+    pub registry: Arc<Registry>,
+    /// This worker's own.
+    pub stats: Arc<WorkerStats>,
+    /// Read buffers.
+    pub buffers: Buffers,
+    view: RefCell<Rc<View>>,
+    listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
+    random: RefCell<Random>,
+    started: Instant,
+    scratch: RefCell<Vec<Vec<u8>>>,
+    drain: Cell<Option<Drain>>,
+    connections: RefCell<Connections>,
+}
+
+/// An ordered end.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// When it began.
+    pub since: Instant,
+    /// How long a kept-alive connection may still wait for one more request.
+    pub idle_grace: Duration,
+}
+
+/// The wakers of this worker's connections, so that a drain reaches idle ones.
+#[derive(Debug, Default)]
+struct Connections {
+    wakers: HashMap<u64, Option<Waker>>,
+    next: u64,
+}
+
+impl Worker {
+    /// A worker without listeners.
+    pub fn new(index: usize, registry: Arc<Registry>, seed: u64) -> Self {
+        Self {
+            index,
+            stats: registry.worker(index),
+            registry,
+            buffers: Buffers::default(),
+            view: RefCell::default(),
+            listeners: RefCell::default(),
+            random: RefCell::new(Random::seeded(seed)),
+            started: clock::now(),
+            scratch: RefCell::default(),
+            drain: Cell::new(None),
+            connections: RefCell::default(),
+        }
+    }
+
+    /// Puts a snapshot in force: requests that begin from now on see it.
+    pub fn install(&self, snapshot: &Arc<Snapshot>) {
+        let before = Rc::clone(&self.view.borrow());
+        let registry = (&*self.registry, self.index);
+        let view =
+            View::after(&before, Arc::clone(snapshot), registry, &mut self.random.borrow_mut());
+        *self.view.borrow_mut() = Rc::new(view);
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.retain(|name, run| {
+            let stays = snapshot.listeners.iter().any(|listener| listener.name == *name);
+            if !stays {
+                run.leave();
+            }
+            stays
+        });
+        for listener in &snapshot.listeners {
+            match listeners.get(&listener.name) {
+                Some(run) => run.replace(listener),
+                None => {
+                    let run = ListenerRun::new(listener, (&self.registry, self.index));
+                    listeners.insert(Arc::clone(&listener.name), Rc::new(run));
+                }
+            }
+        }
+        drop(listeners);
+        self.wake_connections();
+    }
+
+    /// The view that a request beginning now keeps to its end.
+    pub fn view(&self) -> Rc<View> {
+        Rc::clone(&self.view.borrow())
+    }
+
+    /// A listener by name.
+    pub fn listener(&self, name: &str) -> Option<Rc<ListenerRun>> {
+        self.listeners.borrow().get(name).cloned()
+    }
+
+    /// The cluster in a slot of `view`.
+    pub fn cluster<'v>(&self, view: &'v View, slot: ClusterSlot) -> Option<&'v Rc<ClusterRun>> {
+        view.cluster(slot, (&self.registry, self.index), &mut self.random.borrow_mut())
+    }
+
+    /// This worker's randomness.
+    pub fn with_random<T>(&self, f: impl FnOnce(&mut Random) -> T) -> T {
+        f(&mut self.random.borrow_mut())
+    }
+
+    /// Microseconds since the worker started.
+    pub fn micros(&self, now: Instant) -> u64 {
+        clock::micros_between(self.started, now)
+    }
+
+    /// An empty buffer for a head.
+    pub fn take_scratch(&self) -> Vec<u8> {
+        self.scratch.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(1024))
+    }
+
+    /// Gives a head buffer back.
+    pub fn give_scratch(&self, mut scratch: Vec<u8>) {
+        let mut kept = self.scratch.borrow_mut();
+        if kept.len() < SCRATCH_KEPT && scratch.capacity() <= SCRATCH_BYTES_MAX {
+            scratch.clear();
+            kept.push(scratch);
+        }
+    }
+
+    /// Begins an ordered end: nothing is accepted, answers say `Connection: close`.
+    pub fn begin_drain(&self, idle_grace: Duration) {
+        if self.drain.get().is_none() {
+            self.drain.set(Some(Drain { since: clock::now(), idle_grace }));
+        }
+        for run in self.listeners.borrow().values() {
+            run.stop_accepting();
+        }
+        self.wake_connections();
+    }
+
+    /// The drain that is under way.
+    pub fn draining(&self) -> Option<Drain> {
+        self.drain.get()
+    }
+
+    /// Closes pooled connections that are of no more use.
+    pub fn sweep(&self) {
+        self.view().sweep(clock::now());
+    }
+
+    /// Counts a connection in and out.
+    pub fn enter(self: &Rc<Self>) -> Open {
+        let mut connections = self.connections.borrow_mut();
+        connections.next += 1;
+        let id = connections.next;
+        connections.wakers.insert(id, None);
+        self.stats.connections_active.add(1);
+        Open { worker: Rc::clone(self), id }
+    }
+
+    /// Connections that are open.
+    pub fn open_connections(&self) -> usize {
+        self.connections.borrow().wakers.len()
+    }
+
+    fn wake_connections(&self) {
+        for waker in self.connections.borrow().wakers.values().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// An open connection; dropping it counts it out, and a drop by a panic counts that.
+#[derive(Debug)]
+pub struct Open {
+    worker: Rc<Worker>,
+    id: u64,
+}
+
+impl Open {
+    /// The worker.
+    pub fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// Notes how to wake the connection's task; a task keeps its waker, so once is enough.
+    pub fn note_waker(&self, cx: &Context<'_>) {
+        if let Some(slot @ None) = self.worker.connections.borrow_mut().wakers.get_mut(&self.id) {
+            *slot = Some(cx.waker().clone());
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.stats.panics_total.increment();
+        }
+        self.worker.stats.connections_active.sub(1);
+        self.worker.connections.borrow_mut().wakers.remove(&self.id);
+    }
+}

@@ -1,0 +1,157 @@
+//! Compiles a cluster with its endpoints.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::OpenCount;
+use crate::balance::Load;
+use crate::net::address::Written;
+use crate::net::Address;
+use crate::route::ClusterSlot;
+use crate::tls::connect::ClientTls;
+use crate::wire::{self, Problems};
+
+/// The weight above which sums could grow out of hand; the document's bound too.
+const WEIGHT_MAX: u32 = 65_535;
+
+/// A cluster, ready for use.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its place in every worker's table.
+    pub slot: ClusterSlot,
+    /// What the document said.
+    pub wire: Arc<wire::Cluster>,
+    /// TLS towards its endpoints.
+    pub tls: Option<Arc<ClientTls>>,
+    /// Every address, host names resolved.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// How long a connect may take.
+    pub connect_timeout: Duration,
+}
+
+/// One address of a cluster.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where.
+    pub address: Address,
+    /// The same, as text for logs and metrics.
+    pub text: Arc<str>,
+    /// The host name that it was resolved from.
+    pub host: Option<Arc<str>>,
+    /// Relative share.
+    pub weight: u32,
+    /// `region/zone/subzone`.
+    pub locality: Arc<str>,
+    /// Active requests (TCP: connections) over all workers, where the algorithm needs them.
+    pub load: Arc<Load>,
+    /// Open connections over all workers.
+    pub open: Arc<OpenCount>,
+}
+
+/// Host names and what they resolved to last.
+pub type Names = HashMap<String, Vec<IpAddr>>;
+
+/// Checks what can be wrong with a cluster beside its TLS.
+pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
+    if cluster.name.is_empty() {
+        problems.add("name_empty", "name", "a cluster needs a name", "");
+    }
+    if cluster.timeouts.connect_ms == 0 {
+        problems.add(
+            "timeout_zero",
+            "timeouts.connect",
+            "a connect without a bound could wait for ever",
+            "write a duration above 0s, for example 5s",
+        );
+    }
+    if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
+        problems.add(
+            "dns_bounds",
+            "dns",
+            "min_ttl must not exceed max_ttl, and max_ttl must be above 0s",
+            "the defaults are 1s and 60s",
+        );
+    }
+}
+
+/// Checks addresses and weights.
+pub(super) fn check_endpoints(endpoints: &wire::Endpoints, problems: &mut Problems) {
+    for (index, endpoint) in endpoints.endpoints.iter().enumerate() {
+        if let Err(why) = Written::parse(&endpoint.address) {
+            let path = format!("endpoints[{index}].address");
+            let message = format!("{:?} is no address: {why}", endpoint.address);
+            problems.add("address_invalid", path, message, "for example 127.0.0.1:9001");
+        }
+        if !(1..=WEIGHT_MAX).contains(&endpoint.weight) {
+            problems.add(
+                "weight_invalid",
+                format!("endpoints[{index}].weight"),
+                format!("{} is out of range", endpoint.weight),
+                "write a weight from 1 to 65535, or leave the endpoint out",
+            );
+        }
+    }
+}
+
+/// Builds the endpoints; those that `before` had keep their live state.
+pub(super) fn endpoints(
+    written: &wire::Endpoints,
+    names: &Names,
+    before: &[Arc<Endpoint>],
+) -> Vec<Arc<Endpoint>> {
+    // Looking each up in a list is quadratic; small clusters don't pay for a map.
+    let index: HashMap<&Address, &Arc<Endpoint>> =
+        before.iter().map(|endpoint| (&endpoint.address, endpoint)).collect();
+    let mut built = Vec::with_capacity(written.endpoints.len());
+    for endpoint in &written.endpoints {
+        match Written::parse(&endpoint.address) {
+            Ok(Written::Address(address)) => built.push(build(endpoint, address, None, &index)),
+            Ok(Written::Name(host, port)) => {
+                let shared: Arc<str> = Arc::from(host.as_str());
+                for ip in names.get(&host).into_iter().flatten() {
+                    let address = Address::Ip(SocketAddr::new(*ip, port));
+                    built.push(build(endpoint, address, Some(Arc::clone(&shared)), &index));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    built
+}
+
+fn build(
+    endpoint: &wire::endpoints::Endpoint,
+    address: Address,
+    host: Option<Arc<str>>,
+    before: &HashMap<&Address, &Arc<Endpoint>>,
+) -> Arc<Endpoint> {
+    let old = before.get(&address);
+    if let Some(old) = old
+        && old.weight == endpoint.weight
+        && old.host == host
+        && *old.locality == *endpoint.locality
+    {
+        return Arc::clone(old);
+    }
+    Arc::new(Endpoint {
+        text: address.to_string().into(),
+        host,
+        weight: endpoint.weight,
+        locality: Arc::from(endpoint.locality.as_str()),
+        load: old.map_or_else(Arc::default, |old| Arc::clone(&old.load)),
+        open: old.map_or_else(Arc::default, |old| Arc::clone(&old.open)),
+        address,
+    })
+}
+
+/// The host names among the addresses.
+pub(super) fn host_names(written: &wire::Endpoints) -> impl Iterator<Item = String> {
+    written.endpoints.iter().filter_map(|endpoint| match Written::parse(&endpoint.address) {
+        Ok(Written::Name(host, _)) => Some(host),
+        _ => None,
+    })
+}

@@ -1,0 +1,196 @@
+//! Compiles a listener.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{OpenCount, Surroundings};
+use crate::net::Address;
+use crate::net::address::Written;
+use crate::protocol::http1::HeadLimits;
+use crate::protocol::http1::request::MAX_FIELDS;
+use crate::route::{ClusterSlot, RouteTable, SniTable};
+use crate::runtime::buffers::BUFFER_BYTES;
+use crate::telemetry::access_log::LogSink;
+use crate::tls::accept::ServerTls;
+use crate::wire::listener::{LogFormat, Protocol};
+use crate::wire::{self, Problems};
+
+/// A listener, ready for use.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it accepts.
+    pub address: Address,
+    /// What the document said.
+    pub wire: Arc<wire::Listener>,
+    /// Bounds of request heads.
+    pub head_limits: HeadLimits,
+    /// HTTP routes.
+    pub routes: Option<Arc<RouteTable>>,
+    /// Routes of bytes: by SNI, or all to one place.
+    pub sni: Option<Arc<SniTable>>,
+    /// TLS termination.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Open connections over all workers.
+    pub open: Arc<OpenCount>,
+    /// Where its access log goes.
+    pub access_log: Option<AccessLog>,
+    /// From a request's first byte to the end of its head.
+    pub header_timeout: Option<Duration>,
+    /// A kept-alive connection without a request.
+    pub idle_timeout: Option<Duration>,
+    /// A request, response or connection on which no byte moves.
+    pub stream_idle_timeout: Option<Duration>,
+}
+
+/// An access log and its form.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// Where lines go.
+    pub sink: Arc<LogSink>,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// A duration in milliseconds, where 0 means none.
+pub(super) fn optional(ms: u64) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms))
+}
+
+/// What a listener refers to.
+pub(super) struct References<'a> {
+    /// A route table by name.
+    pub(super) table: &'a dyn Fn(&str) -> Option<Arc<RouteTable>>,
+    /// A cluster by name.
+    pub(super) cluster: &'a dyn Fn(&str) -> Option<ClusterSlot>,
+    /// The same listener in the running snapshot.
+    pub(super) before: Option<&'a Arc<Listener>>,
+}
+
+/// Compiles one listener; `None` after a problem.
+pub(super) fn compile(
+    wire: Arc<wire::Listener>,
+    references: &References<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Listener> {
+    let address = address(&wire.address, problems);
+    check(&wire, problems);
+    let routes = wire.route_table.as_deref().and_then(|name| (references.table)(name));
+    if routes.is_none() && matches!(wire.protocol, Protocol::Http) {
+        let hint = "give the listener routes, or use protocol: tcp with to:";
+        problems.add("routes_missing", "routes", "an http listener needs routes", hint);
+    }
+    let sni = bytes_routes(&wire, references, problems);
+    let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) { &["http/1.1"] } else { &[] };
+    let tls = wire.tls.as_ref().and_then(|tls| server_tls(tls, alpn, references, around, problems));
+    let access_log = wire.access_log.as_ref().and_then(|log| open_log(log, around, problems));
+    let limits = &wire.limits;
+    Some(Listener {
+        name: Arc::from(wire.name.as_str()),
+        address: address?,
+        head_limits: HeadLimits {
+            bytes: limits.head_bytes as usize,
+            count: limits.head_count as usize,
+            target: limits.target_bytes as usize,
+            underscores: wire.http.underscores,
+        },
+        routes,
+        sni: sni.map(Arc::new),
+        tls,
+        open: references.before.map_or_else(Arc::default, |before| Arc::clone(&before.open)),
+        access_log,
+        header_timeout: optional(wire.timeouts.header_ms),
+        idle_timeout: optional(wire.timeouts.idle_ms),
+        stream_idle_timeout: optional(wire.timeouts.stream_idle_ms),
+        wire,
+    })
+}
+
+fn address(text: &str, problems: &mut Problems) -> Option<Address> {
+    match Written::parse(text) {
+        Ok(Written::Address(address)) => Some(address),
+        Ok(Written::Name(..)) => {
+            let hint = "write the IP address to bind: 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
+            problems.add("address_is_name", "address", format!("{text:?} is a host name"), hint);
+            None
+        }
+        Err(why) => {
+            let message = format!("{text:?} is no address: {why}");
+            problems.add("address_invalid", "address", message, "for example 127.0.0.1:8080");
+            None
+        }
+    }
+}
+
+fn check(wire: &wire::Listener, problems: &mut Problems) {
+    let limits = &wire.limits;
+    let mut bound = |path: &str, value: usize, low: usize, high: usize| {
+        if !(low..=high).contains(&value) {
+            let message = format!("{value} is out of range");
+            problems.add("limit_invalid", path, message, format!("write {low} to {high}"));
+        }
+    };
+    // A head must fit into one read buffer with room for a byte behind it.
+    bound("limits.head_bytes", limits.head_bytes as usize, 256, BUFFER_BYTES / 2);
+    bound("limits.head_count", limits.head_count as usize, 1, MAX_FIELDS);
+    bound("limits.target_bytes", limits.target_bytes as usize, 16, BUFFER_BYTES / 2);
+    if wire.tls.is_some() && matches!(wire.protocol, Protocol::TlsPassthrough | Protocol::Auto) {
+        problems.add(
+            "tls_on_passthrough",
+            "tls",
+            "this protocol passes TLS through and can't end it",
+            "remove tls, or use protocol: http or tcp",
+        );
+    }
+}
+
+fn bytes_routes(
+    wire: &wire::Listener,
+    references: &References<'_>,
+    problems: &mut Problems,
+) -> Option<SniTable> {
+    if matches!(wire.protocol, Protocol::Http) {
+        return None;
+    }
+    if wire.to.is_empty() && wire.sni_routes.is_empty() && wire.route_table.is_none() {
+        let hint = "write to: and the name of a cluster";
+        problems.add("target_missing", "to", "the listener leads nowhere", hint);
+    }
+    let mut resolve = |name: &str| (references.cluster)(name);
+    Some(SniTable::compile(&wire.sni_routes, &wire.to, &mut resolve, problems))
+}
+
+/// An unchanged TLS section keeps its compiled form and with it the tickets it has issued.
+fn server_tls(
+    tls: &wire::listener::Tls,
+    alpn: &[&str],
+    references: &References<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Arc<ServerTls>> {
+    if let Some(before) = references.before
+        && before.wire.tls.as_ref() == Some(tls)
+        && before.tls.is_some()
+    {
+        return before.tls.clone();
+    }
+    ServerTls::compile(tls, alpn, around.credentials, problems).map(Arc::new)
+}
+
+fn open_log(
+    log: &wire::listener::AccessLog,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<AccessLog> {
+    match around.logs.open(&log.path) {
+        Ok(sink) => Some(AccessLog { sink, format: log.format }),
+        Err(error) => {
+            let message = format!("can't append to {}: {error}", log.path);
+            let hint = "make its folder, or log to /dev/stdout";
+            problems.add("access_log_unwritable", "access_log.path", message, hint);
+            None
+        }
+    }
+}
