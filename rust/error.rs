@@ -76,6 +76,32 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
+    pub const ALL: [Self; 22] = [
+        Self::BadRequest,
+        Self::HeadTimeout,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::TargetTooLong,
+        Self::ExpectationFailed,
+        Self::HeadTooLarge,
+        Self::NotImplemented,
+        Self::NoRoute,
+        Self::ConnectRefused,
+        Self::NoEndpoint,
+        Self::Overflow,
+        Self::UpstreamConnect,
+        Self::UpstreamConnectTimeout,
+        Self::UpstreamTls,
+        Self::UpstreamReset,
+        Self::UpstreamProtocol,
+        Self::RequestTimeout,
+        Self::StreamIdle,
+        Self::DownstreamClosed,
+        Self::DownstreamTls,
+        Self::Overload,
+    ];
+
     /// (code, status, Envoy's response flag, blame); status 0 answers nothing.
     const fn row(self) -> (&'static str, u16, &'static str, Blame) {
         use Blame::{Downstream, Local, Upstream};
@@ -168,5 +194,22 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorKind;
+
+    #[test]
+    fn all_is_indexed_by_the_kind() {
+        for (index, kind) in ErrorKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index, "{kind:?}");
+        }
+        assert_eq!(
+            ErrorKind::ALL.len(),
+            ErrorKind::Overload as usize + 1,
+            "the last kind closes the list"
+        );
     }
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod dial;
 pub mod listener;
+pub mod proxy_protocol;
 pub mod socket;
 pub mod splice;
 mod sys;

@@ -1,1 +1,122 @@
-//! Which route a request takes: hosts, paths, methods, headers, query.
+//! Which route a request takes: hosts, paths, methods, headers, query, identity.
+//!
+//! Routes are tried from the most to the least specific, as Gateway API orders them, over all
+//! routes of the table, whatever their order in the document:
+//!
+//! 1. host: exact, then the longest wildcard, then any;
+//! 2. path: exact, then regex, then the longest prefix;
+//! 3. a method is named; 4. more header conditions; 5. more query conditions;
+//! 6. an identity is named; 7. first in the document.
+//!
+//! Gateway API leaves the place of regexes open. They stand before prefixes, because a catch-all
+//! prefix is in nearly every table and would hide all of them. Among regexes, and among the exact
+//! or equally long prefixes of one path, steps 3 to 7 decide. When no route of the most specific
+//! host matches, the next less specific host is tried.
+//!
+//! Cost of a match: one hash lookup for the host, one for each of its labels while wildcards
+//! exist, one for each path segment that the table knows; then the conditions of the routes that
+//! stand at this very host and path. Neither the number of hosts nor that of routes matters.
+//! Nothing is allocated.
+
+mod compile;
+mod condition;
+mod host;
+mod path;
+mod pattern;
+mod rules;
+mod sni;
+mod split;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::head::Field;
+
+pub use sni::SniTable;
+pub use split::ClusterSlot;
+pub use split::Split;
+
+use condition::Conditions;
+use host::HostIndex;
+use path::PathTrie;
+use pattern::Pattern;
+
+/// What a match looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestView<'a> {
+    /// Without port and trailing dot; in the case in which it came.
+    pub host: &'a str,
+    /// Normalised, without the query.
+    pub path: &'a str,
+    /// What follows the `?`, not decoded.
+    pub query: Option<&'a str>,
+    /// As it came; methods are case-sensitive (RFC 9110 §9.1).
+    pub method: &'a str,
+    /// All fields of the head.
+    pub fields: &'a [Field<'a>],
+    /// What the downstream's certificate proved.
+    pub identity: Option<&'a str>,
+}
+
+/// A compiled route table; immutable, shared by all workers.
+#[derive(Debug)]
+pub struct RouteTable {
+    routes: Box<[Route]>,
+    /// In order of steps 3 to 7; the trie's buckets hold positions in it.
+    candidates: Box<[Candidate]>,
+    hosts: HostIndex<path::Root>,
+    paths: PathTrie,
+}
+
+/// A route as a request takes it.
+#[derive(Debug)]
+pub struct Route {
+    /// Stands in logs and metrics.
+    pub name: Arc<str>,
+    /// Its position in the document.
+    pub index: u32,
+    /// From the last byte of the request's head to the last byte of the response.
+    pub timeout: Option<Duration>,
+    /// Where it goes.
+    pub split: Split,
+}
+
+/// What must hold besides host and literal path.
+#[derive(Debug)]
+struct Candidate {
+    /// Position in `RouteTable::routes`.
+    route: usize,
+    regex: Option<Pattern>,
+    conditions: Conditions,
+}
+
+impl RouteTable {
+    /// The route that `view` takes.
+    pub fn find(&self, view: &RequestView<'_>) -> Option<&Route> {
+        let candidate = self.hosts.find_map(view.host, |&root| {
+            self.paths
+                .find(root, view.path, |position| self.accepts(position, view))
+        })?;
+        let candidate = self.candidates.get(candidate as usize)?;
+        self.routes.get(candidate.route)
+    }
+
+    /// All routes, in document order.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    fn accepts(&self, position: u32, view: &RequestView<'_>) -> bool {
+        self.candidates
+            .get(position as usize)
+            .is_some_and(|candidate| {
+                candidate.conditions.hold(view)
+                    && candidate
+                        .regex
+                        .as_ref()
+                        .is_none_or(|regex| regex.matches(view.path.as_bytes()))
+            })
+    }
+}

@@ -1,1 +1,21 @@
-//! Counters, histograms, the access log and their exposition.
+//! Counters, histograms, the access log and their exposition; says nothing about when to count.
+//!
+//! Every block of counters belongs to one worker, which alone writes it with plain loads and
+//! stores; the registry merges the workers' blocks when somebody asks.
+
+pub mod access_log;
+pub mod blocks;
+pub mod clock_text;
+pub mod counters;
+pub mod histogram;
+pub mod names;
+pub mod registry;
+mod render;
+
+pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
+pub use blocks::{
+    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+};
+pub use counters::{Counter, Gauge};
+pub use histogram::{Histogram, LazyHistogram};
+pub use registry::{Registry, Resource};

@@ -1,0 +1,96 @@
+//! Conditions on method, fields, query and identity.
+//!
+//! A field that came several times meets its condition if any of its values does. Of a query
+//! parameter that came several times the first counts, and neither names nor values are decoded:
+//! both as Envoy does it.
+
+use super::RequestView;
+use super::pattern::Pattern;
+
+/// What must hold besides host and path.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// Any of them; empty for every method.
+    pub(super) methods: Box<[Box<str>]>,
+    /// All of them.
+    pub(super) fields: Box<[(Box<str>, TextMatch)]>,
+    /// All of them.
+    pub(super) query: Box<[(Box<str>, TextMatch)]>,
+    pub(super) identity: Option<TextMatch>,
+}
+
+/// A condition on one value.
+#[derive(Debug)]
+pub(super) enum TextMatch {
+    Exact(Box<str>),
+    Prefix(Box<str>),
+    Suffix(Box<str>),
+    Contains(Box<str>),
+    Regex(Pattern),
+    Present,
+    Absent,
+}
+
+impl Conditions {
+    /// Whether all of them hold.
+    pub(super) fn hold(&self, view: &RequestView<'_>) -> bool {
+        self.method_holds(view.method)
+            && self.fields.iter().all(|(name, condition)| {
+                condition.holds(
+                    view.fields
+                        .iter()
+                        .filter(|field| field.name.eq_ignore_ascii_case(name))
+                        .map(|field| field.value),
+                )
+            })
+            && self
+                .query
+                .iter()
+                .all(|(name, condition)| condition.holds(parameter(view.query, name)))
+            && self
+                .identity
+                .as_ref()
+                .is_none_or(|condition| condition.holds(view.identity.map(str::as_bytes)))
+    }
+
+    /// The smaller, the more specific: steps 3 to 6 of the module's head.
+    pub(super) fn specificity(&self) -> impl Ord + use<> {
+        use std::cmp::Reverse;
+        (
+            self.methods.is_empty(),
+            Reverse(self.fields.len()),
+            Reverse(self.query.len()),
+            self.identity.is_none(),
+        )
+    }
+
+    fn method_holds(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|allowed| **allowed == *method)
+    }
+}
+
+impl TextMatch {
+    fn holds<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> bool {
+        let mut values = values.into_iter();
+        match self {
+            Self::Exact(text) => values.any(|value| value == text.as_bytes()),
+            Self::Prefix(text) => values.any(|value| value.starts_with(text.as_bytes())),
+            Self::Suffix(text) => values.any(|value| value.ends_with(text.as_bytes())),
+            Self::Contains(text) => {
+                values.any(|value| memchr::memmem::find(value, text.as_bytes()).is_some())
+            }
+            Self::Regex(pattern) => values.any(|value| pattern.matches(value)),
+            Self::Present => values.next().is_some(),
+            Self::Absent => values.next().is_none(),
+        }
+    }
+}
+
+/// The first value of `name`; a parameter without `=` has an empty one.
+fn parameter<'q>(query: Option<&'q str>, name: &str) -> Option<&'q [u8]> {
+    query?
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.as_bytes())
+}

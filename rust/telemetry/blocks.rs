@@ -1,0 +1,173 @@
+//! The blocks of counters: one of each per worker and thing counted.
+//!
+//! Blocks are aligned to cache lines, so that two workers never write to the same one.
+
+use super::counters::{Counter, Gauge};
+use super::histogram::LazyHistogram;
+use crate::error::ErrorKind;
+
+/// The labels of `Responses`.
+pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Responses by class of status.
+#[derive(Debug, Default)]
+pub struct Responses(pub(super) [Counter; 5]);
+
+impl Responses {
+    /// Counts a response; a status outside 100 to 599 is not counted.
+    #[inline]
+    pub fn record(&self, status: u16) {
+        let class = usize::from(status / 100).wrapping_sub(1);
+        if let Some(counter) = self.0.get(class) {
+            counter.increment();
+        }
+    }
+}
+
+/// Failures by kind.
+#[derive(Debug)]
+pub struct Failures(pub(super) [Counter; ErrorKind::ALL.len()]);
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+impl Failures {
+    /// Counts a failure.
+    #[inline]
+    pub fn record(&self, kind: ErrorKind) {
+        if let Some(counter) = self.0.get(kind as usize) {
+            counter.increment();
+        }
+    }
+}
+
+/// What a listener saw from its downstreams.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct ListenerStats {
+    /// Connections accepted.
+    pub connections_total: Counter,
+    /// Connections open now.
+    pub connections_active: Gauge,
+    /// Connections closed at once because the limit was reached.
+    pub connections_refused_total: Counter,
+    /// TLS handshakes that succeeded.
+    pub tls_handshakes_total: Counter,
+    /// TLS handshakes that failed.
+    pub tls_errors_total: Counter,
+    /// Request heads read.
+    pub requests_total: Counter,
+    /// Requests being served now.
+    pub requests_active: Gauge,
+    /// Requests refused as malformed or ambiguous.
+    pub bad_requests_total: Counter,
+    /// Responses sent, the proxy's own included.
+    pub responses: Responses,
+    /// Responses that the proxy made itself, and connections that it gave up.
+    pub local_replies: Failures,
+    /// Bytes read from downstreams.
+    pub rx_bytes_total: Counter,
+    /// Bytes written to downstreams.
+    pub tx_bytes_total: Counter,
+}
+
+/// What a cluster's upstreams were asked and how they answered.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct ClusterStats {
+    /// Requests sent to the cluster; a request sent again counts once.
+    pub requests_total: Counter,
+    /// Requests being served now.
+    pub requests_active: Gauge,
+    /// Responses from the upstreams.
+    pub responses: Responses,
+    /// Responses that the proxy made itself in the cluster's stead.
+    pub local_replies: Failures,
+    /// Upstream connections made.
+    pub connects_total: Counter,
+    /// Upstream connections that could not be made.
+    pub connect_failures_total: Counter,
+    /// Upstream connections open now.
+    pub connections_active: Gauge,
+    /// Upstream connections waiting for reuse now.
+    pub pool_idle: Gauge,
+    /// Requests sent again after a stale connection.
+    pub resends_total: Counter,
+    /// Requests refused because a limit of the cluster was reached.
+    pub overflow_total: Counter,
+    /// Bytes read from upstreams.
+    pub rx_bytes_total: Counter,
+    /// Bytes written to upstreams.
+    pub tx_bytes_total: Counter,
+    /// From the request's head to the response's last byte.
+    pub latency: LazyHistogram,
+}
+
+/// What one endpoint was asked and how it answered.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct EndpointStats {
+    /// Requests sent to the endpoint, those sent again included; for TCP: connections.
+    pub requests_total: Counter,
+    /// Requests being served now; for TCP: connections.
+    pub requests_active: Gauge,
+    /// Responses with a status of 500 and above.
+    pub responses_5xx_total: Counter,
+    /// Connections made.
+    pub connects_total: Counter,
+    /// Connections that could not be made.
+    pub connect_failures_total: Counter,
+    /// From the request's head to the response's last byte.
+    pub latency: LazyHistogram,
+}
+
+/// What a route's requests came to.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct RouteStats {
+    /// Requests that matched.
+    pub requests_total: Counter,
+    /// Responses sent, the proxy's own included.
+    pub responses: Responses,
+    /// From the request's head to the response's last byte.
+    pub latency: LazyHistogram,
+}
+
+/// What happened on one worker, whatever it was serving.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct WorkerStats {
+    /// Panics caught; each ended one connection.
+    pub panics_total: Counter,
+    /// Accepts that failed, for example for want of file descriptors.
+    pub accept_errors_total: Counter,
+    /// Downstream connections open now.
+    pub connections_active: Gauge,
+}
+
+/// What happened to one access log; written under its sink's lock.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct LogStats {
+    /// Lines taken.
+    pub lines_total: Counter,
+    /// Lines lost: the buffer was full, or the file refused them.
+    pub dropped_total: Counter,
+    /// Writes and reopenings that failed.
+    pub errors_total: Counter,
+}
+
+/// What happened to the engine's configuration; written by the service thread.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct EngineStats {
+    /// The generation that every worker runs.
+    pub generation: Gauge,
+    /// Deltas applied.
+    pub applies_total: Counter,
+    /// Deltas refused; they changed nothing.
+    pub applies_refused_total: Counter,
+}

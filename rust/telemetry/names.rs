@@ -1,0 +1,389 @@
+//! The one list of metrics: name, kind, labels, help and where the number stands.
+//!
+//! The exposition, the JSON statistics and docs/metrics.md are all made from it. Labels come from
+//! the configuration and from fixed tables only, never from what a peer sent.
+
+use super::blocks::{
+    CLASSES, ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats,
+    WorkerStats,
+};
+use super::counters::{Counter, Gauge};
+use super::histogram::LazyHistogram;
+use crate::error::ErrorKind;
+
+/// One metric of the blocks `B`.
+#[derive(Debug)]
+pub struct Metric<B: 'static> {
+    /// As Prometheus sees it.
+    pub name: &'static str,
+    /// What is counted.
+    pub help: &'static str,
+    /// Where it stands in the block.
+    pub source: Source<B>,
+}
+
+/// Where a metric's numbers stand in a block.
+#[derive(Debug)]
+pub enum Source<B: 'static> {
+    /// A number that only grows.
+    Counter(fn(&B) -> &Counter),
+    /// A number that goes up and down.
+    Gauge(fn(&B) -> &Gauge),
+    /// Counters told apart by one more label; those at zero are left out of the exposition.
+    Counters {
+        /// The label.
+        label: &'static str,
+        /// Its values, in the order of the counters.
+        values: &'static [&'static str],
+        /// The counters.
+        read: fn(&B) -> &[Counter],
+    },
+    /// Durations; left out of the exposition until the first one.
+    Durations(fn(&B) -> &LazyHistogram),
+}
+
+impl<B> Source<B> {
+    /// The kind, as Prometheus calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Counter(_) | Self::Counters { .. } => "counter",
+            Self::Gauge(_) => "gauge",
+            Self::Durations(_) => "histogram",
+        }
+    }
+}
+
+impl<B: Block> Metric<B> {
+    /// Its key in the JSON statistics: the name without `meshcore_` and the scope.
+    pub fn key(&self) -> &'static str {
+        let rest = self.name.strip_prefix("meshcore_").unwrap_or(self.name);
+        let rest = rest.strip_prefix(B::SCOPE).unwrap_or(rest);
+        rest.strip_prefix('_').unwrap_or(rest)
+    }
+}
+
+/// A block whose numbers have names.
+pub trait Block: Default + 'static {
+    /// What is counted: the word after `meshcore_`.
+    const SCOPE: &'static str;
+    /// The labels that name one of them.
+    const LABELS: &'static [&'static str];
+    /// Its numbers.
+    const METRICS: &'static [Metric<Self>];
+}
+
+/// The values of the label `error`: the codes of `ErrorKind`.
+const CODES: [&str; ErrorKind::ALL.len()] = {
+    let mut codes = [""; ErrorKind::ALL.len()];
+    let mut index = 0;
+    while index < codes.len() {
+        codes[index] = ErrorKind::ALL[index].code();
+        index += 1;
+    }
+    codes
+};
+
+const fn counter<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Counter) -> Metric<B> {
+    let source = Source::Counter(read);
+    Metric { name, help, source }
+}
+
+const fn gauge<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Gauge) -> Metric<B> {
+    let source = Source::Gauge(read);
+    Metric { name, help, source }
+}
+
+const fn classes<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &[Counter],
+) -> Metric<B> {
+    let source = Source::Counters {
+        label: "code_class",
+        values: &CLASSES,
+        read,
+    };
+    Metric { name, help, source }
+}
+
+const fn errors<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &[Counter],
+) -> Metric<B> {
+    let source = Source::Counters {
+        label: "error",
+        values: &CODES,
+        read,
+    };
+    Metric { name, help, source }
+}
+
+const fn durations<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &LazyHistogram,
+) -> Metric<B> {
+    let source = Source::Durations(read);
+    Metric { name, help, source }
+}
+
+impl Block for ListenerStats {
+    const SCOPE: &'static str = "listener";
+    const LABELS: &'static [&'static str] = &["listener"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_listener_connections_total",
+            "Connections accepted.",
+            |s| &s.connections_total,
+        ),
+        gauge(
+            "meshcore_listener_connections_active",
+            "Connections open now.",
+            |s| &s.connections_active,
+        ),
+        counter(
+            "meshcore_listener_connections_refused_total",
+            "Connections closed at once because the limit was reached.",
+            |s| &s.connections_refused_total,
+        ),
+        counter(
+            "meshcore_listener_tls_handshakes_total",
+            "TLS handshakes that succeeded.",
+            |s| &s.tls_handshakes_total,
+        ),
+        counter(
+            "meshcore_listener_tls_errors_total",
+            "TLS handshakes that failed.",
+            |s| &s.tls_errors_total,
+        ),
+        counter(
+            "meshcore_listener_requests_total",
+            "Request heads read.",
+            |s| &s.requests_total,
+        ),
+        gauge(
+            "meshcore_listener_requests_active",
+            "Requests being served now.",
+            |s| &s.requests_active,
+        ),
+        counter(
+            "meshcore_listener_bad_requests_total",
+            "Requests refused as malformed or ambiguous.",
+            |s| &s.bad_requests_total,
+        ),
+        classes(
+            "meshcore_listener_responses_total",
+            "Responses sent, the proxy's own included, by class of status.",
+            |s| &s.responses.0,
+        ),
+        errors(
+            "meshcore_listener_local_replies_total",
+            "Responses that the proxy made itself and connections that it gave up, by error code.",
+            |s| &s.local_replies.0,
+        ),
+        counter(
+            "meshcore_listener_rx_bytes_total",
+            "Bytes read from downstreams.",
+            |s| &s.rx_bytes_total,
+        ),
+        counter(
+            "meshcore_listener_tx_bytes_total",
+            "Bytes written to downstreams.",
+            |s| &s.tx_bytes_total,
+        ),
+    ];
+}
+
+impl Block for ClusterStats {
+    const SCOPE: &'static str = "cluster";
+    const LABELS: &'static [&'static str] = &["cluster"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_cluster_requests_total",
+            "Requests sent to the cluster; one that is sent again counts once.",
+            |s| &s.requests_total,
+        ),
+        gauge(
+            "meshcore_cluster_requests_active",
+            "Requests being served now.",
+            |s| &s.requests_active,
+        ),
+        classes(
+            "meshcore_cluster_responses_total",
+            "Responses from the upstreams, by class of status.",
+            |s| &s.responses.0,
+        ),
+        errors(
+            "meshcore_cluster_local_replies_total",
+            "Responses that the proxy made itself in the cluster's stead, by error code.",
+            |s| &s.local_replies.0,
+        ),
+        counter(
+            "meshcore_cluster_connects_total",
+            "Upstream connections made.",
+            |s| &s.connects_total,
+        ),
+        counter(
+            "meshcore_cluster_connect_failures_total",
+            "Upstream connections that could not be made.",
+            |s| &s.connect_failures_total,
+        ),
+        gauge(
+            "meshcore_cluster_connections_active",
+            "Upstream connections open now.",
+            |s| &s.connections_active,
+        ),
+        gauge(
+            "meshcore_cluster_pool_idle_connections",
+            "Upstream connections waiting for reuse now.",
+            |s| &s.pool_idle,
+        ),
+        counter(
+            "meshcore_cluster_resends_total",
+            "Requests sent again after a stale connection.",
+            |s| &s.resends_total,
+        ),
+        counter(
+            "meshcore_cluster_overflow_total",
+            "Requests refused because a limit of the cluster was reached.",
+            |s| &s.overflow_total,
+        ),
+        counter(
+            "meshcore_cluster_rx_bytes_total",
+            "Bytes read from upstreams.",
+            |s| &s.rx_bytes_total,
+        ),
+        counter(
+            "meshcore_cluster_tx_bytes_total",
+            "Bytes written to upstreams.",
+            |s| &s.tx_bytes_total,
+        ),
+        durations(
+            "meshcore_cluster_request_duration_seconds",
+            "From the request's head to the response's last byte.",
+            |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for EndpointStats {
+    const SCOPE: &'static str = "endpoint";
+    const LABELS: &'static [&'static str] = &["cluster", "endpoint"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_endpoint_requests_total",
+            "Requests sent to the endpoint, those sent again included; for TCP: connections.",
+            |s| &s.requests_total,
+        ),
+        gauge(
+            "meshcore_endpoint_requests_active",
+            "Requests being served now; for TCP: connections.",
+            |s| &s.requests_active,
+        ),
+        counter(
+            "meshcore_endpoint_responses_5xx_total",
+            "Responses with a status of 500 and above.",
+            |s| &s.responses_5xx_total,
+        ),
+        counter(
+            "meshcore_endpoint_connects_total",
+            "Connections made.",
+            |s| &s.connects_total,
+        ),
+        counter(
+            "meshcore_endpoint_connect_failures_total",
+            "Connections that could not be made.",
+            |s| &s.connect_failures_total,
+        ),
+        durations(
+            "meshcore_endpoint_request_duration_seconds",
+            "From the request's head to the response's last byte.",
+            |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for RouteStats {
+    const SCOPE: &'static str = "route";
+    const LABELS: &'static [&'static str] = &["route_table", "route"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_route_requests_total",
+            "Requests that matched.",
+            |s| &s.requests_total,
+        ),
+        classes(
+            "meshcore_route_responses_total",
+            "Responses sent, the proxy's own included, by class of status.",
+            |s| &s.responses.0,
+        ),
+        durations(
+            "meshcore_route_request_duration_seconds",
+            "From the request's head to the response's last byte.",
+            |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for WorkerStats {
+    const SCOPE: &'static str = "worker";
+    const LABELS: &'static [&'static str] = &["worker"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_worker_panics_total",
+            "Panics caught; each ended one connection.",
+            |s| &s.panics_total,
+        ),
+        counter(
+            "meshcore_worker_accept_errors_total",
+            "Accepts that failed, for example for want of file descriptors.",
+            |s| &s.accept_errors_total,
+        ),
+        gauge(
+            "meshcore_worker_connections_active",
+            "Downstream connections open now.",
+            |s| &s.connections_active,
+        ),
+    ];
+}
+
+impl Block for LogStats {
+    const SCOPE: &'static str = "access_log";
+    const LABELS: &'static [&'static str] = &["path"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter("meshcore_access_log_lines_total", "Lines taken.", |s| {
+            &s.lines_total
+        }),
+        counter(
+            "meshcore_access_log_dropped_total",
+            "Lines lost: the buffer was full, or the file refused them.",
+            |s| &s.dropped_total,
+        ),
+        counter(
+            "meshcore_access_log_errors_total",
+            "Writes and reopenings that failed.",
+            |s| &s.errors_total,
+        ),
+    ];
+}
+
+impl Block for EngineStats {
+    const SCOPE: &'static str = "engine";
+    const LABELS: &'static [&'static str] = &[];
+    const METRICS: &'static [Metric<Self>] = &[
+        gauge(
+            "meshcore_engine_generation",
+            "The generation that every worker runs.",
+            |s| &s.generation,
+        ),
+        counter("meshcore_engine_applies_total", "Deltas applied.", |s| {
+            &s.applies_total
+        }),
+        counter(
+            "meshcore_engine_applies_refused_total",
+            "Deltas refused; they changed nothing.",
+            |s| &s.applies_refused_total,
+        ),
+    ];
+}
