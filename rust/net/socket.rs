@@ -3,6 +3,7 @@
 //! A read that returns less than was asked for has emptied the kernel's buffer, so read readiness
 //! is cleared at once: no empty read follows (the edge-triggered rule that tokio's streams use).
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use super::sys;
 #[derive(Debug)]
 pub struct Socket {
     fd: AsyncFd<socket2::Socket>,
+    written: Cell<u64>,
 }
 
 impl Socket {
@@ -28,7 +30,7 @@ impl Socket {
     /// What `epoll_ctl` says.
     pub fn new(socket: socket2::Socket) -> io::Result<Self> {
         let fd = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { fd })
+        Ok(Self { fd, written: Cell::new(0) })
     }
 
     /// Reads into `buf`; 0 is the end of the stream.
@@ -92,6 +94,7 @@ impl Socket {
                     if 0 < n && n < len {
                         guard.clear_ready();
                     }
+                    self.count_written(n);
                     return Poll::Ready(Ok(n));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
@@ -199,9 +202,19 @@ impl Socket {
             .and_then(|address| address.as_socket())
     }
 
+    /// Bytes that the kernel has taken from us so far.
+    pub fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    pub(super) fn count_written(&self, n: usize) {
+        self.written.set(self.written.get() + n as u64);
+    }
+
     /// Bytes of ours that the peer's TCP has acknowledged; `None` where the kernel can't tell.
     pub fn bytes_acked(&self) -> Option<u64> {
-        sys::bytes_acked(self.fd.get_ref().as_fd())
+        // Linux counts the SYN of a connection that we made as its first byte.
+        Some(sys::bytes_acked(self.fd.get_ref().as_fd())?.saturating_sub(1))
     }
 }
 

@@ -71,6 +71,7 @@ impl Pipe {
             sink.poll_write_with(cx, |fd| Ok(splice(read, None, fd, None, held, flags)?))
         )?;
         self.held -= moved;
+        sink.count_written(moved);
         Poll::Ready(Ok(moved))
     }
 }

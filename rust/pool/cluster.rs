@@ -10,8 +10,7 @@ use smallvec::SmallVec;
 use super::EndpointRun;
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
-use crate::telemetry::counters::ClusterStats;
-use crate::telemetry::registry::Registry;
+use crate::telemetry::{ClusterStats, Registry};
 use crate::wire::cluster::Balance;
 
 /// A cluster's picker, endpoints and counters in one worker.
@@ -46,7 +45,6 @@ impl ClusterRun {
     pub fn new(
         cluster: Arc<Cluster>,
         registry: (&Registry, usize),
-        random: &mut Random,
         before: Option<&Self>,
     ) -> Self {
         let (registry, worker) = registry;
@@ -78,7 +76,7 @@ impl ClusterRun {
             .iter()
             .map(|endpoint| Candidate { weight: endpoint.weight, load: Arc::clone(&endpoint.load) })
             .collect();
-        let mut picker = Picker::new(cluster.wire.balance, &candidates, random);
+        let mut picker = Picker::new(cluster.wire.balance, &candidates);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;

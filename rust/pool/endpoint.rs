@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use crate::balance::Active;
 use crate::net::socket::Peek;
 use crate::snapshot::{Endpoint, Place};
-use crate::telemetry::counters::EndpointStats;
+use crate::telemetry::EndpointStats;
 use crate::tls::io::Io;
 use crate::wire;
 
@@ -32,8 +33,8 @@ pub struct Upstream {
     pub io: Io,
     /// Requests that it has carried.
     pub requests: u64,
-    /// `bytes_acked` before the request that it carries was written, where it was known.
-    pub written: u64,
+    /// What had been written before the request that it carries.
+    mark: u64,
     created: Instant,
     idle_since: Instant,
     /// Counts it among the endpoint's open connections.
@@ -43,12 +44,18 @@ pub struct Upstream {
 impl Upstream {
     /// A new connection.
     pub fn new(io: Io, now: Instant, place: Option<Place>) -> Self {
-        Self { io, requests: 0, written: 0, created: now, idle_since: now, _place: place }
+        Self { io, requests: 0, mark: 0, created: now, idle_since: now, _place: place }
     }
 
     /// Whether it carried a request before this one.
     pub fn is_reused(&self) -> bool {
         self.requests > 1
+    }
+
+    /// Whether the peer's TCP has acknowledged no byte of the request that it carries: what was
+    /// never received was never processed (docs/decisions, "stale connections").
+    pub fn took_nothing(&self) -> bool {
+        self.io.socket().bytes_acked().is_some_and(|acked| acked <= self.mark)
     }
 
     /// Nothing to read: neither the end nor an answer that nobody asked for.
@@ -76,6 +83,7 @@ impl EndpointRun {
             let mut upstream = self.idle.borrow_mut().pop()?;
             if self.is_usable(&upstream, bounds, now) {
                 upstream.requests += 1;
+                upstream.mark = upstream.io.socket().written();
                 return Some(upstream);
             }
         }
@@ -121,31 +129,29 @@ impl EndpointRun {
 
 /// A request (TCP: a connection) that an endpoint works on; dropping it ends the count.
 #[derive(Debug)]
-pub struct InFlight(Rc<EndpointRun>);
+pub struct InFlight {
+    run: Rc<EndpointRun>,
+    _active: Option<Active>,
+}
 
 impl InFlight {
     /// Counts one in.
     pub fn begin(run: Rc<EndpointRun>) -> Self {
         run.stats.requests_total.increment();
         run.stats.requests_active.add(1);
-        if run.counts_load {
-            run.endpoint.load.begin();
-        }
-        Self(run)
+        let active = run.counts_load.then(|| run.endpoint.load.begin());
+        Self { run, _active: active }
     }
 
     /// The endpoint.
     pub fn run(&self) -> &Rc<EndpointRun> {
-        &self.0
+        &self.run
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.stats.requests_active.sub(1);
-        if self.0.counts_load {
-            self.0.endpoint.load.end();
-        }
+        self.run.stats.requests_active.sub(1);
     }
 }
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ClusterRun;
-use crate::balance::Random;
 use crate::route::ClusterSlot;
 use crate::snapshot::Snapshot;
-use crate::telemetry::registry::Registry;
+use crate::telemetry::Registry;
 
 /// One snapshot in one worker.
 #[derive(Debug, Default)]
@@ -26,7 +25,6 @@ impl View {
         before: &Self,
         snapshot: Arc<Snapshot>,
         registry: (&Registry, usize),
-        random: &mut Random,
     ) -> Self {
         let mut clusters = Vec::with_capacity(snapshot.clusters.len());
         for (index, cluster) in snapshot.clusters.iter().enumerate() {
@@ -37,7 +35,7 @@ impl View {
                     let _ = cell.set(Rc::clone(old));
                 }
                 (Some(old), Some(cluster)) if old.cluster.name == cluster.name => {
-                    let run = ClusterRun::new(Arc::clone(cluster), registry, random, Some(old));
+                    let run = ClusterRun::new(Arc::clone(cluster), registry, Some(old));
                     let _ = cell.set(Rc::new(run));
                 }
                 (Some(old), _) => old.leave(),
@@ -56,12 +54,11 @@ impl View {
         &self,
         slot: ClusterSlot,
         registry: (&Registry, usize),
-        random: &mut Random,
     ) -> Option<&Rc<ClusterRun>> {
         let cell = self.clusters.get(slot.0 as usize)?;
         if cell.get().is_none() {
             let cluster = Arc::clone(self.snapshot.cluster(slot)?);
-            let _ = cell.set(Rc::new(ClusterRun::new(cluster, registry, random, None)));
+            let _ = cell.set(Rc::new(ClusterRun::new(cluster, registry, None)));
         }
         cell.get()
     }

@@ -3,12 +3,17 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::runtime::clock;
 use crate::snapshot::Listener;
-use crate::telemetry::counters::{ListenerStats, RouteStats};
-use crate::telemetry::registry::Registry;
+use crate::telemetry::{ListenerStats, Registry, RouteStats};
+
+/// How long a kept-alive connection of a removed listener may wait for one more request: a request
+/// that is on its way is answered, and told that the connection ends.
+pub const GONE_GRACE: Duration = Duration::from_secs(5);
 
 /// A listener that outlives snapshots.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ pub struct ListenerRun {
     /// Its counters.
     pub stats: Arc<ListenerStats>,
     current: RefCell<Rc<Current>>,
-    gone: Cell<bool>,
+    gone: Cell<Option<Instant>>,
     accepting: Cell<bool>,
     stopped: Notify,
 }
@@ -55,7 +60,7 @@ impl ListenerRun {
         Self {
             stats: registry.0.listener(registry.1, &listener.name),
             current: RefCell::new(Rc::new(Current::new(listener))),
-            gone: Cell::new(false),
+            gone: Cell::new(None),
             accepting: Cell::new(true),
             stopped: Notify::new(),
         }
@@ -75,12 +80,12 @@ impl ListenerRun {
 
     /// It has left the configuration: its connections end after what they carry.
     pub fn leave(&self) {
-        self.gone.set(true);
+        self.gone.set(Some(clock::now()));
         self.stop_accepting();
     }
 
-    /// Whether it has left.
-    pub fn is_gone(&self) -> bool {
+    /// When it left.
+    pub fn gone_since(&self) -> Option<Instant> {
         self.gone.get()
     }
 

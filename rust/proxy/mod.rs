@@ -1,6 +1,7 @@
 //! What happens to a connection, in the order in which it happens.
 
 pub mod accept;
+pub mod arrival;
 pub mod connection;
 pub mod flow;
 pub mod http;

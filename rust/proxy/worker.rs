@@ -14,8 +14,7 @@ use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
 use crate::snapshot::Snapshot;
-use crate::telemetry::counters::WorkerStats;
-use crate::telemetry::registry::Registry;
+use crate::telemetry::{Registry, WorkerStats};
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -80,8 +79,7 @@ impl Worker {
     pub fn install(&self, snapshot: &Arc<Snapshot>) {
         let before = Rc::clone(&self.view.borrow());
         let registry = (&*self.registry, self.index);
-        let view =
-            View::after(&before, Arc::clone(snapshot), registry, &mut self.random.borrow_mut());
+        let view = View::after(&before, Arc::clone(snapshot), registry);
         *self.view.borrow_mut() = Rc::new(view);
         let mut listeners = self.listeners.borrow_mut();
         listeners.retain(|name, run| {
@@ -116,7 +114,7 @@ impl Worker {
 
     /// The cluster in a slot of `view`.
     pub fn cluster<'v>(&self, view: &'v View, slot: ClusterSlot) -> Option<&'v Rc<ClusterRun>> {
-        view.cluster(slot, (&self.registry, self.index), &mut self.random.borrow_mut())
+        view.cluster(slot, (&self.registry, self.index))
     }
 
     /// This worker's randomness.

@@ -45,9 +45,9 @@ pub struct Compiler {
     current: Arc<Snapshot>,
 }
 
-/// What a delta would change, complete and correct or dropped.
-#[derive(Default)]
-struct Staged {
+/// What a delta would change: free of problems, and not in force yet.
+#[derive(Debug, Default)]
+pub struct Staged {
     clusters: HashMap<String, Parts>,
     compiled: HashMap<u32, Arc<Cluster>>,
     tables: BTreeMap<String, (Arc<wire::RouteTable>, Arc<RouteTable>)>,
@@ -59,7 +59,13 @@ struct Staged {
 }
 
 impl Staged {
-    fn removes(&self, kind: Kind, name: &str) -> bool {
+    /// The listeners that this adds or replaces.
+    pub fn listeners(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        self.listeners.values()
+    }
+
+    /// Whether this removes a resource.
+    pub fn removes(&self, kind: Kind, name: &str) -> bool {
         self.removed.get(&kind).is_some_and(|names| names.contains(name))
     }
 }
@@ -70,17 +76,18 @@ impl Compiler {
         &self.current
     }
 
-    /// Takes `delta` over.
+    /// Compiles `delta` against what is in force, and changes nothing.
     ///
     /// # Errors
-    /// Every problem; nothing changed then.
-    pub fn apply(
-        &mut self,
+    /// Every problem.
+    pub fn stage(
+        &self,
         delta: Delta,
         around: &Surroundings<'_>,
-    ) -> Result<Arc<Snapshot>, Vec<Problem>> {
+    ) -> Result<Staged, Vec<Problem>> {
         let mut staged = Staged { slot_count: self.slots.len(), ..Staged::default() };
-        staged.free = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_none()).map(|(i, _)| i).collect();
+        let empty = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_none());
+        staged.free = empty.map(|(index, _)| index).collect();
         for key in delta.remove {
             staged.removed.entry(key.kind).or_default().insert(key.name);
         }
@@ -88,12 +95,8 @@ impl Compiler {
         self.stage_tables(delta.route_tables, &mut staged);
         self.stage_listeners(delta.listeners, around, &mut staged);
         self.check_removed(&mut staged);
-        if staged.problems.is_empty() {
-            self.commit(staged);
-            Ok(Arc::clone(&self.current))
-        } else {
-            Err(staged.problems)
-        }
+        let problems = std::mem::take(&mut staged.problems);
+        if problems.is_empty() { Ok(staged) } else { Err(problems) }
     }
 
     /// Rebuilds the clusters that have one of `changed` among their host names.
@@ -302,7 +305,8 @@ impl Compiler {
         staged.problems.extend(found);
     }
 
-    fn commit(&mut self, staged: Staged) {
+    /// Puts what was staged in force.
+    pub fn commit(&mut self, staged: Staged) -> Arc<Snapshot> {
         for (kind, names) in &staged.removed {
             for name in names {
                 self.remove(*kind, name);
@@ -316,6 +320,7 @@ impl Compiler {
         self.tables.extend(staged.tables);
         self.listeners.extend(staged.listeners);
         self.publish();
+        Arc::clone(&self.current)
     }
 
     fn remove(&mut self, kind: Kind, name: &str) {
@@ -337,6 +342,7 @@ impl Compiler {
             generation: self.current.generation + 1,
             listeners: self.listeners.values().cloned().collect(),
             clusters: self.slots.clone(),
+            tables: self.tables.values().map(|(wire, _)| Arc::clone(wire)).collect(),
         });
     }
 }

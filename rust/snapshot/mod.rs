@@ -6,14 +6,12 @@
 mod cluster;
 mod compile;
 mod listener;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use cluster::{Cluster, Endpoint, Names};
-pub use compile::{Compiler, Surroundings};
+pub use compile::{Compiler, Staged, Surroundings};
 pub use listener::{AccessLog, Listener};
 
 use crate::route::ClusterSlot;
@@ -27,6 +25,8 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<Listener>>,
     /// By slot; a slot of a removed cluster is empty until a new name takes it.
     pub clusters: Vec<Option<Arc<Cluster>>>,
+    /// Route tables as they were written, by name.
+    pub tables: Vec<Arc<crate::wire::RouteTable>>,
 }
 
 impl Snapshot {

@@ -3,6 +3,7 @@
 //! The name in the upstream's certificate is always checked; there is no switch to trust anyone.
 //! Sessions are resumed within one compiled configuration only.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -53,6 +54,20 @@ impl ClientTls {
                 problems.add("tls_invalid", "tls", message, "");
                 None
             }
+        }
+    }
+}
+
+impl ClientTls {
+    /// The name that an endpoint's certificate must carry: the configured one, the host name that
+    /// the endpoint was written with, or its address. `None` for a unix socket without any.
+    pub fn name_for(&self, host: Option<&str>, ip: Option<IpAddr>) -> Option<ServerName<'static>> {
+        if let Some(name) = &self.server_name {
+            return Some(name.clone());
+        }
+        match host {
+            Some(host) => ServerName::try_from(host.to_owned()).ok(),
+            None => ip.map(|ip| ServerName::IpAddress(ip.into())),
         }
     }
 }

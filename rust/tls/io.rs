@@ -15,6 +15,12 @@ pub enum Io {
     Tls(Box<TlsStream>),
 }
 
+impl std::fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsStream").field("socket", self.socket()).finish_non_exhaustive()
+    }
+}
+
 impl Io {
     /// Reads into `buf`; 0 is the end, and a TLS stream that ends without `close_notify` an error.
     pub fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod credentials;
 pub mod hello;
 pub mod identity;
+pub mod io;
 pub mod stream;
 
 mod pem;

@@ -76,6 +76,12 @@ impl Session {
         }
     }
 
+    /// Whether a read would find something without the transport, or has something to send first.
+    pub(super) fn holds_input(&mut self) -> bool {
+        let ended = self.end || !self.pending.is_empty() || self.deferrable;
+        ended || self.conn.reader().into_first_chunk().is_ok()
+    }
+
     /// Encrypts of `bufs` what there is room for and writes what the transport takes. What it
     /// doesn't take waits for the next write or `flush`.
     pub(super) fn write(

@@ -88,6 +88,14 @@ impl TlsStream {
         poll(session.read(&mut self.transport(cx), buf))
     }
 
+    /// Ready when a read may find something: decrypted already, or bytes in the socket.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.session.borrow_mut().holds_input() {
+            return Poll::Ready(Ok(()));
+        }
+        self.socket.poll_readable(cx)
+    }
+
     /// Takes what there is room for. It may wait here encrypted; `poll_flush` sends the rest.
     pub fn poll_write(
         &self,

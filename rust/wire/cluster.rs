@@ -1,9 +1,9 @@
 //! Clusters: a named group of endpoints and how to reach and choose among them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
     /// Its name.
@@ -32,7 +32,7 @@ pub struct Cluster {
 }
 
 /// The protocol spoken upstream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -41,7 +41,7 @@ pub enum Protocol {
 }
 
 /// How an endpoint is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// Smooth weighted round robin, exact per worker.
@@ -56,7 +56,7 @@ pub enum Balance {
 }
 
 /// TLS towards the endpoints.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// Names the credential with the trusted roots; `None` trusts the system's.
@@ -70,7 +70,7 @@ pub struct Tls {
 }
 
 /// Waits in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// For TCP and TLS handshakes together.
@@ -89,7 +89,7 @@ impl Default for Timeouts {
 }
 
 /// Bounds of the connection pool.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pool {
     /// Idle connections kept per endpoint and worker.
@@ -114,7 +114,7 @@ impl Default for Pool {
 }
 
 /// Versions of the PROXY protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProxyProtocol {
     /// The text form.
@@ -124,7 +124,7 @@ pub enum ProxyProtocol {
 }
 
 /// How host names are resolved again: when their TTL ends, within these bounds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dns {
     /// Never sooner than this.

@@ -1,9 +1,9 @@
 //! Endpoints: the addresses of a cluster, replaced without touching the cluster.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The endpoints of the cluster of the same name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoints {
     /// The cluster's name.
@@ -13,7 +13,7 @@ pub struct Endpoints {
 }
 
 /// One address.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// `127.0.0.1:9001`, `[::1]:9001`, `host.name:9001` or `unix:/path`.

@@ -1,11 +1,11 @@
 //! Listeners: an address that accepts, and what is done with what it accepts.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::route::Target;
 
 /// One listener.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
     /// Its name.
@@ -45,7 +45,7 @@ pub struct Listener {
 }
 
 /// What is spoken on a listener.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP/1.0 and HTTP/1.1.
@@ -60,7 +60,7 @@ pub enum Protocol {
 }
 
 /// TLS termination.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// Credentials, chosen by SNI and key type; the first is the default.
@@ -76,7 +76,7 @@ pub struct Tls {
 }
 
 /// TLS versions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum TlsVersion {
     /// TLS 1.2.
     #[default]
@@ -88,7 +88,7 @@ pub enum TlsVersion {
 }
 
 /// Whether sessions may be resumed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resumption {
     /// Tickets; they end with the trust configuration that issued them.
@@ -99,7 +99,7 @@ pub enum Resumption {
 }
 
 /// A route of TLS passthrough.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SniRoute {
     /// `example.com` or `*.example.com`; any of them.
@@ -109,7 +109,7 @@ pub struct SniRoute {
 }
 
 /// Waits in milliseconds; 0 switches one off.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// From a request's first byte to the end of its head (408); also the TLS handshake,
@@ -132,7 +132,7 @@ impl Default for Timeouts {
 }
 
 /// Bounds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Bytes of a head, request line included (431).
@@ -160,7 +160,7 @@ impl Default for Limits {
 }
 
 /// How HTTP heads are treated.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Proxies before us whose `X-Forwarded-*` we keep, counted from the right; 0 replaces them.
@@ -194,7 +194,7 @@ impl Default for Http {
 }
 
 /// What happens to header names with an underscore.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Underscores {
     /// 400.
@@ -207,7 +207,7 @@ pub enum Underscores {
 }
 
 /// Path normalisation, after Istio's modes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathNormalization {
     /// As it came.
@@ -222,7 +222,7 @@ pub enum PathNormalization {
 }
 
 /// An access log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLog {
     /// A file, `/dev/stdout` or `/dev/stderr`.
@@ -233,7 +233,7 @@ pub struct AccessLog {
 }
 
 /// Forms of the access log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// Envoy's default format string.

@@ -10,7 +10,7 @@ pub mod listener;
 pub mod problem;
 pub mod route;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use cluster::Cluster;
 pub use endpoints::Endpoints;
@@ -19,7 +19,7 @@ pub use problem::{Problem, Problems};
 pub use route::RouteTable;
 
 /// What one `apply` changes: each listed resource replaces the one of its name.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delta {
     /// Listeners to add or replace.
@@ -35,7 +35,7 @@ pub struct Delta {
 }
 
 /// Names one resource.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// Which kind of resource.
@@ -45,7 +45,7 @@ pub struct Key {
 }
 
 /// The kinds of resources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum Kind {
     /// A socket that accepts.
     Listener,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The routes of the listeners that name it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTable {
     /// Its name.
@@ -15,7 +15,7 @@ pub struct RouteTable {
 }
 
 /// One route.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Stands in logs and metrics.
@@ -31,7 +31,7 @@ pub struct Route {
 }
 
 /// A share of a route's requests.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// A cluster's name.
@@ -46,7 +46,7 @@ fn one() -> u32 {
 }
 
 /// The conditions of a route; all that are given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Match {
     /// `example.com`, `*.example.com` or `*`; any of them. Empty means every host.
@@ -64,7 +64,7 @@ pub struct Match {
 }
 
 /// How a path is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum PathMatch {
     /// The whole path.
@@ -76,7 +76,7 @@ pub enum PathMatch {
 }
 
 /// How a value is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum StringMatch {
     /// Equal bytes.

@@ -1,0 +1,140 @@
+//! One change: parsed, resolved, compiled, bound; then in force everywhere, or refused whole.
+
+use std::collections::HashSet;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::options::Credential;
+use super::service::Service;
+use super::sockets::Bound;
+use crate::snapshot::{Compiler, Names, Surroundings};
+use crate::telemetry::{LogSinks, Registry};
+use crate::tls::credentials::Credentials;
+use crate::wire::{Delta, Kind, Problem};
+
+/// Puts a change in force and gives its generation.
+pub(super) async fn apply(
+    service: &mut Service,
+    delta: &[u8],
+    credentials: Vec<Credential>,
+) -> Result<u64, Vec<Problem>> {
+    let delta = parse(delta)?;
+    let result = stage_and_install(service, delta, credentials).await;
+    // Whatever came of it, only what is in use stays: keys above all.
+    let used = service.compiler.credential_names();
+    service.credentials.retain(|name| used.contains(name));
+    service.seen.logs.close_unused();
+    result
+}
+
+async fn stage_and_install(
+    service: &mut Service,
+    delta: Delta,
+    credentials: Vec<Credential>,
+) -> Result<u64, Vec<Problem>> {
+    let mut problems = insert(&mut service.credentials, credentials);
+    let wanted = service.compiler.host_names(&delta);
+    for notice in service.names.learn(wanted).await {
+        service.seen.tell("warning", notice);
+    }
+    let around = Surroundings {
+        credentials: &service.credentials,
+        logs: &service.seen.logs,
+        names: service.names.known(),
+    };
+    let staged = match service.compiler.stage(delta, &around) {
+        Ok(staged) if problems.is_empty() => staged,
+        Ok(_) => return Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            return Err(problems);
+        }
+    };
+    let going: HashSet<String> = service
+        .sockets
+        .bound
+        .keys()
+        .filter(|name| staged.removes(Kind::Listener, name))
+        .cloned()
+        .collect();
+    let count = service.workers.len();
+    let prepared = service.sockets.prepare(staged.listeners(), &going, count)?;
+    let snapshot = service.compiler.commit(staged);
+    let handed = hand_out(&prepared, count);
+    for name in &going {
+        service.sockets.bound.remove(name);
+    }
+    service.sockets.bound.extend(prepared);
+    service.install(&snapshot, handed).await;
+    service.seen.set_sockets(&service.sockets.bound);
+    service.names.follow(&service.compiler);
+    Ok(snapshot.generation)
+}
+
+fn parse(delta: &[u8]) -> Result<Delta, Vec<Problem>> {
+    serde_json::from_slice(delta).map_err(|error| {
+        vec![Problem {
+            code: "wire_invalid",
+            kind: "Delta",
+            name: String::new(),
+            path: String::new(),
+            message: error.to_string(),
+            hint: "the resource form is rust/wire; documents are compiled to it by meshcore".into(),
+        }]
+    })
+}
+
+fn insert(store: &mut Credentials, credentials: Vec<Credential>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for credential in credentials {
+        let Credential { name, certificate, key } = credential;
+        if let Err(error) = store.insert(&name, &certificate, key.as_deref()) {
+            problems.push(Problem {
+                code: "credential_invalid",
+                kind: "Credential",
+                name,
+                path: String::new(),
+                message: error.to_string(),
+                hint: error.hint().to_owned(),
+            });
+        }
+    }
+    problems
+}
+
+/// Each worker's copy of each new socket. More sockets than workers come from a predecessor that
+/// had more; the rest go round, so that no queue is left without a taker.
+fn hand_out(
+    prepared: &std::collections::HashMap<String, Bound>,
+    workers: usize,
+) -> Vec<Vec<(String, OwnedFd)>> {
+    let mut handed: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for (name, bound) in prepared {
+        for (index, socket) in bound.sockets.iter().enumerate() {
+            if let Ok(copy) = socket.try_clone()
+                && let Some(place) = handed.get_mut(index % workers.max(1))
+            {
+                place.push((name.clone(), copy));
+            }
+        }
+    }
+    handed
+}
+
+/// Compiles a complete configuration without putting it in force: what an `apply` would refuse.
+pub fn check(delta: &[u8], credentials: Vec<Credential>) -> Vec<Problem> {
+    let delta = match parse(delta) {
+        Ok(delta) => delta,
+        Err(problems) => return problems,
+    };
+    let mut store = Credentials::default();
+    let mut problems = insert(&mut store, credentials);
+    let logs = LogSinks::new(Arc::new(Registry::default()));
+    let names = Names::default();
+    let around = Surroundings { credentials: &store, logs: &logs, names: &names };
+    if let Err(more) = Compiler::default().stage(delta, &around) {
+        problems.extend(more);
+    }
+    problems
+}
+

@@ -1,0 +1,145 @@
+//! The service thread: changes one after the other, names when their time comes, the admin interface.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
+
+use super::changes;
+use super::events::Event;
+use super::names::Resolver;
+use super::options::Credential;
+use super::sockets::Sockets;
+use super::view::{AdminView, Seen};
+use super::worker::Command;
+use crate::admin;
+use crate::snapshot::{Compiler, Snapshot};
+use crate::tls::credentials::Credentials;
+
+/// What the engine's owner asks.
+#[derive(Debug)]
+pub(super) enum Request {
+    Apply { id: u64, delta: Vec<u8>, credentials: Vec<Credential> },
+    Drain { id: u64, timeout: Duration, idle_grace: Duration },
+}
+
+/// Everything that one thread alone changes.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) workers: Vec<mpsc::Sender<Command>>,
+    pub(super) sockets: Sockets,
+    pub(super) compiler: Compiler,
+    pub(super) credentials: Credentials,
+    pub(super) names: Resolver,
+    pub(super) seen: Arc<Seen>,
+}
+
+impl Service {
+    pub(super) fn new(
+        workers: Vec<mpsc::Sender<Command>>,
+        sockets: Sockets,
+        seen: Arc<Seen>,
+    ) -> Self {
+        Self {
+            workers,
+            sockets,
+            compiler: Compiler::default(),
+            credentials: Credentials::default(),
+            names: Resolver::default(),
+            seen,
+        }
+    }
+
+    /// Runs until the engine stops.
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Request>,
+        admin: Option<std::net::TcpListener>,
+    ) {
+        if let Some(listener) = admin.and_then(|at| tokio::net::TcpListener::from_std(at).ok()) {
+            let view = Arc::new(AdminView(Arc::clone(&self.seen)));
+            spawn_local(admin::serve(listener, view, std::future::pending()));
+        }
+        let seen = Arc::clone(&self.seen);
+        loop {
+            tokio::select! {
+                () = seen.stopping.notified() => return,
+                request = queue.recv() => match request {
+                    Some(request) => self.handle(request).await,
+                    None => return,
+                },
+                changed = self.names.changed() => {
+                    let snapshot = self.compiler.resolved(&changed, self.names.known());
+                    self.install(&snapshot, Vec::new()).await;
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, request: Request) {
+        match request {
+            Request::Apply { id, delta, credentials } => {
+                let outcome = changes::apply(self, &delta, credentials).await;
+                let stats = self.seen.registry.engine();
+                self.seen.events.complete(match outcome {
+                    Ok(generation) => {
+                        stats.applies_total.increment();
+                        stats.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+                        Event::Applied(id, generation)
+                    }
+                    Err(problems) => {
+                        stats.applies_refused_total.increment();
+                        Event::Refused(id, problems)
+                    }
+                });
+            }
+            Request::Drain { id, timeout, idle_grace } => self.drain(id, timeout, idle_grace).await,
+        }
+    }
+
+    /// Gives every worker the snapshot and waits until each runs it.
+    pub(super) async fn install(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        mut sockets: Vec<Vec<(String, std::os::fd::OwnedFd)>>,
+    ) {
+        let mut waits = Vec::with_capacity(self.workers.len());
+        for (index, worker) in self.workers.iter().enumerate() {
+            let (done, wait) = oneshot::channel();
+            let sockets = sockets.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let command = Command::Install { snapshot: Arc::clone(snapshot), sockets, done };
+            if worker.send(command).await.is_ok() {
+                waits.push(wait);
+            }
+        }
+        for wait in waits {
+            // A worker that ended will not run it; the engine stops then.
+            let _ = wait.await;
+        }
+        self.seen.install(snapshot);
+    }
+
+    /// The wait happens beside, so that changes and the admin interface go on.
+    async fn drain(&self, id: u64, timeout: Duration, idle_grace: Duration) {
+        self.seen.begin_drain();
+        let mut waits = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let (done, wait) = oneshot::channel();
+            if worker.send(Command::Drain { idle_grace, done }).await.is_ok() {
+                waits.push(wait);
+            }
+        }
+        let seen = Arc::clone(&self.seen);
+        spawn_local(async move {
+            let all = async {
+                for wait in waits {
+                    let _ = wait.await;
+                }
+            };
+            // What is still open at the end of the time is cut by `stop`.
+            let _ = tokio::time::timeout(timeout, all).await;
+            seen.events.complete(Event::Drained(id));
+        });
+    }
+}

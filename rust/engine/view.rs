@@ -1,0 +1,224 @@
+//! What other threads may see of the engine, and what the admin interface shows of it.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::events::{Event, Events};
+use super::sockets::Bound;
+use crate::admin::View;
+use crate::runtime::clock;
+use crate::snapshot::{Cluster, Snapshot};
+use crate::telemetry::{LogSinks, Registry};
+
+/// Levels of notices, the most urgent first.
+const LEVELS: [&str; 4] = ["error", "warning", "info", "debug"];
+
+/// What is shared off the request path.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) registry: Arc<Registry>,
+    pub(super) logs: LogSinks,
+    pub(super) events: Events,
+    pub(super) stopping: Notify,
+    workers: usize,
+    admin: String,
+    started: Instant,
+    draining: AtomicBool,
+    level: AtomicU8,
+    snapshot: Mutex<Arc<Snapshot>>,
+    sockets: Mutex<HashMap<String, Bound>>,
+}
+
+/// Binds the admin interface.
+///
+/// # Errors
+/// Names the address.
+pub(super) fn bind_admin(address: &str) -> io::Result<std::net::TcpListener> {
+    let named = |error: io::Error| {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "another process listens there; choose another with --admin",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+            _ => return io::Error::new(error.kind(), format!("admin address {address}: {error}")),
+        };
+        io::Error::new(error.kind(), format!("can't listen on admin address {address}: {why}"))
+    };
+    let listener = std::net::TcpListener::bind(address).map_err(named)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+impl Seen {
+    pub(super) fn new(workers: usize, admin: Option<&std::net::TcpListener>) -> io::Result<Self> {
+        let registry = Arc::new(Registry::default());
+        let admin = admin.map(std::net::TcpListener::local_addr).transpose()?;
+        Ok(Self {
+            logs: LogSinks::new(Arc::clone(&registry)),
+            registry,
+            events: Events::new()?,
+            stopping: Notify::new(),
+            workers,
+            admin: admin.map_or_else(String::new, |address| address.to_string()),
+            started: clock::now(),
+            draining: AtomicBool::new(false),
+            level: AtomicU8::new(2),
+            snapshot: Mutex::default(),
+            sockets: Mutex::default(),
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn install(&self, snapshot: &Arc<Snapshot>) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot);
+    }
+
+    pub(super) fn sockets(&self) -> HashMap<String, Bound> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_sockets(&self, bound: &HashMap<String, Bound>) {
+        *self.sockets.lock().unwrap_or_else(PoisonError::into_inner) = bound.clone();
+    }
+
+    pub(super) fn forget_sockets(&self) {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(super) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells the owner something, if its level is wanted.
+    pub(super) fn tell(&self, level: &'static str, text: String) {
+        let rank = LEVELS.iter().position(|known| *known == level).unwrap_or(0);
+        if rank <= usize::from(self.level.load(Ordering::Relaxed)) {
+            self.events.tell(Event::Notice(level, text));
+        }
+    }
+
+    pub(super) fn set_log_level(&self, level: &str) -> Result<(), String> {
+        let rank = LEVELS.iter().position(|known| *known == level);
+        let rank = rank.and_then(|rank| u8::try_from(rank).ok());
+        let rank = rank.ok_or_else(|| format!("levels are {}", LEVELS.join(", ")))?;
+        self.level.store(rank, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The admin interface's window.
+#[derive(Debug)]
+pub(super) struct AdminView(pub(super) Arc<Seen>);
+
+impl View for AdminView {
+    fn ready(&self) -> bool {
+        self.state() == "LIVE"
+    }
+
+    fn state(&self) -> &'static str {
+        if self.0.draining.load(Ordering::Relaxed) {
+            "DRAINING"
+        } else if self.0.snapshot().generation == 0 {
+            "PRE_INITIALIZING"
+        } else {
+            "LIVE"
+        }
+    }
+
+    fn stats_prometheus(&self) -> String {
+        self.0.registry.render_prometheus()
+    }
+
+    fn stats_json(&self) -> Value {
+        self.0.registry.to_json()
+    }
+
+    fn clusters(&self) -> Value {
+        let stats = self.0.registry.to_json();
+        let snapshot = self.0.snapshot();
+        let clusters = snapshot.clusters.iter().flatten();
+        clusters.map(|cluster| cluster_status(cluster, &stats["clusters"][&*cluster.name])).collect()
+    }
+
+    fn listeners(&self) -> Value {
+        let sockets = self.0.sockets();
+        let mut names: Vec<&String> = sockets.keys().collect();
+        names.sort();
+        let one = |name: &&String| {
+            let bound = &sockets[*name];
+            json!({
+                "name": name,
+                "address": bound.address.to_string(),
+                "local_address": bound.actual.to_string(),
+                "sockets": bound.sockets.len(),
+            })
+        };
+        names.iter().map(one).collect()
+    }
+
+    fn config_dump(&self) -> Value {
+        let snapshot = self.0.snapshot();
+        let clusters = snapshot.clusters.iter().flatten();
+        json!({
+            "generation": snapshot.generation,
+            "listeners": snapshot.listeners.iter().map(|l| json!(*l.wire)).collect::<Value>(),
+            "route_tables": snapshot.tables.iter().map(|t| json!(**t)).collect::<Value>(),
+            "clusters": clusters.clone().map(|c| json!(*c.wire)).collect::<Value>(),
+            "endpoints": clusters.map(endpoints_dump).collect::<Value>(),
+        })
+    }
+
+    fn server_info(&self) -> Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "state": self.state(),
+            "uptime_seconds": (clock::now() - self.0.started).as_secs(),
+            "workers": self.0.workers,
+            "generation": self.0.snapshot().generation,
+            "admin": self.0.admin,
+            "pid": std::process::id(),
+        })
+    }
+
+    fn quit(&self) {
+        self.0.events.tell(Event::Quit);
+    }
+
+    fn drain_listeners(&self) {
+        self.0.events.tell(Event::Drain);
+    }
+
+    fn set_log_level(&self, level: &str) -> Result<(), String> {
+        self.0.set_log_level(level)
+    }
+}
+
+fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
+    let endpoint = |endpoint: &Arc<crate::snapshot::Endpoint>| {
+        json!({
+            "address": &*endpoint.text,
+            "host": endpoint.host.as_deref(),
+            "weight": endpoint.weight,
+            "locality": &*endpoint.locality,
+            "connections": endpoint.open.value(),
+            "stats": stats["endpoints"][&*endpoint.text].clone(),
+        })
+    };
+    json!({
+        "name": &*cluster.name,
+        "balance": json!(cluster.wire.balance),
+        "endpoints": cluster.endpoints.iter().map(endpoint).collect::<Value>(),
+    })
+}
+
+fn endpoints_dump(cluster: &Arc<Cluster>) -> Value {
+    let addresses = cluster.endpoints.iter().map(|endpoint| json!(&*endpoint.text));
+    json!({ "name": &*cluster.name, "endpoints": addresses.collect::<Value>() })
+}

@@ -1,0 +1,93 @@
+//! A worker thread's main: takes commands, and sweeps its pools.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
+
+use crate::net::listener::Acceptor;
+use crate::proxy::accept;
+use crate::proxy::worker::Worker;
+use crate::snapshot::Snapshot;
+use crate::telemetry::Registry;
+
+/// Commands that wait for a worker; the service thread sends one and waits for its answer.
+pub(super) const COMMANDS_MAX: usize = 16;
+
+/// How often pools are looked through for connections that have ended.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often a drain looks whether connections are left.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What the service thread asks of a worker.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Put a snapshot in force and accept on new sockets, by listener.
+    Install { snapshot: Arc<Snapshot>, sockets: Vec<(String, OwnedFd)>, done: oneshot::Sender<()> },
+    /// Begin an ordered end and say when no connection is left.
+    Drain { idle_grace: Duration, done: oneshot::Sender<()> },
+}
+
+/// Runs until the sender of commands is gone; what is open then is closed.
+pub(super) async fn run(
+    index: usize,
+    registry: Arc<Registry>,
+    seed: u64,
+    mut commands: mpsc::Receiver<Command>,
+) {
+    let worker = Rc::new(Worker::new(index, registry, seed));
+    let sweeper = spawn_local(sweep(Rc::clone(&worker)));
+    let mut accepting = HashMap::new();
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Install { snapshot, sockets, done } => {
+                install(&worker, &snapshot, sockets, &mut accepting);
+                // Nobody waits any more: the engine stops.
+                let _ = done.send(());
+            }
+            Command::Drain { idle_grace, done } => {
+                worker.begin_drain(idle_grace);
+                spawn_local(drained(Rc::clone(&worker), done));
+            }
+        }
+    }
+    sweeper.abort();
+}
+
+fn install(
+    worker: &Rc<Worker>,
+    snapshot: &Arc<Snapshot>,
+    sockets: Vec<(String, OwnedFd)>,
+    accepting: &mut HashMap<String, Rc<crate::proxy::listener::ListenerRun>>,
+) {
+    worker.install(snapshot);
+    for (name, fd) in sockets {
+        let (Some(run), Ok(acceptor)) = (worker.listener(&name), Acceptor::new(fd)) else {
+            continue;
+        };
+        accepting.insert(name, Rc::clone(&run));
+        spawn_local(accept::run(Rc::clone(worker), run, acceptor));
+    }
+    accepting.retain(|name, _| worker.listener(name).is_some());
+}
+
+async fn sweep(worker: Rc<Worker>) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        worker.sweep();
+    }
+}
+
+async fn drained(worker: Rc<Worker>, done: oneshot::Sender<()>) {
+    let mut ticks = tokio::time::interval(DRAIN_INTERVAL);
+    while worker.open_connections() > 0 {
+        ticks.tick().await;
+    }
+    let _ = done.send(());
+}

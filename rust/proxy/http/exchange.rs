@@ -1,0 +1,345 @@
+//! One request and its response: admit, find a connection, send, receive, record.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::admit::{self, Facts, Plan, Refusal};
+use super::record::Record;
+use super::response::{self, Arrived};
+use super::{Next, reply, tunnel};
+use crate::error::{Error, ErrorKind};
+use crate::net::socket::Peek;
+use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
+use crate::protocol::http1::response::RequestMethod;
+use crate::proxy::connection::Downstream;
+use crate::proxy::flow::{Body, Flow, FlowError, Ground};
+use crate::proxy::upstream::{self, Ask};
+use crate::runtime::buffers::Buffer;
+use crate::runtime::clock;
+use crate::tls::io::Io;
+
+/// How often a request is sent again because a kept-alive connection had ended under it. Each
+/// time is proved harmless; more would only say that the endpoint closes everything.
+const RESENDS_MAX: u32 = 2;
+
+/// The deadlines of one exchange, and what to say when one has passed.
+#[derive(Debug)]
+pub(super) struct Activity {
+    pub(super) touched: Cell<Instant>,
+    deadline: Option<Instant>,
+    idle: Option<Duration>,
+    /// The client has seen the head of a response.
+    pub(super) started: Cell<bool>,
+    /// The request is sent whole.
+    pub(super) uploaded: Cell<bool>,
+    /// The last wait was for the client's body.
+    waits_for_client: Cell<bool>,
+}
+
+impl Activity {
+    fn next(&self) -> Option<Instant> {
+        let idle = self.idle.map(|idle| self.touched.get() + idle);
+        super::earliest(idle, self.deadline)
+    }
+
+    fn elapsed(&self) -> ErrorKind {
+        match self.deadline {
+            Some(deadline) if clock::now() >= deadline => ErrorKind::RequestTimeout,
+            _ if self.waits_for_client.get() => ErrorKind::BodyTimeout,
+            _ => ErrorKind::StreamIdle,
+        }
+    }
+}
+
+/// How an exchange ended.
+pub(super) enum Done {
+    /// The response is complete.
+    Complete { next: Next, rest: Option<Buffer> },
+    /// The upstream switched protocols; bytes follow both ways.
+    Tunnel { upstream: Upstream, from_client: Option<Buffer>, from_upstream: Option<Buffer> },
+}
+
+/// Serves the request whose head is the first `len` bytes of `buffer`; gives back what follows it.
+pub(super) async fn serve(
+    conn: &Downstream,
+    mut buffer: Buffer,
+    len: usize,
+    begun: Instant,
+) -> (Next, Option<Buffer>) {
+    let current = conn.listener.current();
+    let mut record = Record::new(conn, Rc::clone(&current), begun);
+    let plan = admit::admit(conn, &current, buffer.get(..len).unwrap_or_default(), &mut record);
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(refusal) => {
+            if refusal.kind.status() == 400 {
+                record.refused_head(&buffer);
+            }
+            buffer.consume(len);
+            let next = refuse(conn, refusal, &mut record).await;
+            record.finish(conn);
+            return (next, Some(buffer));
+        }
+    };
+    buffer.consume(len);
+    let facts = plan.facts;
+    let activity = Activity {
+        touched: Cell::new(begun),
+        deadline: admit::deadline(begun, plan.timeout),
+        idle: current.listener.stream_idle_timeout,
+        started: Cell::new(false),
+        uploaded: Cell::new(false),
+        waits_for_client: Cell::new(false),
+    };
+    drop(current);
+    let record = RefCell::new(record);
+    let work = attempts(conn, plan, buffer, &activity, &record);
+    let outcome = match conn.timer.watch(|| activity.next(), work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(activity.elapsed().into()),
+    };
+    let mut record = record.into_inner();
+    let ended = match outcome {
+        Ok(Done::Complete { next, rest }) => (next, rest),
+        Ok(Done::Tunnel { upstream, from_client, from_upstream }) => {
+            let tunnel = tunnel::run(conn, upstream, (from_client, from_upstream), &mut record);
+            Box::pin(tunnel).await;
+            (Next::Gone, None)
+        }
+        Err(error) => (fail(conn, &error, facts, activity.started.get(), &mut record).await, None),
+    };
+    record.finish(conn);
+    ended
+}
+
+async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
+    let kind = refusal.kind;
+    record.fail(kind);
+    record.status = kind.status();
+    let close = !refusal.reusable || conn.should_close();
+    let shape = reply::Shape { close, head_request: refusal.head_request };
+    match reply::send(conn, kind, shape, record).await {
+        Ok(()) if close => Next::Close,
+        Ok(()) => Next::KeepAlive,
+        Err(_) => Next::Gone,
+    }
+}
+
+/// An exchange that failed: told while the client has seen nothing, cut otherwise.
+async fn fail(
+    conn: &Downstream,
+    error: &Error,
+    facts: Facts,
+    started: bool,
+    record: &mut Record,
+) -> Next {
+    record.fail(error.kind);
+    if started || error.kind.status() == 0 {
+        reply::cut(conn);
+        return Next::Gone;
+    }
+    record.status = error.kind.status();
+    let head_request = matches!(facts.method, RequestMethod::Head);
+    // Whether the request's body was read to its end is unknown here: close.
+    let shape = reply::Shape { close: true, head_request };
+    match reply::send(conn, error.kind, shape, record).await {
+        Ok(()) => Next::Close,
+        Err(_) => Next::Gone,
+    }
+}
+
+/// Sends the request until somebody answers, as long as it is certain that nobody has seen it.
+async fn attempts(
+    conn: &Downstream,
+    plan: Plan,
+    buffer: Buffer,
+    activity: &Activity,
+    record: &RefCell<Record>,
+) -> Result<Done, Error> {
+    let worker = conn.worker();
+    let Plan { cluster, head, body, body_limit, facts, _view: view, .. } = plan;
+    let mut upload = Flow::new(head, body, Some(buffer)).with_limit(body_limit);
+    let wants_local = cluster.cluster.wire.proxy_protocol.is_some();
+    let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
+    let local = if wants_local { conn.io.socket().local_addr() } else { None };
+    let mut resends = 0;
+    loop {
+        let mut tried = Tried::default();
+        let ask = Ask { reuse: !fresh && resends == 0, client: conn.peer, local };
+        let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
+        record.borrow_mut().to_endpoint(flight.run());
+        if matches!(facts.method, RequestMethod::Connect) {
+            drop((flight, view));
+            return tunnel::connected(conn, upstream, upload.finish().1, record).await;
+        }
+        let side = Side { conn, upstream: &upstream, activity, record, facts };
+        let error = match forward(&side, &mut upload).await {
+            Ok(ended) => return Ok(settle(conn, &cluster, ended, (flight, upstream, upload))),
+            Err(error) => error,
+        };
+        let stale = resends < RESENDS_MAX && !activity.started.get();
+        if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
+            return Err(error);
+        }
+        cluster.stats.resends_total.increment();
+        resends += 1;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One attempt's surroundings.
+pub(super) struct Side<'a> {
+    pub(super) conn: &'a Downstream,
+    pub(super) upstream: &'a Upstream,
+    pub(super) activity: &'a Activity,
+    pub(super) record: &'a RefCell<Record>,
+    pub(super) facts: Facts,
+}
+
+/// What an attempt left behind.
+pub(super) struct Ended {
+    pub(super) keep_downstream: bool,
+    pub(super) keep_upstream: bool,
+    pub(super) switched: bool,
+    /// Read from the upstream after the switch.
+    pub(super) surplus: Option<Buffer>,
+    pub(super) uploaded: bool,
+}
+
+/// Sends the request and receives the response, both at once where the body is long.
+async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
+    let Side { conn, upstream, activity, record, .. } = side;
+    let ground = Ground { buffers: &conn.worker().buffers, touched: &activity.touched };
+    let mut sending = Sending::Going;
+    let mut watch = ClientWatch { over: conn.is_tls() };
+    let mut reader = response::Reader::new(side.facts);
+    loop {
+        let arrived = poll_fn(|cx| {
+            sending.poll(cx, upload, &ground, side)?;
+            if matches!(sending, Sending::Done) {
+                watch.poll(cx, &conn.io)?;
+            }
+            reader.poll(cx, &ground, side)
+        })
+        .await?;
+        activity.touched.set(clock::now());
+        match arrived {
+            Arrived::Interim(head) => {
+                let mut download = Flow::new(head, Body::Done, None);
+                let sent = poll_fn(|cx| download.poll(cx, &ground, &upstream.io, &conn.io)).await;
+                sent.map_err(downstream_failed)?;
+                conn.worker().give_scratch(download.finish().0);
+            }
+            Arrived::Final(answer) => {
+                activity.started.set(true);
+                record.borrow_mut().answered(answer.status);
+                let mut download = Flow::new(answer.head, answer.body, answer.buffer);
+                let copied = poll_fn(|cx| {
+                    // An early response doesn't stop a body that the upstream still takes.
+                    sending.poll(cx, upload, &ground, side)?;
+                    let copied = download.poll(cx, &ground, &upstream.io, &conn.io);
+                    copied.map_err(|error| response::failed(&error))
+                })
+                .await;
+                record.borrow_mut().sent = download.received();
+                record.borrow_mut().received = upload.received();
+                copied?;
+                let (head, surplus) = download.finish();
+                conn.worker().give_scratch(head);
+                return Ok(Ended {
+                    keep_downstream: answer.keep_downstream,
+                    keep_upstream: answer.keep_upstream && activity.uploaded.get() && surplus.is_none(),
+                    switched: answer.switched,
+                    surplus,
+                });
+            }
+        }
+    }
+}
+
+fn downstream_failed(_: FlowError) -> Error {
+    ErrorKind::DownstreamClosed.into()
+}
+
+/// How far the request is.
+enum Sending {
+    Going,
+    Done,
+    /// The upstream takes no more; it may have said why.
+    Failed,
+}
+
+impl Sending {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Flow,
+        ground: &Ground<'_>,
+        side: &Side<'_>,
+    ) -> Result<(), Error> {
+        if !matches!(self, Self::Going) {
+            return Ok(());
+        }
+        let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
+        side.activity.waits_for_client.set(polled.is_pending() && upload.waits_for_source());
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                side.activity.uploaded.set(true);
+                *self = Self::Done;
+            }
+            Poll::Ready(Err(FlowError::To(_))) => *self = Self::Failed,
+            Poll::Ready(Err(FlowError::From(_))) => return Err(ErrorKind::DownstreamClosed.into()),
+            Poll::Ready(Err(FlowError::Framing)) => return Err(ErrorKind::BadRequest.into()),
+            Poll::Ready(Err(FlowError::TooLarge)) => return Err(ErrorKind::BodyTooLarge.into()),
+        }
+        Ok(())
+    }
+}
+
+/// Notices that a client reset its connection while its answer is awaited. A client that only
+/// ended its sending direction still wants the answer.
+struct ClientWatch {
+    over: bool,
+}
+
+impl ClientWatch {
+    fn poll(&mut self, cx: &mut Context<'_>, io: &Io) -> Result<(), Error> {
+        while !self.over && io.poll_readable(cx).is_ready() {
+            match io.plain().map(crate::net::Socket::peek) {
+                Some(Peek::Nothing) => {}
+                Some(Peek::Failed(_)) => return Err(ErrorKind::DownstreamClosed.into()),
+                _ => self.over = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the connection had ended before any byte of the request reached the other side: it was
+/// used before, its peer had sent FIN and no byte of a response, and has acknowledged none of ours.
+fn is_unprocessed(upstream: &Upstream, error: &Error) -> bool {
+    upstream.is_reused() && error.retry && upstream.took_nothing()
+}
+
+/// Gives the upstream connection back and says what becomes of the client's.
+fn settle(
+    conn: &Downstream,
+    cluster: &ClusterRun,
+    ended: Ended,
+    (flight, upstream, upload): (InFlight, Upstream, Flow),
+) -> Done {
+    let (head, rest) = upload.finish();
+    conn.worker().give_scratch(head);
+    if ended.switched {
+        return Done::Tunnel { upstream, from_client: rest, from_upstream: ended.surplus };
+    }
+    if ended.keep_upstream {
+        flight.run().checkin(upstream, &cluster.cluster.wire, clock::now());
+    }
+    let next = if ended.keep_downstream { Next::KeepAlive } else { Next::Close };
+    Done::Complete { next, rest: if next == Next::KeepAlive { rest } else { None } }
+}

@@ -1,0 +1,41 @@
+//! Reading a request's head.
+
+use std::future::poll_fn;
+use std::time::Instant;
+
+use super::super::connection::Downstream;
+use crate::error::ErrorKind;
+use crate::protocol::http1::scan::HeadScanner;
+use crate::runtime::buffers::Buffer;
+
+/// Reads until the head is complete; gives its length, or `None` when the client has gone.
+///
+/// # Errors
+/// What to answer: a head that is malformed, too large or too slow.
+pub(super) async fn read(
+    conn: &Downstream,
+    buffer: &mut Buffer,
+    begun: Instant,
+) -> Result<Option<usize>, ErrorKind> {
+    let current = conn.listener.current();
+    let limits = &current.listener.head_limits;
+    let mut scanner = HeadScanner::default();
+    loop {
+        if !buffer.is_empty() {
+            if let Some(len) = scanner.scan(buffer, limits).map_err(|error| error.kind())? {
+                return Ok(Some(len));
+            }
+        }
+        let deadline = current.listener.header_timeout.map(|wait| begun + wait);
+        let read = poll_fn(|cx| conn.io.poll_read(cx, buffer.room()));
+        match conn.timer.until(deadline, read).await {
+            Ok(Ok(0)) if buffer.is_empty() => return Ok(None),
+            // Half a head and then the end: nothing could be answered that anybody asked for.
+            Ok(Ok(0)) => return Err(ErrorKind::BadRequest),
+            Ok(Ok(n)) => buffer.filled(n),
+            Ok(Err(_)) => return Ok(None),
+            Err(_) if buffer.is_empty() => return Ok(None),
+            Err(_) => return Err(ErrorKind::HeadTimeout),
+        }
+    }
+}

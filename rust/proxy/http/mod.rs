@@ -1,0 +1,160 @@
+//! HTTP/1 requests of one connection, one after the other.
+//!
+//! A connection that waits holds neither buffer nor request state: both are taken when its first
+//! byte arrives and given back when the last pipelined request is answered.
+
+mod admit;
+mod exchange;
+mod head;
+mod record;
+mod reply;
+mod response;
+mod tunnel;
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::connection::Downstream;
+use crate::error::ErrorKind;
+use crate::runtime::buffers::Buffer;
+use crate::runtime::clock;
+use crate::tls::io::Io;
+
+/// What becomes of the connection after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Another request may come.
+    KeepAlive,
+    /// Answered; the client may still be sending.
+    Close,
+    /// Cut, or ended as a tunnel.
+    Gone,
+}
+
+/// Bytes that a closing connection still reads and drops: closing with unread bytes sends RST,
+/// which would destroy the answer on its way (RFC 9112 §9.6).
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// How long it does so.
+const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Serves the connection to its end.
+pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
+    let mut carried = first;
+    loop {
+        if carried.is_none() && !wait_for_request(conn).await {
+            end(conn).await;
+            return;
+        }
+        // Boxed, so that the state of a request exists only while there is one.
+        match Box::pin(requests(conn, carried.take())).await {
+            Next::KeepAlive => {}
+            Next::Close => {
+                Box::pin(linger(conn)).await;
+                return;
+            }
+            Next::Gone => return,
+        }
+    }
+}
+
+/// Waits for the next request's first byte; `false` when it is time to close.
+async fn wait_for_request(conn: &Downstream) -> bool {
+    let since = clock::now();
+    let idle = conn.listener.current().listener.idle_timeout;
+    poll_fn(|cx| {
+        if conn.io.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        conn.open.note_waker(cx);
+        let deadline = earliest(idle.map(|idle| since + idle), idle_deadline(conn, since));
+        match deadline {
+            Some(deadline) => conn.timer.poll_expired(cx, deadline).map(|()| false),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A drain lets an idle connection make one more request within its grace, to be told
+/// `Connection: close`; closing at once would lose a request that is on its way.
+fn idle_deadline(conn: &Downstream, since: Instant) -> Option<Instant> {
+    let drain = conn.worker().draining();
+    let drained = drain.map(|drain| drain.since.max(since) + drain.idle_grace);
+    let gone = conn.listener.gone_since().map(|gone| gone.max(since) + super::listener::GONE_GRACE);
+    earliest(drained, gone)
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Serves requests until the buffer is empty and the client owes the next.
+async fn requests(conn: &Downstream, carried: Option<Buffer>) -> Next {
+    let mut buffer = carried.unwrap_or_else(|| conn.worker().buffers.lend());
+    loop {
+        let begun = clock::now();
+        let len = match head::read(conn, &mut buffer, begun).await {
+            Ok(Some(len)) => len,
+            Ok(None) => return Next::Gone,
+            Err(error) => return refuse(conn, error, begun, &buffer).await,
+        };
+        let (next, rest) = exchange::serve(conn, buffer, len, begun).await;
+        match rest {
+            Some(rest) if next == Next::KeepAlive => buffer = rest,
+            _ => return next,
+        }
+    }
+}
+
+/// Answers a head that was refused before it could be admitted.
+async fn refuse(conn: &Downstream, kind: ErrorKind, begun: Instant, buffer: &Buffer) -> Next {
+    let current = conn.listener.current();
+    conn.listener.stats.bad_requests_total.increment();
+    let mut record = record::Record::new(conn, current, begun);
+    record.refused_head(buffer);
+    record.fail(kind);
+    if kind.status() == 0 {
+        record.finish(conn);
+        return Next::Gone;
+    }
+    let sent = reply::send(conn, kind, reply::Shape { close: true, head_request: false }, &record);
+    let outcome = sent.await;
+    record.finish(conn);
+    if outcome.is_ok() { Next::Close } else { Next::Gone }
+}
+
+/// Says the end, reads on for a moment so that the answer isn't lost, and closes.
+async fn linger(conn: &Downstream) {
+    let deadline = Some(clock::now() + LINGER_TIME);
+    let work = async {
+        if poll_fn(|cx| conn.io.poll_shutdown(cx)).await.is_err() {
+            return;
+        }
+        let mut dropped = 0;
+        while dropped < LINGER_BYTES {
+            if poll_fn(|cx| conn.io.poll_readable(cx)).await.is_err() {
+                return;
+            }
+            let mut buffer = conn.worker().buffers.lend();
+            match poll_fn(|cx| conn.io.poll_read(cx, buffer.room())).await {
+                Ok(0) | Err(_) => return,
+                Ok(n) => dropped += n,
+            }
+        }
+    };
+    // The end of the time is the end of the connection either way.
+    let _ = conn.timer.until(deadline, work).await;
+}
+
+/// Ends an idle connection.
+async fn end(conn: &Downstream) {
+    if matches!(conn.io, Io::Tls(_)) {
+        let deadline = Some(clock::now() + LINGER_TIME);
+        let _ = conn.timer.until(deadline, poll_fn(|cx| conn.io.poll_shutdown(cx))).await;
+    }
+}

@@ -1,0 +1,241 @@
+//! What is counted and logged of one request.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::connection::Downstream;
+use super::super::listener::Current;
+use crate::error::{Blame, ErrorKind};
+use crate::pool::{ClusterRun, EndpointRun};
+use crate::protocol::http1::Version;
+use crate::protocol::http1::request::RequestHead;
+use crate::route::Route;
+use crate::runtime::clock;
+use crate::telemetry::{Entry, RouteStats, write_json, write_text};
+use crate::wire::listener::LogFormat;
+
+/// Bytes of a refused head that its log line shows.
+const REFUSED_SHOWN: usize = 128;
+
+/// One request, from its head to its end.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) current: Rc<Current>,
+    pub(super) begun: Instant,
+    pub(super) status: u16,
+    pub(super) error: Option<ErrorKind>,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    /// When the response's head came.
+    pub(super) answered: Option<Instant>,
+    pub(super) log: Option<Box<LogFields>>,
+    route: Option<Arc<RouteStats>>,
+    route_index: Option<u32>,
+    cluster: Option<Rc<ClusterRun>>,
+    endpoint: Option<Rc<EndpointRun>>,
+}
+
+/// What a log line quotes of the request; copied, since the head is gone when the line is written.
+#[derive(Debug, Default)]
+pub(super) struct LogFields {
+    method: Vec<u8>,
+    target: Vec<u8>,
+    version: &'static str,
+    authority: Vec<u8>,
+    user_agent: Vec<u8>,
+    forwarded_for: Vec<u8>,
+    pub(super) request_id: Vec<u8>,
+}
+
+impl LogFields {
+    pub(super) fn of(head: &RequestHead<'_, '_>) -> Self {
+        let field = |index: Option<u8>| {
+            let field = index.and_then(|index| head.fields.get(usize::from(index)));
+            field.map_or_else(Vec::new, |field| field.value.to_vec())
+        };
+        Self {
+            method: head.method.as_bytes().to_vec(),
+            target: head.target.as_bytes().to_vec(),
+            version: match head.version {
+                Version::Http10 => "HTTP/1.0",
+                Version::Http11 => "HTTP/1.1",
+            },
+            authority: head.authority.as_bytes().to_vec(),
+            user_agent: field(head.known.user_agent),
+            forwarded_for: field(head.known.x_forwarded_for),
+            request_id: field(head.known.x_request_id),
+        }
+    }
+}
+
+impl Record {
+    pub(super) fn new(conn: &Downstream, current: Rc<Current>, begun: Instant) -> Self {
+        conn.listener.stats.requests_total.increment();
+        conn.listener.stats.requests_active.add(1);
+        Self {
+            current,
+            begun,
+            status: 0,
+            error: None,
+            received: 0,
+            sent: 0,
+            answered: None,
+            log: None,
+            route: None,
+            route_index: None,
+            cluster: None,
+            endpoint: None,
+        }
+    }
+
+    pub(super) fn routed(&mut self, conn: &Downstream, route: &Route) {
+        let worker = conn.worker();
+        let registry = (&*worker.registry, worker.index);
+        self.route = self.current.route(route.index, &route.name, registry).cloned();
+        self.route_index = Some(route.index);
+        if let Some(stats) = &self.route {
+            stats.requests_total.increment();
+        }
+    }
+
+    pub(super) fn to_cluster(&mut self, cluster: &Rc<ClusterRun>) {
+        cluster.stats.requests_total.increment();
+        cluster.stats.requests_active.add(1);
+        self.cluster = Some(Rc::clone(cluster));
+    }
+
+    pub(super) fn to_endpoint(&mut self, endpoint: &Rc<EndpointRun>) {
+        self.endpoint = Some(Rc::clone(endpoint));
+    }
+
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = status;
+        self.answered = Some(clock::now());
+    }
+
+    /// A failure; the first one is the cause of what follows.
+    pub(super) fn fail(&mut self, kind: ErrorKind) {
+        self.error.get_or_insert(kind);
+    }
+
+    pub(super) fn route_name(&self) -> &str {
+        let table = self.current.listener.routes.as_ref();
+        let route = self.route_index.and_then(|index| table?.routes().get(index as usize));
+        route.map_or("", |route| &route.name)
+    }
+
+    pub(super) fn cluster_name(&self) -> &str {
+        self.cluster.as_ref().map_or("", |run| &run.cluster.name)
+    }
+
+    /// Quotes what can be quoted of a head that couldn't be parsed.
+    pub(super) fn refused_head(&mut self, head: &[u8]) {
+        if self.current.listener.access_log.is_some() {
+            let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next();
+            let line = line.unwrap_or_default();
+            let target = line.get(..REFUSED_SHOWN).unwrap_or(line).to_vec();
+            self.log = Some(Box::new(LogFields { target, ..LogFields::default() }));
+        }
+    }
+
+    /// Counts and logs the end.
+    pub(super) fn finish(&self, conn: &Downstream) {
+        let now = clock::now();
+        let took = clock::micros_between(self.begun, now);
+        let listener = &conn.listener.stats;
+        listener.requests_active.sub(1);
+        listener.responses.record(self.status);
+        listener.rx_bytes_total.add(self.received);
+        listener.tx_bytes_total.add(self.sent);
+        if let Some(kind) = self.error {
+            listener.local_replies.record(kind);
+        }
+        if let Some(route) = &self.route {
+            route.responses.record(self.status);
+            route.latency.record(took);
+        }
+        if let Some(run) = &self.cluster {
+            self.finish_cluster(conn, run, took, now);
+        }
+        if self.current.listener.access_log.is_some() {
+            self.write_log(conn, took);
+        }
+    }
+
+    fn finish_cluster(&self, conn: &Downstream, run: &Rc<ClusterRun>, took: u64, now: Instant) {
+        let stats = &run.stats;
+        stats.requests_active.sub(1);
+        stats.responses.record(self.status);
+        stats.latency.record(took);
+        stats.tx_bytes_total.add(self.received);
+        stats.rx_bytes_total.add(self.sent);
+        if let Some(kind) = self.error {
+            stats.local_replies.record(kind);
+        }
+        let Some(endpoint) = &self.endpoint else {
+            return;
+        };
+        endpoint.stats.latency.record(took);
+        let failed = self.error.is_some_and(|kind| kind.blame() == Blame::Upstream);
+        if self.status >= 500 {
+            endpoint.stats.responses_5xx_total.increment();
+        }
+        if self.answered.is_some() || failed {
+            run.observe(endpoint, took, conn.worker().micros(now));
+        }
+    }
+
+    fn write_log(&self, conn: &Downstream, took: u64) {
+        let Some(log) = &self.current.listener.access_log else {
+            return;
+        };
+        let empty = LogFields::default();
+        let fields = self.log.as_deref().unwrap_or(&empty);
+        let remote = conn.peer.map_or_else(String::new, |peer| peer.to_string());
+        let local = conn.io.socket().local_addr().map_or_else(String::new, |at| at.to_string());
+        let forwarded_for = if self.current.listener.wire.http.trusted_hops > 0
+            && !fields.forwarded_for.is_empty()
+        {
+            [&fields.forwarded_for[..], b", ", conn.peer_ip.as_bytes()].concat()
+        } else {
+            conn.peer_ip.clone().into_bytes()
+        };
+        let entry = Entry {
+            start_micros: clock::wall_micros().saturating_sub(took),
+            method: &fields.method,
+            path: &fields.target,
+            protocol: fields.version,
+            status: self.status,
+            flags: self.error.map_or("", ErrorKind::flag),
+            code_details: self.error.map_or("via_upstream", ErrorKind::code),
+            bytes_received: self.received,
+            bytes_sent: self.sent,
+            duration_us: took,
+            upstream_service_time_us: self
+                .answered
+                .map(|answered| clock::micros_between(self.begun, answered)),
+            x_forwarded_for: &forwarded_for,
+            user_agent: &fields.user_agent,
+            request_id: &fields.request_id,
+            authority: &fields.authority,
+            upstream_host: self.endpoint.as_ref().map_or("", |run| &run.endpoint.text),
+            upstream_cluster: self.cluster_name(),
+            route_name: self.route_name(),
+            downstream_remote_address: &remote,
+            downstream_local_address: &local,
+            requested_server_name: conn.sni.as_deref().unwrap_or_default().as_bytes(),
+            downstream_peer: conn
+                .identity
+                .as_ref()
+                .map_or(&[][..], |identity| identity.name().as_bytes()),
+        };
+        let mut line = conn.worker().take_scratch();
+        match log.format {
+            LogFormat::Text => write_text(&entry, &mut line),
+            LogFormat::Json => write_json(&entry, &mut line),
+        }
+        log.sink.write(&line);
+        conn.worker().give_scratch(line);
+    }
+}

@@ -1,0 +1,200 @@
+//! Receiving a response's head and turning it into what the client gets.
+
+use std::task::{Context, Poll, ready};
+
+use super::admit::Facts;
+use super::exchange::Side;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::http1::chunked::ChunkScanner;
+use crate::protocol::http1::request::FieldStorage;
+use crate::protocol::http1::response::{ResponseFraming, ResponseHead, parse_response};
+use crate::protocol::http1::scan::HeadScanner;
+use crate::protocol::http1::write::{ResponseEdits, write_response};
+use crate::protocol::http1::{HeadLimits, Version};
+use crate::proxy::flow::{Body, FlowError, Ground};
+use crate::runtime::buffers::{BUFFER_BYTES, Buffer};
+use crate::wire::listener::Underscores;
+
+/// Interim responses (RFC 9110 §15.2) passed on before the final one.
+const INTERIM_MAX: u32 = 16;
+
+/// Bounds of an upstream's heads: twice what we take from clients, since fewer are hostile.
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: BUFFER_BYTES - 1,
+    count: 200,
+    target: usize::MAX,
+    underscores: Underscores::Keep,
+};
+
+/// A head that has arrived.
+pub(super) enum Arrived {
+    /// 1xx, to be passed on.
+    Interim(Vec<u8>),
+    /// The answer.
+    Final(Answer),
+}
+
+/// A final response, ready to be passed on.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: Vec<u8>,
+    pub(super) body: Body,
+    pub(super) buffer: Option<Buffer>,
+    pub(super) keep_downstream: bool,
+    pub(super) keep_upstream: bool,
+    pub(super) switched: bool,
+}
+
+/// Reads response heads.
+pub(super) struct Reader {
+    facts: Facts,
+    buffer: Option<Buffer>,
+    scanner: HeadScanner,
+    interim: u32,
+    any: bool,
+}
+
+impl Reader {
+    pub(super) fn new(facts: Facts) -> Self {
+        Self { facts, buffer: None, scanner: HeadScanner::default(), interim: 0, any: false }
+    }
+
+    /// Ready with the next head.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ground: &Ground<'_>,
+        side: &Side<'_>,
+    ) -> Poll<Result<Arrived, Error>> {
+        let io = &side.upstream.io;
+        loop {
+            if let Some(len) = self.complete()? {
+                if let Some(arrived) = self.take(len, side)? {
+                    return Poll::Ready(Ok(arrived));
+                }
+                continue;
+            }
+            if self.buffer.is_none() {
+                ready!(io.poll_readable(cx)).map_err(|error| self.lost(error))?;
+            }
+            let buffer = self.buffer.get_or_insert_with(|| ground.buffers.lend());
+            let polled = io.poll_read(cx, buffer.room());
+            if polled.is_pending() && buffer.is_empty() {
+                self.buffer = None;
+            }
+            match ready!(polled) {
+                Ok(0) => return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into()))),
+                Ok(n) => {
+                    self.any = true;
+                    if let Some(buffer) = &mut self.buffer {
+                        buffer.filled(n);
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(self.lost(error))),
+            }
+        }
+    }
+
+    /// The connection ended. After a FIN without a byte of a response (Linux says `EPIPE` when a
+    /// reset followed it) the request may never have been seen; a bare reset tells nothing.
+    fn lost(&self, error: std::io::Error) -> Error {
+        use std::io::ErrorKind::{BrokenPipe, UnexpectedEof};
+        let ended = matches!(error.kind(), BrokenPipe | UnexpectedEof);
+        let lost = Error::io(ErrorKind::UpstreamReset, error);
+        if ended && !self.any { lost.unprocessed() } else { lost }
+    }
+
+    fn complete(&mut self) -> Result<Option<usize>, Error> {
+        match &self.buffer {
+            Some(buffer) if !buffer.is_empty() => {
+                self.scanner.scan(buffer, &LIMITS).map_err(|_| ErrorKind::UpstreamProtocol.into())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Turns the head at the buffer's front into the client's; `None` for an interim one that the
+    /// client can't take.
+    fn take(&mut self, len: usize, side: &Side<'_>) -> Result<Option<Arrived>, Error> {
+        let protocol = || Error::from(ErrorKind::UpstreamProtocol);
+        let mut buffer = self.buffer.take().ok_or_else(protocol)?;
+        self.scanner = HeadScanner::default();
+        let mut storage = FieldStorage::new();
+        let bytes = buffer.get(..len).unwrap_or_default();
+        let head = parse_response(bytes, &mut storage, &LIMITS, self.facts.method)
+            .map_err(|_| protocol())?;
+        if head.status < 200 && head.status != 101 {
+            self.interim += 1;
+            if self.interim > INTERIM_MAX {
+                return Err(protocol());
+            }
+            // RFC 9110 §15.2: a 1.0 client knows no interim responses.
+            let known = self.facts.version == Version::Http11;
+            let out = known.then(|| self.write(&head, side, true));
+            buffer.consume(len);
+            self.buffer = (!buffer.is_empty()).then_some(buffer);
+            return Ok(out.map(Arrived::Interim));
+        }
+        let switched = head.status == 101;
+        if switched && !self.facts.upgrade {
+            return Err(protocol());
+        }
+        let body = self.body(head.framing);
+        let delimited = !matches!(body, Body::UntilEnd) && self.is_framed_for_client(head.framing);
+        let keep_downstream = self.facts.keep_alive
+            && delimited
+            && !self.facts.upgrade
+            && !side.conn.should_close()
+            && side.activity.uploaded.get();
+        let answer = Answer {
+            status: head.status,
+            head: self.write(&head, side, keep_downstream || switched),
+            keep_upstream: head.keep_alive && !matches!(body, Body::UntilEnd) && !switched,
+            body: if switched { Body::Done } else { body },
+            keep_downstream,
+            switched,
+            buffer: None,
+        };
+        buffer.consume(len);
+        Ok(Some(Arrived::Final(Answer { buffer: Some(buffer), ..answer })))
+    }
+
+    fn body(&self, framing: ResponseFraming) -> Body {
+        match framing {
+            ResponseFraming::None => Body::Done,
+            ResponseFraming::Length(length) => Body::Length(length),
+            ResponseFraming::Chunked if self.facts.version == Version::Http10 => {
+                Body::Chunked(Box::new(ChunkScanner::decode()))
+            }
+            ResponseFraming::Chunked => Body::Chunked(Box::new(ChunkScanner::forward())),
+            ResponseFraming::UntilClose => Body::UntilEnd,
+        }
+    }
+
+    /// A 1.0 client sees the end of a chunked body by the end of the connection.
+    fn is_framed_for_client(&self, framing: ResponseFraming) -> bool {
+        !matches!(framing, ResponseFraming::Chunked) || self.facts.version == Version::Http11
+    }
+
+    fn write(&self, head: &ResponseHead<'_, '_>, side: &Side<'_>, keep_alive: bool) -> Vec<u8> {
+        let record = side.record.borrow();
+        let mut out = side.conn.worker().take_scratch();
+        let edits = ResponseEdits {
+            keep_alive,
+            downstream_version: self.facts.version,
+            via: record.current.listener.wire.http.via.as_deref(),
+            upgrade: head.status == 101,
+        };
+        write_response(head, &edits, &mut out);
+        out
+    }
+}
+
+/// Why copying a response's body failed.
+pub(super) fn failed(error: &FlowError) -> Error {
+    match error {
+        FlowError::From(_) => ErrorKind::UpstreamReset.into(),
+        FlowError::Framing | FlowError::TooLarge => ErrorKind::UpstreamProtocol.into(),
+        FlowError::To(_) => ErrorKind::DownstreamClosed.into(),
+    }
+}
