@@ -2,6 +2,11 @@
 //!
 //! Its lock is taken when a snapshot is compiled and when statistics are read, never by a request.
 
+mod render;
+
+#[cfg(test)]
+mod page;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,20 +15,19 @@ use serde_json::Value;
 use super::blocks::{
     ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
 };
-use super::names::Block;
-use super::render;
+use super::metric::Block;
 
 /// What a block belongs to: the values of its labels, the second empty where there is one label.
-pub(super) type Key = (Box<str>, Box<str>);
+type Key = (Box<str>, Box<str>);
 
 /// All blocks of one kind, in the order of their names.
-pub(super) type Table<B> = BTreeMap<Key, Vec<Owned<B>>>;
+type Table<B> = BTreeMap<Key, Vec<Owned<B>>>;
 
 /// A block and the worker that writes it.
 #[derive(Debug)]
-pub(super) struct Owned<B> {
+struct Owned<B> {
     worker: usize,
-    pub(super) block: Arc<B>,
+    block: Arc<B>,
 }
 
 /// The blocks of one engine.
@@ -31,14 +35,14 @@ pub(super) struct Owned<B> {
 pub struct Registry(Mutex<Tables>);
 
 #[derive(Debug, Default)]
-pub(super) struct Tables {
-    pub(super) engine: Table<EngineStats>,
-    pub(super) workers: Table<WorkerStats>,
-    pub(super) listeners: Table<ListenerStats>,
-    pub(super) routes: Table<RouteStats>,
-    pub(super) clusters: Table<ClusterStats>,
-    pub(super) endpoints: Table<EndpointStats>,
-    pub(super) logs: Table<LogStats>,
+struct Tables {
+    engine: Table<EngineStats>,
+    workers: Table<WorkerStats>,
+    listeners: Table<ListenerStats>,
+    routes: Table<RouteStats>,
+    clusters: Table<ClusterStats>,
+    endpoints: Table<EndpointStats>,
+    logs: Table<LogStats>,
 }
 
 /// Something that was removed from the configuration.
@@ -168,5 +172,4 @@ fn sweep<B>(table: &mut Table<B>) {
 }
 
 #[cfg(test)]
-#[path = "registry_tests.rs"]
 mod tests;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::histogram::{LE_POWERS, Snapshot};
-use super::names::{Block, Metric, Source};
-use super::registry::{Key, Owned, Table, Tables};
+use super::{Key, Owned, Table, Tables};
+use crate::telemetry::histogram::{LE_POWERS, Snapshot};
+use crate::telemetry::metric::{Block, Metric, Source};
 
 /// A metric's number, summed over the workers.
 enum Sum {
