@@ -1,6 +1,7 @@
 //! Who counts where: hands blocks to workers and merges them when somebody asks.
 //!
-//! Its lock is taken when a snapshot is compiled and when statistics are read, never by a request.
+//! Its lock is taken when a block is first needed, and is held for the look-up alone: who reads
+//! statistics takes the tables along and merges them outside, so a scrape delays no worker.
 
 mod render;
 
@@ -34,18 +35,26 @@ struct Owned<B> {
 #[derive(Debug, Default)]
 pub struct Registry(Mutex<Tables>);
 
-#[derive(Debug, Default)]
-struct Tables {
-    engine: Table<EngineStats>,
-    workers: Table<WorkerStats>,
-    listeners: Table<ListenerStats>,
-    routes: Table<RouteStats>,
-    clusters: Table<ClusterStats>,
-    endpoints: Table<EndpointStats>,
-    logs: Table<LogStats>,
+impl<B> Clone for Owned<B> {
+    fn clone(&self) -> Self {
+        let block = Arc::clone(&self.block);
+        Self { block, ..*self }
+    }
 }
 
-/// Something that was removed from the configuration.
+/// Shared with readers; a table is copied only if it changes while one reads.
+#[derive(Debug, Default, Clone)]
+struct Tables {
+    engine: Arc<Table<EngineStats>>,
+    workers: Arc<Table<WorkerStats>>,
+    listeners: Arc<Table<ListenerStats>>,
+    routes: Arc<Table<RouteStats>>,
+    clusters: Arc<Table<ClusterStats>>,
+    endpoints: Arc<Table<EndpointStats>>,
+    logs: Arc<Table<LogStats>>,
+}
+
+/// Something of the configuration that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource<'a> {
     /// A listener.
@@ -104,39 +113,51 @@ impl Registry {
     /// Drops a removed resource's numbers at once. Who still holds its blocks counts into nothing,
     /// and a resource of the same name begins at zero.
     pub fn forget(&self, resource: Resource<'_>) {
-        let mut tables = self.lock();
+        let tables = &mut *self.lock();
+        let (listeners, routes) = (&mut tables.listeners, &mut tables.routes);
+        let (clusters, endpoints) = (&mut tables.clusters, &mut tables.endpoints);
         match resource {
-            Resource::Listener(name) => tables.listeners.retain(|key, _| &*key.0 != name),
-            Resource::RouteTable(name) => tables.routes.retain(|key, _| &*key.0 != name),
-            Resource::Route(table, route) => drop(tables.routes.remove(&key((table, route)))),
+            Resource::Listener(name) => forget(listeners, |key| &*key.0 == name),
+            Resource::RouteTable(name) => forget(routes, |key| &*key.0 == name),
+            Resource::Route(table, name) => forget(routes, |key| named(key) == (table, name)),
             Resource::Cluster(name) => {
-                tables.clusters.remove(&key((name, "")));
-                tables.endpoints.retain(|key, _| &*key.0 != name);
+                forget(clusters, |key| &*key.0 == name);
+                forget(endpoints, |key| &*key.0 == name);
             }
-            Resource::Endpoint(name, at) => drop(tables.endpoints.remove(&key((name, at)))),
+            Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
     }
 
-    /// Drops the numbers of everything that no snapshot, connection or request holds any more.
-    /// Called after old snapshots end, it bounds the label sets by what is configured.
-    pub fn forget_unused(&self) {
+    /// Drops the numbers of everything that is neither `configured` nor held by a snapshot, a
+    /// connection or a request. Called after something was removed, and again when old snapshots
+    /// end, it bounds the label sets by what is configured. Asks about listeners, routes, clusters
+    /// and endpoints; access logs stay while they are open.
+    pub fn forget_unused(&self, configured: impl Fn(Resource<'_>) -> bool) {
         let tables = &mut *self.lock();
-        sweep(&mut tables.listeners);
-        sweep(&mut tables.routes);
-        sweep(&mut tables.clusters);
-        sweep(&mut tables.endpoints);
-        sweep(&mut tables.logs);
+        let keep = |key: &Key| configured(Resource::Listener(&key.0));
+        sweep(&mut tables.listeners, keep);
+        let keep = |key: &Key| configured(Resource::Route(&key.0, &key.1));
+        sweep(&mut tables.routes, keep);
+        let keep = |key: &Key| configured(Resource::Cluster(&key.0));
+        sweep(&mut tables.clusters, keep);
+        let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
+        sweep(&mut tables.endpoints, keep);
+        sweep(&mut tables.logs, |_| false);
     }
 
     /// The Prometheus text exposition, version 0.0.4.
     pub fn render_prometheus(&self) -> String {
-        render::prometheus(&self.lock())
+        render::prometheus(&self.tables())
     }
 
     /// The same numbers as nested objects: `clusters`, `listeners`, `routes`, `workers`,
     /// `access_logs` by name, and `engine`; an endpoint stands in its cluster's `endpoints`.
     pub fn to_json(&self) -> Value {
-        render::json(&self.lock())
+        render::json(&self.tables())
+    }
+
+    fn tables(&self) -> Tables {
+        self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -149,26 +170,46 @@ fn key((outer, inner): (&str, &str)) -> Key {
     (outer.into(), inner.into())
 }
 
-fn block<B: Block>(table: &mut Table<B>, worker: usize, name: (&str, &str)) -> Arc<B> {
-    let owned = table.entry(key(name)).or_default();
-    if let Some(known) = owned.iter().find(|owned| owned.worker == worker) {
+fn named(key: &Key) -> (&str, &str) {
+    (&key.0, &key.1)
+}
+
+fn block<B: Block>(table: &mut Arc<Table<B>>, worker: usize, name: (&str, &str)) -> Arc<B> {
+    let key = key(name);
+    let known = table.get(&key).into_iter().flatten();
+    if let Some(known) = known.into_iter().find(|owned| owned.worker == worker) {
         return Arc::clone(&known.block);
     }
     let block = Arc::<B>::default();
-    owned.push(Owned {
+    let owned = Owned {
         worker,
         block: Arc::clone(&block),
-    });
+    };
+    Arc::make_mut(table).entry(key).or_default().push(owned);
     block
 }
 
-fn sweep<B>(table: &mut Table<B>) {
-    // Counted under the lock: nobody can take a block that only the registry holds meanwhile.
-    table.retain(|_, owned| {
-        owned
-            .iter()
-            .any(|owned| Arc::strong_count(&owned.block) > 1)
-    });
+fn forget<B>(table: &mut Arc<Table<B>>, gone: impl Fn(&Key) -> bool) {
+    if table.keys().any(&gone) {
+        Arc::make_mut(table).retain(|key, _| !gone(key));
+    }
+}
+
+/// Keeps what is held or configured. Holders are counted under the lock, where nobody can take a
+/// block that only the registry holds; a copy that a reader has counts too.
+fn sweep<B>(table: &mut Arc<Table<B>>, configured: impl Fn(&Key) -> bool) {
+    let held = |owned: &Owned<B>| Arc::strong_count(&owned.block) > 1;
+    let unused: Vec<Key> = table
+        .iter()
+        .filter(|(key, owned)| !owned.iter().any(held) && !configured(key))
+        .map(|(key, _)| key.clone())
+        .collect();
+    if !unused.is_empty() {
+        let table = Arc::make_mut(table);
+        for key in &unused {
+            table.remove(key);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -90,23 +90,34 @@ fn single_resources_are_forgotten() {
 }
 
 #[test]
-fn only_what_nobody_holds_is_swept() {
+fn only_what_is_neither_held_nor_configured_is_swept() {
     let registry = used();
     let held = registry.cluster(1, "api \"v1\"\\\n");
-    registry.forget_unused();
+    registry.forget_unused(|resource| resource == Resource::Route("web", "r0"));
     let stats = registry.to_json();
     // The other worker's share stays too: a sum must not go back.
     assert_eq!(stats["clusters"]["api \"v1\"\\\n"]["requests_total"], 6);
+    assert_eq!(stats["routes"]["web"]["r0"]["requests_total"], 4);
     assert!(stats["listeners"].get("web").is_none());
     assert_eq!(stats["engine"]["generation"], 7);
     drop(held);
-    registry.forget_unused();
-    assert!(
-        registry.to_json()["clusters"]
-            .as_object()
-            .unwrap()
-            .is_empty()
-    );
+    registry.forget_unused(|_| false);
+    let stats = registry.to_json();
+    assert_eq!(stats["clusters"], serde_json::json!({}));
+    assert_eq!(stats["routes"], serde_json::json!({}));
+}
+
+#[test]
+fn blocks_are_handed_out_while_a_reader_reads() {
+    let registry = used();
+    let reading = registry.tables();
+    registry.route(0, "web", "new").requests_total.increment();
+    registry.route(0, "web", "r0").requests_total.increment();
+    assert_eq!(reading.routes.len(), 1);
+    drop(reading);
+    let stats = registry.to_json();
+    assert_eq!(stats["routes"]["web"]["new"]["requests_total"], 1);
+    assert_eq!(stats["routes"]["web"]["r0"]["requests_total"], 5);
 }
 
 #[test]
