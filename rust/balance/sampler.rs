@@ -36,10 +36,6 @@ impl Sampler {
         Self { weights, columns }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.weights.len()
-    }
-
     pub(super) fn weight(&self, index: usize) -> u64 {
         self.weights.get(index).copied().unwrap_or(1)
     }
