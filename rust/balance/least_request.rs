@@ -16,8 +16,6 @@ use super::sampler::Sampler;
 /// Up to so many endpoints the pick is a true minimum; one look is about a nanosecond while the
 /// counts are in the cache.
 pub const SCANNED: usize = 32;
-/// Pairs drawn of which both are skipped before all endpoints are looked at.
-const REDRAWS: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct LeastRequest {
@@ -59,7 +57,17 @@ impl LeastRequest {
     ) -> Option<usize> {
         match &mut self.choice {
             Choice::Scan { weights, ties } => scan(&self.loads, weights, ties, skip),
-            Choice::Two(sampler) => two(&self.loads, sampler, random, skip),
+            Choice::Two(sampler) => {
+                let ratio = |index: usize| {
+                    let load = self.loads.get(index)?;
+                    Some(Ratio::new(load, sampler.weight(index)))
+                };
+                sampler.lesser_of_two(random, skip, |second, first| {
+                    ratio(second)
+                        .zip(ratio(first))
+                        .is_some_and(|(second, first)| second.is_below(first))
+                })
+            }
         }
     }
 
@@ -99,32 +107,6 @@ fn scan(
             .flatten()
             .is_some_and(|ratio| !least.is_below(ratio))
     })
-}
-
-fn two(
-    loads: &[Arc<Load>],
-    sampler: &Sampler,
-    random: &mut Random,
-    skip: &dyn Fn(usize) -> bool,
-) -> Option<usize> {
-    let ratio = |index: usize| {
-        let load = loads.get(index)?;
-        Some(Ratio::new(load, sampler.weight(index)))
-    };
-    for _ in 0..REDRAWS {
-        let (first, second) = sampler.pair(random);
-        match (skip(first), skip(second)) {
-            (false, false) => {
-                // A tie goes to the first: it was drawn by weight.
-                let second_is_less = ratio(second)?.is_below(ratio(first)?);
-                return Some(if second_is_less { second } else { first });
-            }
-            (false, true) => return Some(first),
-            (true, false) => return Some(second),
-            (true, true) => {}
-        }
-    }
-    sampler.draw_unskipped(random, skip)
 }
 
 impl Ratio {

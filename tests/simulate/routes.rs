@@ -61,9 +61,8 @@ impl Generator {
     }
 
     fn path(&mut self) -> String {
-        (0..=self.0.below(3))
-            .map(|_| format!("/{}", self.one(&SEGMENTS)))
-            .collect()
+        let segments: Vec<_> = (0..=self.0.below(3)).map(|_| self.one(&SEGMENTS)).collect();
+        format!("/{}", segments.join("/"))
     }
 
     fn text(&mut self) -> StringMatch {
@@ -127,9 +126,12 @@ impl Generator {
     }
 
     fn query(&mut self) -> String {
-        let parameter = |this: &mut Self| match this.once(5) {
-            true => this.one(&NAMES).to_owned(),
-            false => format!("{}={}", this.one(&NAMES), this.one(&TEXTS)),
+        let parameter = |this: &mut Self| {
+            if this.once(5) {
+                this.one(&NAMES).to_owned()
+            } else {
+                format!("{}={}", this.one(&NAMES), this.one(&TEXTS))
+            }
         };
         (0..self.0.below(4))
             .map(|_| parameter(self))

@@ -195,47 +195,21 @@ fn ties_go_to_method_then_headers_then_query_then_identity_then_order() {
     };
     assert_eq!(at(&table, &put), Some(6));
     assert_eq!(at(&table, &other), Some(5), "methods are case-sensitive");
-    assert_eq!(
-        at(
-            &table,
-            &RequestView {
-                fields: &all[..1],
-                ..other
-            }
-        ),
-        Some(4)
-    );
-    assert_eq!(
-        at(
-            &table,
-            &RequestView {
-                fields: &all[1..],
-                ..other
-            }
-        ),
-        Some(3)
-    );
-    assert_eq!(
-        at(
-            &table,
-            &RequestView {
-                fields: &[],
-                query: None,
-                ..other
-            }
-        ),
-        Some(2)
-    );
-    assert_eq!(
-        at(
-            &table,
-            &RequestView {
-                method: "POST",
-                ..GET
-            }
-        ),
-        Some(0)
-    );
+    let cases = [
+        (&all[..1], Some("q"), Some("spiffe://x"), 4),
+        (&all[1..], Some("q"), Some("spiffe://x"), 3),
+        (&[], None, Some("spiffe://x"), 2),
+        (&[], None, Some("x"), 0),
+    ];
+    for (fields, query, identity, expected) in cases {
+        let view = RequestView {
+            query,
+            fields,
+            identity,
+            ..other
+        };
+        assert_eq!(at(&table, &view), Some(expected));
+    }
 }
 
 #[test]
