@@ -11,6 +11,9 @@ use meshcore::wire::cluster::Balance;
 
 const COUNTS: [usize; 4] = [3, 32, 33, 1_000];
 
+/// Picks in a sample.
+const PICKS: u32 = 1_000;
+
 fn main() {
     divan::main();
 }
@@ -38,27 +41,27 @@ fn run(bencher: Bencher<'_, '_>, balance: Balance, count: usize, weights: u32) {
     });
 }
 
-#[divan::bench(args = COUNTS)]
+#[divan::bench(args = COUNTS, sample_size = PICKS)]
 fn round_robin(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, Balance::RoundRobin, count, 1);
 }
 
-#[divan::bench(args = COUNTS)]
+#[divan::bench(args = COUNTS, sample_size = PICKS)]
 fn round_robin_weighted(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, Balance::RoundRobin, count, 5);
 }
 
-#[divan::bench(args = COUNTS)]
+#[divan::bench(args = COUNTS, sample_size = PICKS)]
 fn random_weighted(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, Balance::Random, count, 5);
 }
 
-#[divan::bench(args = COUNTS)]
+#[divan::bench(args = COUNTS, sample_size = PICKS)]
 fn least_request(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, Balance::LeastRequest, count, 1);
 }
 
-#[divan::bench(args = COUNTS)]
+#[divan::bench(args = COUNTS, sample_size = PICKS)]
 fn peak_ewma(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, Balance::P2cEwma, count, 1);
 }

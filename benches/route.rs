@@ -15,8 +15,9 @@ use meshcore::wire::route::Route;
 use meshcore::wire::route::StringMatch;
 use meshcore::wire::route::Target;
 
-/// Requests go to so many of the hosts or routes in turn, so that caches are as in traffic.
-const VISITED: usize = 1_000;
+/// Requests go to so many of the hosts or routes in turn, so that caches are as in traffic; each
+/// sample visits all of them.
+const VISITED: u32 = 1_000;
 
 fn main() {
     divan::main();
@@ -74,12 +75,12 @@ fn run(bencher: Bencher<'_, '_>, table: &RouteTable, requests: &[(String, String
 
 fn spread(count: usize, request: impl Fn(usize) -> (String, String)) -> Vec<(String, String)> {
     // A prime step visits all parts of the table in no order that a cache could foresee.
-    (0..VISITED)
+    (0..VISITED as usize)
         .map(|turn| request(turn * 7_919 % count))
         .collect()
 }
 
-#[divan::bench(args = [10, 10_000])]
+#[divan::bench(args = [10, 10_000], sample_size = VISITED)]
 fn hosts(bencher: Bencher<'_, '_>, count: usize) {
     let host = |index| format!("h{index}.example.com");
     let table = table(count, |index| Match {
@@ -93,7 +94,7 @@ fn hosts(bencher: Bencher<'_, '_>, count: usize) {
     );
 }
 
-#[divan::bench(args = [10, 10_000])]
+#[divan::bench(args = [10, 10_000], sample_size = VISITED)]
 fn wildcard_hosts(bencher: Bencher<'_, '_>, count: usize) {
     let table = table(count, |index| Match {
         hosts: vec![format!("*.h{index}.example.com")],
@@ -103,7 +104,7 @@ fn wildcard_hosts(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, &table, &spread(count, request));
 }
 
-#[divan::bench(args = [10, 10_000])]
+#[divan::bench(args = [10, 10_000], sample_size = VISITED)]
 fn prefixes(bencher: Bencher<'_, '_>, count: usize) {
     let table = table(count, |index| Match {
         path: Some(PathMatch::Prefix(format!("/api/v1/s{index}"))),
@@ -118,7 +119,7 @@ fn prefixes(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, &table, &spread(count, request));
 }
 
-#[divan::bench(args = [10, 10_000])]
+#[divan::bench(args = [10, 10_000], sample_size = VISITED)]
 fn regexes(bencher: Bencher<'_, '_>, count: usize) {
     let table = table(count, |index| Match {
         path: Some(PathMatch::Regex(format!("/s{index}/[0-9]+"))),
@@ -128,7 +129,7 @@ fn regexes(bencher: Bencher<'_, '_>, count: usize) {
     run(bencher, &table, &spread(count, request));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = VISITED)]
 fn prefix_with_a_header_condition(bencher: Bencher<'_, '_>) {
     let table = table(10, |index| {
         let condition = StringMatch::Exact("1".to_owned());

@@ -4,6 +4,7 @@
 //! threshold and above it one other index, its alias. A draw takes a column and a height.
 
 use super::endpoint::Candidate;
+use super::endpoint::equal_weights;
 use super::random::Random;
 
 /// Draws that hit skipped endpoints before the rest is weighed out one by one.
@@ -31,8 +32,7 @@ struct Column {
 impl Sampler {
     pub(super) fn new(candidates: &[Candidate]) -> Self {
         let weights: Box<[u64]> = candidates.iter().map(Candidate::weight).collect();
-        let equal = weights.windows(2).all(|pair| pair.first() == pair.last());
-        let columns = (!equal).then(|| Columns::new(&weights));
+        let columns = (!equal_weights(candidates)).then(|| Columns::new(&weights));
         Self { weights, columns }
     }
 

@@ -83,12 +83,13 @@ fn round_robin_is_exact_each_round_and_over_workers() {
 }
 
 #[test]
-fn round_robin_stays_fair_while_endpoints_come_and_go() {
-    for seed in 0..50 {
+fn turns_stay_fair_while_endpoints_come_and_go() {
+    let both = [Balance::RoundRobin, Balance::LeastRequest];
+    for (seed, balance) in (0..50).flat_map(|seed| both.map(|it| (seed, it))) {
         let mut random = Random::seeded(seed);
         // Identities 0 to 4 stay; the others are replaced at every change.
         let mut present: Vec<usize> = (0..8).collect();
-        let mut picker = Picker::new(Balance::RoundRobin, &candidates(&[1; 8]));
+        let mut picker = Picker::new(balance, &candidates(&[1; 8]));
         let mut stays = Vec::new();
         for change in 0..500 {
             for _ in 0..=random.below(5) {
@@ -99,7 +100,7 @@ fn round_robin_stays_fair_while_endpoints_come_and_go() {
             }
             let mut next: Vec<usize> = (0..5).collect();
             next.extend((0..3).map(|fresh| 100 + 3 * change + fresh));
-            let mut replaced = Picker::new(Balance::RoundRobin, &candidates(&[1; 8]));
+            let mut replaced = Picker::new(balance, &candidates(&[1; 8]));
             replaced.carry_over(&picker, |index| {
                 present.iter().position(|it| *it == next[index])
             });
@@ -111,7 +112,7 @@ fn round_robin_stays_fair_while_endpoints_come_and_go() {
             .max()
             .zip(seen.iter().min())
             .map(|(most, least)| most - least);
-        assert!(spread <= Some(1), "seed {seed}: {seen:?}");
+        assert!(spread <= Some(1), "seed {seed} {balance:?}: {seen:?}");
     }
 }
 
