@@ -55,3 +55,10 @@ impl Candidate {
         u64::from(self.weight.max(1))
     }
 }
+
+/// Whether no candidate weighs more than another.
+pub(super) fn equal_weights(candidates: &[Candidate]) -> bool {
+    let mut weights = candidates.iter().map(Candidate::weight);
+    let first = weights.next();
+    weights.all(|weight| Some(weight) == first)
+}

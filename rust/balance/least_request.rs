@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use super::endpoint::Candidate;
 use super::endpoint::Load;
+use super::endpoint::equal_weights;
 use super::random::Random;
 use super::round_robin::Credits;
+use super::round_robin::whose_turn;
 use super::sampler::Sampler;
 
 /// Up to so many endpoints the pick is a true minimum; one look is about a nanosecond while the
 /// counts are in the cache.
 pub const SCANNED: usize = 32;
-/// Pairs drawn of which both are skipped before all endpoints are looked at.
-const REDRAWS: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct LeastRequest {
@@ -27,8 +27,20 @@ pub(super) struct LeastRequest {
 
 #[derive(Debug)]
 enum Choice {
-    Scan { weights: Box<[u64]>, ties: Credits },
+    Scan { weights: Box<[u64]>, turns: Turns },
     Two(Sampler),
+}
+
+/// One bit for each endpoint.
+type Ties = u32;
+const _: () = assert!(Ties::BITS as usize == SCANNED);
+
+/// Whose turn it is among ties.
+#[derive(Debug)]
+enum Turns {
+    /// Of equal weight; the one after the endpoint picked last.
+    Ring(usize),
+    Credits(Credits),
 }
 
 /// Active requests per weight, compared without dividing.
@@ -44,7 +56,7 @@ impl LeastRequest {
         let choice = if candidates.len() <= SCANNED {
             Choice::Scan {
                 weights: candidates.iter().map(Candidate::weight).collect(),
-                ties: Credits::new(candidates),
+                turns: Turns::new(candidates),
             }
         } else {
             Choice::Two(Sampler::new(candidates))
@@ -58,73 +70,84 @@ impl LeastRequest {
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
         match &mut self.choice {
-            Choice::Scan { weights, ties } => scan(&self.loads, weights, ties, skip),
-            Choice::Two(sampler) => two(&self.loads, sampler, random, skip),
+            Choice::Scan { weights, turns } => turns.pick(least(&self.loads, weights, skip)),
+            Choice::Two(sampler) => {
+                let ratio = |index: usize| {
+                    let load = self.loads.get(index)?;
+                    Some(Ratio::new(load, sampler.weight(index)))
+                };
+                sampler.lesser_of_two(random, skip, |second, first| {
+                    ratio(second)
+                        .zip(ratio(first))
+                        .is_some_and(|(second, first)| second.is_below(first))
+                })
+            }
         }
     }
 
     /// Goes on with the turns of ties.
     pub(super) fn carry_over(&mut self, old: &Self, same: &dyn Fn(usize) -> Option<usize>) {
-        if let (Choice::Scan { ties, .. }, Choice::Scan { ties: old, .. }) =
+        if let (Choice::Scan { turns, .. }, Choice::Scan { turns: old, .. }) =
             (&mut self.choice, &old.choice)
         {
-            ties.carry_over(old, same);
+            turns.carry_over(old, same, self.loads.len());
         }
     }
 }
 
-fn scan(
-    loads: &[Arc<Load>],
-    weights: &[u64],
-    ties: &mut Credits,
-    skip: &dyn Fn(usize) -> bool,
-) -> Option<usize> {
-    // Each count is read once: other workers change them meanwhile.
-    let mut seen = [None; SCANNED];
+impl Turns {
+    fn new(candidates: &[Candidate]) -> Self {
+        if equal_weights(candidates) {
+            Self::Ring(0)
+        } else {
+            Self::Credits(Credits::new(candidates))
+        }
+    }
+
+    fn pick(&mut self, ties: Ties) -> Option<usize> {
+        match self {
+            Self::Ring(next) => next_in_ring(ties, next),
+            Self::Credits(credits) => credits.pick(|index| ties >> index & 1 == 1),
+        }
+    }
+
+    fn carry_over(&mut self, old: &Self, same: &dyn Fn(usize) -> Option<usize>, count: usize) {
+        match (self, old) {
+            (Self::Ring(next), Self::Ring(turn)) => {
+                *next = whose_turn(*turn, SCANNED, same, count);
+            }
+            (Self::Credits(credits), Self::Credits(was)) => credits.carry_over(was, same),
+            _ => {}
+        }
+    }
+}
+
+/// All endpoints that share the least ratio, as bits. Each count is read once, since other workers
+/// change them meanwhile.
+fn least(loads: &[Arc<Load>], weights: &[u64], skip: &dyn Fn(usize) -> bool) -> Ties {
+    let mut ties = 0;
     let mut least: Option<Ratio> = None;
-    for (index, ((load, &weight), place)) in loads.iter().zip(weights).zip(&mut seen).enumerate() {
-        if skip(index) {
+    for (index, (load, &weight)) in loads.iter().zip(weights).enumerate() {
+        let ratio = Ratio::new(load, weight);
+        if least.is_some_and(|least| least.is_below(ratio)) || skip(index) {
             continue;
         }
-        let ratio = Ratio::new(load, weight);
-        *place = Some(ratio);
         if least.is_none_or(|least| ratio.is_below(least)) {
             least = Some(ratio);
+            ties = 0;
         }
+        ties |= 1 << index;
     }
-    let least = least?;
-    ties.pick(|index| {
-        seen.get(index)
-            .copied()
-            .flatten()
-            .is_some_and(|ratio| !least.is_below(ratio))
-    })
+    ties
 }
 
-fn two(
-    loads: &[Arc<Load>],
-    sampler: &Sampler,
-    random: &mut Random,
-    skip: &dyn Fn(usize) -> bool,
-) -> Option<usize> {
-    let ratio = |index: usize| {
-        let load = loads.get(index)?;
-        Some(Ratio::new(load, sampler.weight(index)))
-    };
-    for _ in 0..REDRAWS {
-        let (first, second) = sampler.pair(random);
-        match (skip(first), skip(second)) {
-            (false, false) => {
-                // A tie goes to the first: it was drawn by weight.
-                let second_is_less = ratio(second)?.is_below(ratio(first)?);
-                return Some(if second_is_less { second } else { first });
-            }
-            (false, true) => return Some(first),
-            (true, false) => return Some(second),
-            (true, true) => {}
-        }
-    }
-    sampler.draw_unskipped(random, skip)
+/// The first tie from `next` on, in a ring.
+fn next_in_ring(ties: Ties, next: &mut usize) -> Option<usize> {
+    let from_next = ties & (Ties::MAX << *next);
+    let first = if from_next == 0 { ties } else { from_next };
+    let index = (first != 0).then(|| first.trailing_zeros() as usize)?;
+    *next = (index + 1) % SCANNED;
+    Some(index)
 }
 
 impl Ratio {

@@ -18,8 +18,6 @@ const DECAY_US: f64 = 10_000_000.0;
 /// Latency assumed of an endpoint that has requests but has not answered any yet: a second one is
 /// sent there only if all others are worse.
 const UNKNOWN_US: f64 = 1_000_000.0;
-/// Pairs drawn of which both are skipped before all endpoints are weighed.
-const REDRAWS: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct P2cEwma {
@@ -57,20 +55,9 @@ impl P2cEwma {
         now_us: u64,
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
-        let cost = |index: usize| Some(self.endpoints.get(index)?.cost(now_us));
-        for _ in 0..REDRAWS {
-            let (first, second) = self.sampler.pair(random);
-            match (skip(first), skip(second)) {
-                (false, false) => {
-                    let second_is_less = cost(second)? < cost(first)?;
-                    return Some(if second_is_less { second } else { first });
-                }
-                (false, true) => return Some(first),
-                (true, false) => return Some(second),
-                (true, true) => {}
-            }
-        }
-        self.sampler.draw_unskipped(random, skip)
+        let cost = |index: usize| self.endpoints.get(index).map(|it| it.cost(now_us));
+        self.sampler
+            .lesser_of_two(random, skip, |second, first| cost(second) < cost(first))
     }
 
     pub(super) fn observe(&mut self, index: usize, latency_us: u64, now_us: u64) {

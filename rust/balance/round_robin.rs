@@ -11,9 +11,10 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::endpoint::Candidate;
+use super::endpoint::equal_weights;
 
-/// Up to so many endpoints of different weight a scan is as fast as a heap.
-const SCANNED: usize = 32;
+/// Up to so many endpoints of different weight a scan is as fast as a heap (benches/balance.rs).
+const SCANNED: usize = 16;
 /// Turns lost by skipped endpoints before the heap is searched for one that is not skipped.
 const LOST_TURNS: usize = 8;
 
@@ -51,10 +52,7 @@ struct Turn {
 impl RoundRobin {
     pub(super) fn new(candidates: &[Candidate]) -> Self {
         let count = candidates.len();
-        let equal = candidates
-            .windows(2)
-            .all(|pair| pair.first().map(Candidate::weight) == pair.last().map(Candidate::weight));
-        let turns = if equal {
+        let turns = if equal_weights(candidates) {
             Turns::Equal { count, next: 0 }
         } else if count <= SCANNED {
             Turns::Credits(Credits::new(candidates))
@@ -88,18 +86,27 @@ impl RoundRobin {
                     next: turn,
                 },
             ) => {
-                // Whose turn would have come first among those that stay.
-                let wait = |index: usize| same(index).map(|at| (at + was - turn) % was);
-                *next = (0..*count)
-                    .filter_map(|index| wait(index).map(|wait| (wait, index)))
-                    .min()
-                    .map_or(0, |(_, index)| index);
+                *next = whose_turn(*turn, *was, same, *count);
             }
             (Turns::Credits(credits), Turns::Credits(old)) => credits.carry_over(old, same),
             (Turns::Waiting(heap), Turns::Waiting(old)) => carry_heap(heap, old, same),
             _ => {}
         }
     }
+}
+
+/// Which of `count` endpoints comes first after a change: of those that stay, the one whose turn in
+/// the old ring of `length` would have come first. Newcomers wait for their place in the ring;
+/// began they, then a part that is replaced all the time would get all turns.
+pub(super) fn whose_turn(
+    turn: usize,
+    length: usize,
+    same: &dyn Fn(usize) -> Option<usize>,
+    count: usize,
+) -> usize {
+    let wait = |index: usize| same(index).map(|at| (at + length - turn) % length);
+    let stayers = (0..count).filter_map(|index| Some((wait(index)?, index)));
+    stayers.min().map_or(0, |(_, index)| index)
 }
 
 impl Credits {

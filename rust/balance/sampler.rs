@@ -4,6 +4,7 @@
 //! threshold and above it one other index, its alias. A draw takes a column and a height.
 
 use super::endpoint::Candidate;
+use super::endpoint::equal_weights;
 use super::random::Random;
 
 /// Draws that hit skipped endpoints before the rest is weighed out one by one.
@@ -31,13 +32,8 @@ struct Column {
 impl Sampler {
     pub(super) fn new(candidates: &[Candidate]) -> Self {
         let weights: Box<[u64]> = candidates.iter().map(Candidate::weight).collect();
-        let equal = weights.windows(2).all(|pair| pair.first() == pair.last());
-        let columns = (!equal).then(|| Columns::new(&weights));
+        let columns = (!equal_weights(candidates)).then(|| Columns::new(&weights));
         Self { weights, columns }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.weights.len()
     }
 
     pub(super) fn weight(&self, index: usize) -> u64 {
@@ -58,7 +54,7 @@ impl Sampler {
 
     /// Two indices: different ones at equal weights; else independent draws, so that endpoints
     /// which are equally good get shares by weight even when there are only two of them.
-    pub(super) fn pair(&self, random: &mut Random) -> (usize, usize) {
+    fn pair(&self, random: &mut Random) -> (usize, usize) {
         let first = self.draw(random);
         if self.columns.is_some() {
             return (first, self.draw(random));
@@ -74,6 +70,26 @@ impl Sampler {
                 second - length
             },
         )
+    }
+
+    /// Of two drawn indices the second if `is_less(second, first)`, else the first, which was
+    /// drawn by weight; of those not skipped.
+    pub(super) fn lesser_of_two(
+        &self,
+        random: &mut Random,
+        skip: &dyn Fn(usize) -> bool,
+        is_less: impl Fn(usize, usize) -> bool,
+    ) -> Option<usize> {
+        for _ in 0..REDRAWS {
+            let (first, second) = self.pair(random);
+            match (skip(first), skip(second)) {
+                (false, false) if is_less(second, first) => return Some(second),
+                (false, _) => return Some(first),
+                (true, false) => return Some(second),
+                (true, true) => {}
+            }
+        }
+        self.draw_unskipped(random, skip)
     }
 
     /// An index by weight among those that are not skipped.
@@ -128,12 +144,13 @@ impl Columns {
                     alias: high,
                 };
             }
-            if let Some(rest) = left.get_mut(high) {
-                *rest -= height - threshold;
-                if *rest < height {
-                    tall.pop();
-                    short.push(high);
-                }
+            let rest = left.get(high).map_or(0, |rest| rest - (height - threshold));
+            if let Some(place) = left.get_mut(high) {
+                *place = rest;
+            }
+            if rest < height {
+                tall.pop();
+                short.push(high);
             }
         }
         Self {

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::Candidate;
 use super::ClusterSlot;
+use super::Guard;
 use super::Route;
 use super::RouteTable;
 use super::Split;
@@ -59,11 +60,12 @@ fn assemble(routes: Vec<Route>, matches: Vec<(usize, Rule)>) -> RouteTable {
             let root = *hosts.entry(host, || paths.root());
             paths.insert(root, &rule.path, position);
         }
-        candidates.push(Candidate {
-            route,
-            regex: rule.regex,
-            conditions: rule.conditions,
-        });
+        let Rule {
+            regex, conditions, ..
+        } = rule;
+        let guarded = regex.is_some() || !conditions.is_empty();
+        let guard = guarded.then(|| Box::new(Guard { regex, conditions }));
+        candidates.push(Candidate { route, guard });
     }
     RouteTable {
         routes: routes.into(),

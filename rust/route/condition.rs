@@ -53,6 +53,14 @@ impl Conditions {
                 .is_none_or(|condition| condition.holds(view.identity.map(str::as_bytes)))
     }
 
+    /// Whether they hold for every request.
+    pub(super) fn is_empty(&self) -> bool {
+        self.methods.is_empty()
+            && self.fields.is_empty()
+            && self.query.is_empty()
+            && self.identity.is_none()
+    }
+
     /// The smaller, the more specific: steps 3 to 6 of the module's head.
     pub(super) fn specificity(&self) -> impl Ord + use<> {
         use std::cmp::Reverse;

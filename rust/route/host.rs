@@ -138,20 +138,26 @@ impl<T> HostIndex<T> {
         if whole && let Some(found) = self.exact.get(host).and_then(&mut test) {
             return Some(found);
         }
-        if !self.suffix.is_empty() {
-            // Where only a longer suffix than any pattern would begin, nothing needs a lookup.
-            let skipped = host.len().saturating_sub(self.longest_suffix + 1);
-            for dot in memchr::memchr_iter(b'.', host).skip_while(|dot| *dot < skipped) {
-                let found = host
-                    .get(dot + 1..)
-                    .filter(|_| dot > 0 || !whole)
-                    .and_then(|suffix| self.suffix.get(suffix))
-                    .and_then(&mut test);
-                if found.is_some() {
-                    return found;
-                }
-            }
+        self.descend_suffixes(host, whole, &mut test)
+            .or_else(|| self.any.as_ref().and_then(test))
+    }
+
+    fn descend_suffixes<'s, R>(
+        &'s self,
+        host: &[u8],
+        whole: bool,
+        test: &mut impl FnMut(&'s T) -> Option<R>,
+    ) -> Option<R> {
+        if self.suffix.is_empty() {
+            return None;
         }
-        self.any.as_ref().and_then(test)
+        // Where only a longer suffix than any pattern would begin, nothing needs a lookup.
+        let skipped = host.len().saturating_sub(self.longest_suffix + 1);
+        memchr::memchr_iter(b'.', host)
+            .skip_while(|dot| *dot < skipped)
+            // The wildcard stands for one label at least.
+            .filter(|dot| *dot > 0 || !whole)
+            .filter_map(|dot| self.suffix.get(host.get(dot + 1..)?))
+            .find_map(test)
     }
 }

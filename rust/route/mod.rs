@@ -83,11 +83,18 @@ pub struct Route {
     pub split: Split,
 }
 
-/// What must hold besides host and literal path.
+/// A route at its place in the order. Small, because in a table of many hosts or paths each match
+/// reads another one.
 #[derive(Debug)]
 struct Candidate {
     /// Position in `RouteTable::routes`.
     route: usize,
+    guard: Option<Box<Guard>>,
+}
+
+/// What must hold besides host and literal path.
+#[derive(Debug)]
+struct Guard {
     regex: Option<Pattern>,
     conditions: Conditions,
 }
@@ -111,12 +118,13 @@ impl RouteTable {
     fn accepts(&self, position: u32, view: &RequestView<'_>) -> bool {
         self.candidates
             .get(position as usize)
-            .is_some_and(|candidate| {
-                candidate.conditions.hold(view)
-                    && candidate
-                        .regex
-                        .as_ref()
-                        .is_none_or(|regex| regex.matches(view.path.as_bytes()))
-            })
+            .is_some_and(|candidate| candidate.guard.as_ref().is_none_or(|it| it.lets(view)))
+    }
+}
+
+impl Guard {
+    fn lets(&self, view: &RequestView<'_>) -> bool {
+        let matches = |regex: &Pattern| regex.matches(view.path.as_bytes());
+        self.conditions.hold(view) && self.regex.as_ref().is_none_or(matches)
     }
 }

@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 /// The node that a host's paths begin at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +40,13 @@ pub(super) struct PathTrie {
 struct Node {
     /// `None` for a root.
     up: Option<u32>,
-    exact: Vec<u32>,
-    regex: Vec<u32>,
-    prefix: Vec<u32>,
+    exact: Bucket,
+    regex: Bucket,
+    prefix: Bucket,
 }
+
+/// As large as a `Vec`, but the few routes that usually share a path need no memory of their own.
+type Bucket = SmallVec<[u32; 4]>;
 
 #[derive(Debug)]
 struct Edge {
@@ -167,9 +171,9 @@ impl PathTrie {
         let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         self.nodes.push(Node {
             up,
-            exact: Vec::new(),
-            regex: Vec::new(),
-            prefix: Vec::new(),
+            exact: Bucket::new(),
+            regex: Bucket::new(),
+            prefix: Bucket::new(),
         });
         id
     }

@@ -84,10 +84,6 @@ impl Split {
             return first.cluster;
         }
         // Multiply and shift instead of a remainder; the bias is below total / 2^64.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the shifted product is below `total`, which is an u64"
-        )]
         let point = ((u128::from(random) * u128::from(self.total)) >> 64) as u64;
         // A weight of 0 has the same end as the share before it, so it is never the first above.
         let index = self.targets.partition_point(|share| share.end <= point);

@@ -8,9 +8,9 @@ pub mod blocks;
 pub mod clock_text;
 pub mod counters;
 pub mod histogram;
+pub mod metric;
 pub mod names;
 pub mod registry;
-mod render;
 
 pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
 pub use blocks::{

@@ -75,7 +75,7 @@ impl ClientCertVerifier for PeerVerifier {
     }
 }
 
-/// The client sees `bad_certificate`, the log the reason.
+/// The client sees `certificate_unknown`, the log the reason.
 fn refusal(error: IdentityError) -> Error {
     CertificateError::Other(OtherError(Arc::new(error))).into()
 }

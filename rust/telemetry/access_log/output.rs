@@ -152,3 +152,36 @@ fn count(bytes: &[u8]) -> u64 {
 fn torn(bytes: &[u8]) -> bool {
     bytes.last().is_some_and(|byte| *byte != b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use super::Output;
+
+    #[test]
+    fn a_torn_line_is_ended_before_the_next_one() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut output = Output::over(OwnedFd::from(writer));
+        output.torn = true;
+        output.write_all(b"whole\n", || false).unwrap();
+        output.write_all(b"again\n", || false).unwrap();
+        drop(output);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "\nwhole\nagain\n");
+    }
+
+    #[test]
+    fn a_loss_is_counted_in_lines_and_remembers_a_torn_one() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut output = Output::over(OwnedFd::from(writer));
+        // A closed log without room gives up: 64 KiB fit into the pipe, the rest is lost.
+        let lines = [b"x".repeat(999), b"\n".to_vec()].concat().repeat(100);
+        let lost = output.write_all(&lines, || true).unwrap_err();
+        assert_eq!(lost, 100 - 65);
+        assert!(output.torn);
+        drop(reader);
+    }
+}

@@ -111,7 +111,8 @@ mod tests {
         };
         let mut line = Vec::new();
         write_text(&entry, &mut line);
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
-        assert_eq!(line.iter().filter(|byte| **byte == b'"').count(), 12);
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(line.matches('"').count(), 12);
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::histogram::{LE_POWERS, Snapshot};
-use super::names::{Block, Metric, Source};
-use super::registry::{Key, Owned, Table, Tables};
+use super::{Key, Owned, Table, Tables};
+use crate::telemetry::histogram::{LE_POWERS, Snapshot};
+use crate::telemetry::metric::{Block, Metric, Source};
 
 /// A metric's number, summed over the workers.
 enum Sum {
@@ -36,12 +36,12 @@ pub(super) fn prometheus(tables: &Tables) -> String {
 /// Everything as nested objects.
 pub(super) fn json(tables: &Tables) -> Value {
     let mut clusters = by_name(&tables.clusters);
-    for (key, owned) in &tables.endpoints {
+    for (key, owned) in tables.endpoints.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
         cluster["endpoints"][&*key.1] = Value::Object(numbers(owned));
     }
     let mut routes = Map::new();
-    for (key, owned) in &tables.routes {
+    for (key, owned) in tables.routes.iter() {
         let table = routes.entry(&*key.0).or_insert_with(|| json!({}));
         table[&*key.1] = Value::Object(numbers(owned));
     }
