@@ -19,7 +19,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 const BATCH: usize = 64;
 
 /// Accepts until the listener stops; what waits in the kernel's queue then is still served.
-pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor, shared: bool) {
+pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor) {
     let mut taken = 0;
     loop {
         let accepted = tokio::select! {
@@ -38,11 +38,9 @@ pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Accept
             tokio::task::yield_now().await;
         }
     }
-    // A socket that another process goes on with keeps its queue; ours would be reset.
-    if !shared {
-        while let Some(accepted) = acceptor.accept_now() {
-            take(&worker, &listener, accepted);
-        }
+    // Closing the socket would reset what waits in its queue.
+    while let Some(accepted) = acceptor.accept_now() {
+        take(&worker, &listener, accepted);
     }
 }
 

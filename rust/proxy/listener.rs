@@ -50,7 +50,8 @@ impl Current {
         registry: (&Registry, usize),
     ) -> Option<&Arc<RouteStats>> {
         let cell = self.routes.get(index as usize)?;
-        Some(cell.get_or_init(|| registry.0.route(registry.1, &self.listener.name, name)))
+        let table = self.listener.wire.route_table.as_deref().unwrap_or_default();
+        Some(cell.get_or_init(|| registry.0.route(registry.1, table, name)))
     }
 }
 
