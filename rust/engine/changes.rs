@@ -87,7 +87,11 @@ fn parse(delta: &[u8]) -> Result<Delta, Vec<Problem>> {
 fn insert(store: &mut Credentials, credentials: Vec<Credential>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for credential in credentials {
-        let Credential { name, certificate, key } = credential;
+        let Credential {
+            name,
+            certificate,
+            key,
+        } = credential;
         if let Err(error) = store.insert(&name, &certificate, key.as_deref()) {
             problems.push(Problem {
                 code: "credential_invalid",
@@ -95,7 +99,7 @@ fn insert(store: &mut Credentials, credentials: Vec<Credential>) -> Vec<Problem>
                 name,
                 path: String::new(),
                 message: error.to_string(),
-                hint: error.hint().to_owned(),
+                hint: String::new(),
             });
         }
     }
@@ -131,10 +135,13 @@ pub fn check(delta: &[u8], credentials: Vec<Credential>) -> Vec<Problem> {
     let mut problems = insert(&mut store, credentials);
     let logs = LogSinks::new(Arc::new(Registry::default()));
     let names = Names::default();
-    let around = Surroundings { credentials: &store, logs: &logs, names: &names };
+    let around = Surroundings {
+        credentials: &store,
+        logs: &logs,
+        names: &names,
+    };
     if let Err(more) = Compiler::default().stage(delta, &around) {
         problems.extend(more);
     }
     problems
 }
-

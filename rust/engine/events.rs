@@ -59,7 +59,10 @@ impl Events {
     /// What `eventfd` says.
     pub fn new() -> io::Result<Self> {
         let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Self { ring: Mutex::default(), fd })
+        Ok(Self {
+            ring: Mutex::default(),
+            fd,
+        })
     }
 
     /// Readable while events wait.

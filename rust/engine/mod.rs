@@ -51,7 +51,11 @@ impl Engine {
     /// The admin address can't be bound, a descriptor handed over is unusable, or threads can't
     /// be made.
     pub fn start(options: Options) -> io::Result<Self> {
-        let count = if options.workers > 0 { options.workers } else { cores::allowed().get() };
+        let count = if options.workers > 0 {
+            options.workers
+        } else {
+            cores::allowed().get()
+        };
         let admin = options.admin.as_deref().map(view::bind_admin).transpose()?;
         let sockets = sockets::Sockets::inherit(options.sockets)?;
         let seen = Arc::new(Seen::new(count, admin.as_ref())?);
@@ -70,20 +74,33 @@ impl Engine {
         let service = service::Service::new(commands, sockets, Arc::clone(&seen));
         let main = move || service.run(queue, admin);
         threads.push(workers::spawn("mc-service".to_owned(), None, main)?);
-        let engine = Self { requests, seen, next_id: AtomicU64::new(1), threads: Mutex::new(threads) };
+        let engine = Self {
+            requests,
+            seen,
+            next_id: AtomicU64::new(1),
+            threads: Mutex::new(threads),
+        };
         Ok(engine)
     }
 
     /// Puts a change in force; answered by `Applied` or `Refused`. `delta` is the JSON of
     /// [`crate::wire::Delta`].
     pub fn apply(&self, delta: Vec<u8>, credentials: Vec<Credential>) -> u64 {
-        self.ask(|id| Request::Apply { id, delta, credentials })
+        self.ask(|id| Request::Apply {
+            id,
+            delta,
+            credentials,
+        })
     }
 
     /// Stops accepting and lets connections end; answered by `Drained`, at the latest after
     /// `timeout`. An idle connection may make one more request within `idle_grace`.
     pub fn drain(&self, timeout: Duration, idle_grace: Duration) -> u64 {
-        self.ask(|id| Request::Drain { id, timeout, idle_grace })
+        self.ask(|id| Request::Drain {
+            id,
+            timeout,
+            idle_grace,
+        })
     }
 
     fn ask(&self, request: impl FnOnce(u64) -> Request) -> u64 {
@@ -173,4 +190,3 @@ impl Drop for Engine {
         self.stop();
     }
 }
-

@@ -48,8 +48,10 @@ impl Resolver {
     pub(super) async fn learn(&mut self, wanted: HashSet<String>) -> Vec<String> {
         self.known.retain(|name, _| wanted.contains(name));
         self.due.retain(|name, _| wanted.contains(name));
-        let new: Vec<String> =
-            wanted.into_iter().filter(|name| !self.known.contains_key(name)).collect();
+        let new: Vec<String> = wanted
+            .into_iter()
+            .filter(|name| !self.known.contains_key(name))
+            .collect();
         let mut notices = Vec::new();
         for (name, answer) in self.ask(new).await {
             if let Err(why) = &answer {
@@ -69,7 +71,9 @@ impl Resolver {
             if let Some(due) = self.due.get_mut(&name) {
                 due.min_ttl = Duration::from_millis(cluster.dns.min_ttl_ms);
                 due.max_ttl = Duration::from_millis(cluster.dns.max_ttl_ms);
-                due.at = due.at.clamp(clock::now() + due.min_ttl, clock::now() + due.max_ttl);
+                due.at = due
+                    .at
+                    .clamp(clock::now() + due.min_ttl, clock::now() + due.max_ttl);
             }
         }
     }
@@ -125,7 +129,12 @@ impl Resolver {
         }
         let client = match self.client() {
             Ok(client) => client,
-            Err(why) => return names.into_iter().map(|name| (name, Err(why.clone()))).collect(),
+            Err(why) => {
+                return names
+                    .into_iter()
+                    .map(|name| (name, Err(why.clone())))
+                    .collect();
+            }
         };
         let deadline = clock::now() + FIRST_WAIT;
         let mut answers = Vec::with_capacity(names.len());

@@ -20,8 +20,16 @@ use crate::tls::credentials::Credentials;
 /// What the engine's owner asks.
 #[derive(Debug)]
 pub(super) enum Request {
-    Apply { id: u64, delta: Vec<u8>, credentials: Vec<Credential> },
-    Drain { id: u64, timeout: Duration, idle_grace: Duration },
+    Apply {
+        id: u64,
+        delta: Vec<u8>,
+        credentials: Vec<Credential>,
+    },
+    Drain {
+        id: u64,
+        timeout: Duration,
+        idle_grace: Duration,
+    },
 }
 
 /// Everything that one thread alone changes.
@@ -79,13 +87,19 @@ impl Service {
 
     async fn handle(&mut self, request: Request) {
         match request {
-            Request::Apply { id, delta, credentials } => {
+            Request::Apply {
+                id,
+                delta,
+                credentials,
+            } => {
                 let outcome = changes::apply(self, &delta, credentials).await;
                 let stats = self.seen.registry.engine();
                 self.seen.events.complete(match outcome {
                     Ok(generation) => {
                         stats.applies_total.increment();
-                        stats.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+                        stats
+                            .generation
+                            .set(i64::try_from(generation).unwrap_or(i64::MAX));
                         Event::Applied(id, generation)
                     }
                     Err(problems) => {
@@ -94,7 +108,11 @@ impl Service {
                     }
                 });
             }
-            Request::Drain { id, timeout, idle_grace } => self.drain(id, timeout, idle_grace).await,
+            Request::Drain {
+                id,
+                timeout,
+                idle_grace,
+            } => self.drain(id, timeout, idle_grace).await,
         }
     }
 
@@ -107,8 +125,15 @@ impl Service {
         let mut waits = Vec::with_capacity(self.workers.len());
         for (index, worker) in self.workers.iter().enumerate() {
             let (done, wait) = oneshot::channel();
-            let sockets = sockets.get_mut(index).map(std::mem::take).unwrap_or_default();
-            let command = Command::Install { snapshot: Arc::clone(snapshot), sockets, done };
+            let sockets = sockets
+                .get_mut(index)
+                .map(std::mem::take)
+                .unwrap_or_default();
+            let command = Command::Install {
+                snapshot: Arc::clone(snapshot),
+                sockets,
+                done,
+            };
             if worker.send(command).await.is_ok() {
                 waits.push(wait);
             }
@@ -126,7 +151,11 @@ impl Service {
         let mut waits = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, wait) = oneshot::channel();
-            if worker.send(Command::Drain { idle_grace, done }).await.is_ok() {
+            if worker
+                .send(Command::Drain { idle_grace, done })
+                .await
+                .is_ok()
+            {
                 waits.push(wait);
             }
         }

@@ -45,7 +45,10 @@ impl Sockets {
                 _ => return Err(invalid("an address handed over can't be read")),
             }
         }
-        Ok(Self { bound: HashMap::new(), inherited })
+        Ok(Self {
+            bound: HashMap::new(),
+            inherited,
+        })
     }
 
     /// Binds what `listeners` need and isn't bound; those of `going` may give theirs.
@@ -70,7 +73,11 @@ impl Sockets {
                 Err(error) => found.push(problem(listener, &error)),
             }
         }
-        if found.is_empty() { Ok(prepared) } else { Err(found) }
+        if found.is_empty() {
+            Ok(prepared)
+        } else {
+            Err(found)
+        }
     }
 
     fn bind(&mut self, address: &Address, workers: usize) -> io::Result<Bound> {
@@ -86,7 +93,11 @@ impl Sockets {
             None => address.clone(),
         };
         let sockets = sockets.into_iter().map(Arc::new).collect();
-        Ok(Bound { address: address.clone(), actual, sockets })
+        Ok(Bound {
+            address: address.clone(),
+            actual,
+            sockets,
+        })
     }
 }
 
@@ -115,6 +126,11 @@ fn problem(listener: &Listener, error: &io::Error) -> Problem {
         _ => ("address_unusable", error.to_string(), String::new()),
     };
     let mut problems = Problems::new(Kind::Listener, &listener.name);
-    problems.add(code, "address", format!("can't listen on {address}: {why}"), hint);
+    problems.add(
+        code,
+        "address",
+        format!("can't listen on {address}: {why}"),
+        hint,
+    );
     problems.into_vec().remove(0)
 }

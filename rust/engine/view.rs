@@ -42,11 +42,16 @@ pub(super) struct Seen {
 pub(super) fn bind_admin(address: &str) -> io::Result<std::net::TcpListener> {
     let named = |error: io::Error| {
         let why = match error.kind() {
-            io::ErrorKind::AddrInUse => "another process listens there; choose another with --admin",
+            io::ErrorKind::AddrInUse => {
+                "another process listens there; choose another with --admin"
+            }
             io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
             _ => return io::Error::new(error.kind(), format!("admin address {address}: {error}")),
         };
-        io::Error::new(error.kind(), format!("can't listen on admin address {address}: {why}"))
+        io::Error::new(
+            error.kind(),
+            format!("can't listen on admin address {address}: {why}"),
+        )
     };
     let listener = std::net::TcpListener::bind(address).map_err(named)?;
     listener.set_nonblocking(true)?;
@@ -81,7 +86,10 @@ impl Seen {
     }
 
     pub(super) fn sockets(&self) -> HashMap<String, Bound> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set_sockets(&self, bound: &HashMap<String, Bound>) {
@@ -89,7 +97,10 @@ impl Seen {
     }
 
     pub(super) fn forget_sockets(&self) {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     pub(super) fn begin_drain(&self) {
@@ -144,7 +155,9 @@ impl View for AdminView {
         let stats = self.0.registry.to_json();
         let snapshot = self.0.snapshot();
         let clusters = snapshot.clusters.iter().flatten();
-        clusters.map(|cluster| cluster_status(cluster, &stats["clusters"][&*cluster.name])).collect()
+        clusters
+            .map(|cluster| cluster_status(cluster, &stats["clusters"][&*cluster.name]))
+            .collect()
     }
 
     fn listeners(&self) -> Value {
@@ -219,6 +232,9 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
 }
 
 fn endpoints_dump(cluster: &Arc<Cluster>) -> Value {
-    let addresses = cluster.endpoints.iter().map(|endpoint| json!(&*endpoint.text));
+    let addresses = cluster
+        .endpoints
+        .iter()
+        .map(|endpoint| json!(&*endpoint.text));
     json!({ "name": &*cluster.name, "endpoints": addresses.collect::<Value>() })
 }

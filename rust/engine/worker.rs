@@ -28,9 +28,16 @@ const DRAIN_INTERVAL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) enum Command {
     /// Put a snapshot in force and accept on new sockets, by listener.
-    Install { snapshot: Arc<Snapshot>, sockets: Vec<(String, OwnedFd)>, done: oneshot::Sender<()> },
+    Install {
+        snapshot: Arc<Snapshot>,
+        sockets: Vec<(String, OwnedFd)>,
+        done: oneshot::Sender<()>,
+    },
     /// Begin an ordered end and say when no connection is left.
-    Drain { idle_grace: Duration, done: oneshot::Sender<()> },
+    Drain {
+        idle_grace: Duration,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// Runs until the sender of commands is gone; what is open then is closed.
@@ -45,7 +52,11 @@ pub(super) async fn run(
     let mut accepting = HashMap::new();
     while let Some(command) = commands.recv().await {
         match command {
-            Command::Install { snapshot, sockets, done } => {
+            Command::Install {
+                snapshot,
+                sockets,
+                done,
+            } => {
                 install(&worker, &snapshot, sockets, &mut accepting);
                 // Nobody waits any more: the engine stops.
                 let _ = done.send(());

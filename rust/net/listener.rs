@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::Address;
+use super::{Address, sys};
 
 /// Connections that wait in the kernel for us to accept them; the kernel caps it at `somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -135,7 +135,7 @@ impl Acceptor {
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         Ok(Self {
-            fd: AsyncFd::with_interest(fd, Interest::READABLE)?,
+            fd: sys::watch(fd, Interest::READABLE)?,
         })
     }
 

@@ -29,8 +29,11 @@ impl Socket {
     /// # Errors
     /// What `epoll_ctl` says.
     pub fn new(socket: socket2::Socket) -> io::Result<Self> {
-        let fd = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { fd, written: Cell::new(0) })
+        let fd = sys::watch(socket, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self {
+            fd,
+            written: Cell::new(0),
+        })
     }
 
     /// Reads into `buf`; 0 is the end of the stream.

@@ -1,11 +1,22 @@
 //! The engine's one place for `unsafe`: kernel calls that no crate of ours wraps.
 #![expect(
     unsafe_code,
-    reason = "getsockopt(TCP_INFO) has no safe wrapper in rustix or socket2"
+    reason = "TCP_INFO has no safe wrapper, and tokio asks for a promise"
 )]
 
+use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Registers a descriptor with the current runtime.
+pub(super) fn watch<T: AsFd + AsRawFd>(inner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+    // SAFETY: `AsFd` promises that the descriptor is open and the same for the life of the value
+    // (RFC 3128), which the `AsyncFd` owns. Our two users are `OwnedFd` and `socket2::Socket`.
+    unsafe { AsyncFd::register_with_interest(inner, interest) }.map_err(Into::into)
+}
 
 /// `tcpi_bytes_acked` of `struct tcp_info` (Linux 4.1): bytes acknowledged by the peer's TCP.
 ///

@@ -42,15 +42,13 @@ impl Tried {
 
 impl ClusterRun {
     /// A worker's side of `cluster`; endpoints that `before` had come over with their connections.
-    pub fn new(
-        cluster: Arc<Cluster>,
-        registry: (&Registry, usize),
-        before: Option<&Self>,
-    ) -> Self {
+    pub fn new(cluster: Arc<Cluster>, registry: (&Registry, usize), before: Option<&Self>) -> Self {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
-        let counts_load =
-            matches!(cluster.wire.balance, Balance::LeastRequest | Balance::P2cEwma);
+        let counts_load = matches!(
+            cluster.wire.balance,
+            Balance::LeastRequest | Balance::P2cEwma
+        );
         // Connections made under other TLS settings must not carry requests of these.
         let comparable = before.filter(|before| {
             before.cluster.wire.tls == cluster.wire.tls
@@ -58,7 +56,10 @@ impl ClusterRun {
                 && before.cluster.wire.balance == cluster.wire.balance
         });
         let old = |endpoint: &Arc<Endpoint>| {
-            comparable?.endpoints.iter().find(|run| run.endpoint.address == endpoint.address)
+            comparable?
+                .endpoints
+                .iter()
+                .find(|run| run.endpoint.address == endpoint.address)
         };
         let endpoints: Vec<Rc<EndpointRun>> = cluster
             .endpoints
@@ -74,13 +75,19 @@ impl ClusterRun {
         let candidates: Vec<Candidate> = cluster
             .endpoints
             .iter()
-            .map(|endpoint| Candidate { weight: endpoint.weight, load: Arc::clone(&endpoint.load) })
+            .map(|endpoint| Candidate {
+                weight: endpoint.weight,
+                load: Arc::clone(&endpoint.load),
+            })
             .collect();
         let mut picker = Picker::new(cluster.wire.balance, &candidates);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
-                before.endpoints.iter().position(|run| run.endpoint.address == *address)
+                before
+                    .endpoints
+                    .iter()
+                    .position(|run| run.endpoint.address == *address)
             };
             picker.carry_over(&before.picker.borrow(), same);
         }
@@ -91,7 +98,12 @@ impl ClusterRun {
                 }
             }
         }
-        Self { cluster, stats, picker: RefCell::new(picker), endpoints }
+        Self {
+            cluster,
+            stats,
+            picker: RefCell::new(picker),
+            endpoints,
+        }
     }
 
     /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
@@ -101,8 +113,10 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let index =
-            self.picker.borrow_mut().pick(random, now_us, &|index| tried.0.contains(&index))?;
+        let index = self
+            .picker
+            .borrow_mut()
+            .pick(random, now_us, &|index| tried.0.contains(&index))?;
         tried.0.push(index);
         self.endpoints.get(index)
     }
@@ -110,7 +124,10 @@ impl ClusterRun {
     /// Tells the picker how long an endpoint took.
     pub fn observe(&self, run: &Rc<EndpointRun>, latency_us: u64, now_us: u64) {
         if self.cluster.wire.balance == Balance::P2cEwma
-            && let Some(index) = self.endpoints.iter().position(|known| Rc::ptr_eq(known, run))
+            && let Some(index) = self
+                .endpoints
+                .iter()
+                .position(|known| Rc::ptr_eq(known, run))
         {
             self.picker.borrow_mut().observe(index, latency_us, now_us);
         }
@@ -123,7 +140,9 @@ impl ClusterRun {
             run.sweep(&self.cluster.wire, now);
             idle += run.idle_count();
         }
-        self.stats.pool_idle.set(i64::try_from(idle).unwrap_or(i64::MAX));
+        self.stats
+            .pool_idle
+            .set(i64::try_from(idle).unwrap_or(i64::MAX));
     }
 
     /// The cluster has left the configuration.

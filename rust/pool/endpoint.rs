@@ -44,7 +44,14 @@ pub struct Upstream {
 impl Upstream {
     /// A new connection.
     pub fn new(io: Io, now: Instant, place: Option<Place>) -> Self {
-        Self { io, requests: 0, mark: 0, created: now, idle_since: now, _place: place }
+        Self {
+            io,
+            requests: 0,
+            mark: 0,
+            created: now,
+            idle_since: now,
+            _place: place,
+        }
     }
 
     /// Whether it carried a request before this one.
@@ -55,7 +62,10 @@ impl Upstream {
     /// Whether the peer's TCP has acknowledged no byte of the request that it carries: what was
     /// never received was never processed (docs/decisions, "stale connections").
     pub fn took_nothing(&self) -> bool {
-        self.io.socket().bytes_acked().is_some_and(|acked| acked <= self.mark)
+        self.io
+            .socket()
+            .bytes_acked()
+            .is_some_and(|acked| acked <= self.mark)
     }
 
     /// Nothing to read: neither the end nor an answer that nobody asked for.
@@ -74,7 +84,13 @@ impl Upstream {
 impl EndpointRun {
     /// A worker's side of `endpoint`.
     pub fn new(endpoint: Arc<Endpoint>, stats: Arc<EndpointStats>, counts_load: bool) -> Self {
-        Self { endpoint, stats, counts_load, idle: RefCell::default(), gone: Cell::new(false) }
+        Self {
+            endpoint,
+            stats,
+            counts_load,
+            idle: RefCell::default(),
+            gone: Cell::new(false),
+        }
     }
 
     /// Takes the connection used last that is still good.
@@ -103,7 +119,9 @@ impl EndpointRun {
     /// Closes idle connections that are too old or that the endpoint has closed.
     pub fn sweep(&self, bounds: &wire::Cluster, now: Instant) {
         // Dropping a connection closes a socket; nothing of that comes back here.
-        self.idle.borrow_mut().retain(|upstream| self.is_usable(upstream, bounds, now));
+        self.idle
+            .borrow_mut()
+            .retain(|upstream| self.is_usable(upstream, bounds, now));
     }
 
     /// The endpoint has left the configuration: idle connections close now, others after use.
@@ -140,7 +158,10 @@ impl InFlight {
         run.stats.requests_total.increment();
         run.stats.requests_active.add(1);
         let active = run.counts_load.then(|| run.endpoint.load.begin());
-        Self { run, _active: active }
+        Self {
+            run,
+            _active: active,
+        }
     }
 
     /// The endpoint.
@@ -154,4 +175,3 @@ impl Drop for InFlight {
         self.run.stats.requests_active.sub(1);
     }
 }
-

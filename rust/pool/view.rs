@@ -21,11 +21,7 @@ pub struct View {
 
 impl View {
     /// The view of `snapshot` that follows `before`.
-    pub fn after(
-        before: &Self,
-        snapshot: Arc<Snapshot>,
-        registry: (&Registry, usize),
-    ) -> Self {
+    pub fn after(before: &Self, snapshot: Arc<Snapshot>, registry: (&Registry, usize)) -> Self {
         let mut clusters = Vec::with_capacity(snapshot.clusters.len());
         for (index, cluster) in snapshot.clusters.iter().enumerate() {
             let cell = OnceCell::new();
@@ -43,7 +39,12 @@ impl View {
             }
             clusters.push(cell);
         }
-        for old in before.clusters.iter().skip(clusters.len()).filter_map(OnceCell::get) {
+        for old in before
+            .clusters
+            .iter()
+            .skip(clusters.len())
+            .filter_map(OnceCell::get)
+        {
             old.leave();
         }
         Self { snapshot, clusters }

@@ -40,18 +40,29 @@ pub async fn prepare(
     let mut read = None;
     if listener.wire.proxy_protocol {
         let mut buffer = conn.worker().buffers.lend();
-        conn.peer = read_proxy_header(&conn, &mut buffer, deadline).await?.or(conn.peer);
+        conn.peer = read_proxy_header(&conn, &mut buffer, deadline)
+            .await?
+            .or(conn.peer);
         read = (!buffer.is_empty()).then_some(buffer);
     }
     if let Some(tls) = &listener.tls {
         conn = accept_tls(conn, tls, read.take(), deadline).await?;
     }
-    if matches!(listener.wire.protocol, Protocol::Auto | Protocol::TlsPassthrough) {
+    if matches!(
+        listener.wire.protocol,
+        Protocol::Auto | Protocol::TlsPassthrough
+    ) {
         let buffer = read.unwrap_or_else(|| conn.worker().buffers.lend());
         let first = sniff_first(&mut conn, buffer, deadline).await?;
         return Ok((conn, Some(first)));
     }
-    Ok((conn, read.map(|bytes| First { bytes, kind: Detected::Other })))
+    Ok((
+        conn,
+        read.map(|bytes| First {
+            bytes,
+            kind: Detected::Other,
+        }),
+    ))
 }
 
 async fn accept_tls(
@@ -60,7 +71,13 @@ async fn accept_tls(
     read: Option<Buffer>,
     deadline: Option<Instant>,
 ) -> io::Result<Downstream> {
-    let Downstream { io: Io::Plain(socket), timer, listener, .. } = conn else {
+    let Downstream {
+        io: Io::Plain(socket),
+        timer,
+        listener,
+        ..
+    } = conn
+    else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let already = read.as_deref().unwrap_or_default();
@@ -73,7 +90,11 @@ async fn accept_tls(
     listener.stats.tls_handshakes_total.increment();
     Ok(Downstream {
         sni: stream.sni().map(Box::from),
-        identity: stream.identity().filter(|_| tls.mutual).cloned().map(Box::new),
+        identity: stream
+            .identity()
+            .filter(|_| tls.mutual)
+            .cloned()
+            .map(Box::new),
         io: Io::Tls(Box::new(stream)),
         timer,
         listener,
@@ -91,7 +112,11 @@ async fn read_more(
     deadline: Option<Instant>,
 ) -> io::Result<()> {
     let read = poll_fn(|cx| conn.io.poll_read(cx, buffer.room()));
-    let n = conn.timer.until(deadline, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let n = conn
+        .timer
+        .until(deadline, read)
+        .await
+        .map_err(|_| io::ErrorKind::TimedOut)??;
     if n == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -126,19 +151,36 @@ async fn sniff_first(
     deadline: Option<Instant>,
 ) -> io::Result<First> {
     loop {
-        let kind = if buffer.is_empty() { Detected::NeedMore } else { detect(&buffer) };
+        let kind = if buffer.is_empty() {
+            Detected::NeedMore
+        } else {
+            detect(&buffer)
+        };
         match kind {
             Detected::NeedMore => {}
             Detected::Tls => match sniff(&buffer) {
                 Sniffed::NeedMore => {}
                 Sniffed::Hello(hello) => {
                     conn.sni = hello.sni.map(Box::from);
-                    return Ok(First { bytes: buffer, kind: Detected::Tls });
+                    return Ok(First {
+                        bytes: buffer,
+                        kind: Detected::Tls,
+                    });
                 }
-                Sniffed::NotTls => return Ok(First { bytes: buffer, kind: Detected::Other }),
+                Sniffed::NotTls => {
+                    return Ok(First {
+                        bytes: buffer,
+                        kind: Detected::Other,
+                    });
+                }
                 Sniffed::Malformed(_) => return Err(io::ErrorKind::InvalidData.into()),
             },
-            kind => return Ok(First { bytes: buffer, kind }),
+            kind => {
+                return Ok(First {
+                    bytes: buffer,
+                    kind,
+                });
+            }
         }
         read_more(conn, &mut buffer, deadline).await?;
     }

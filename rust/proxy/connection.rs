@@ -89,9 +89,17 @@ async fn serve(mut conn: Downstream) {
         conn = prepared;
         first = read;
     }
-    conn.peer_ip = conn.peer.map_or_else(String::new, |peer| peer.ip().to_string());
+    conn.peer_ip = conn
+        .peer
+        .map_or_else(String::new, |peer| peer.ip().to_string());
     let protocol = match (wire.protocol, &first) {
-        (Protocol::Auto, Some(First { kind: Detected::Http1, .. })) => Protocol::Http,
+        (
+            Protocol::Auto,
+            Some(First {
+                kind: Detected::Http1,
+                ..
+            }),
+        ) => Protocol::Http,
         (protocol, _) => protocol,
     };
     drop(current);

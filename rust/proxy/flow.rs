@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::net::Socket;
 use crate::net::splice::Pipe;
-use crate::protocol::http1::chunked::ChunkScanner;
+use crate::protocol::http1::ChunkScanner;
 use crate::runtime::buffers::{BUFFER_BYTES, Buffer, Buffers};
 use crate::runtime::clock;
 use crate::tls::io::Io;
@@ -220,7 +220,9 @@ impl Flow {
                 self.staged
             }
             Body::Length(left) => {
-                let take = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+                let take = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(buffer.len());
                 *left -= take as u64;
                 if *left == 0 {
                     self.body = Body::Done;
@@ -240,7 +242,11 @@ impl Flow {
             }
         };
         self.received += used as u64;
-        if self.received > self.limit { Err(FlowError::TooLarge) } else { Ok(()) }
+        if self.received > self.limit {
+            Err(FlowError::TooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     fn poll_fill(

@@ -37,9 +37,15 @@ pub struct Current {
 
 impl Current {
     fn new(listener: &Arc<Listener>) -> Self {
-        let count = listener.routes.as_ref().map_or(0, |table| table.routes().len());
+        let count = listener
+            .routes
+            .as_ref()
+            .map_or(0, |table| table.routes().len());
         let routes = std::iter::repeat_with(OnceCell::new).take(count).collect();
-        Self { listener: Arc::clone(listener), routes }
+        Self {
+            listener: Arc::clone(listener),
+            routes,
+        }
     }
 
     /// A route's counters.
@@ -50,7 +56,12 @@ impl Current {
         registry: (&Registry, usize),
     ) -> Option<&Arc<RouteStats>> {
         let cell = self.routes.get(index as usize)?;
-        let table = self.listener.wire.route_table.as_deref().unwrap_or_default();
+        let table = self
+            .listener
+            .wire
+            .route_table
+            .as_deref()
+            .unwrap_or_default();
         Some(cell.get_or_init(|| registry.0.route(registry.1, table, name)))
     }
 }

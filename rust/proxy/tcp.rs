@@ -21,9 +21,17 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
     let current = conn.listener.current();
     let listener = &current.listener;
     let routable = listener.wire.protocol != Protocol::TlsPassthrough || conn.sni.is_some();
-    let split = listener.sni.as_ref().filter(|_| routable).and_then(|table| {
-        table.find(conn.sni.as_deref().filter(|_| listener.wire.protocol != Protocol::Tcp))
-    });
+    let split = listener
+        .sni
+        .as_ref()
+        .filter(|_| routable)
+        .and_then(|table| {
+            table.find(
+                conn.sni
+                    .as_deref()
+                    .filter(|_| listener.wire.protocol != Protocol::Tcp),
+            )
+        });
     let Some(split) = split else {
         reset(&conn.io);
         return;
@@ -37,7 +45,11 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
     cluster.stats.requests_total.increment();
     let needs_local = cluster.cluster.wire.proxy_protocol.is_some();
     let local = needs_local.then(|| conn.io.socket().local_addr()).flatten();
-    let ask = Ask { reuse: false, client: conn.peer, local };
+    let ask = Ask {
+        reuse: false,
+        client: conn.peer,
+        local,
+    };
     let obtained = upstream::obtain(worker, &cluster, &mut Tried::default(), ask).await;
     let Ok((_flight, upstream)) = obtained else {
         // A connect error stays one: the client sees a reset, not a clean end.
@@ -66,13 +78,20 @@ pub async fn relay(
 ) -> (u64, u64) {
     let idle = conn.listener.current().listener.stream_idle_timeout;
     let touched = Cell::new(clock::now());
-    let ground = Ground { buffers: &conn.worker().buffers, touched: &touched };
+    let ground = Ground {
+        buffers: &conn.worker().buffers,
+        touched: &touched,
+    };
     let mut up = Half::new(from_client);
     let mut down = Half::new(from_upstream);
     let both = poll_fn(|cx| {
         let first = up.poll(cx, &ground, &conn.io, upstream)?;
         let second = down.poll(cx, &ground, upstream, &conn.io)?;
-        if first.is_ready() && second.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if first.is_ready() && second.is_ready() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     });
     let deadline = || idle.map(|idle| touched.get() + idle);
     let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, both).await;
@@ -92,7 +111,11 @@ struct Half {
 
 impl Half {
     fn new(first: Option<Buffer>) -> Self {
-        Self { flow: Flow::new(Vec::new(), Body::UntilEnd, first), copied: false, ended: false }
+        Self {
+            flow: Flow::new(Vec::new(), Body::UntilEnd, first),
+            copied: false,
+            ended: false,
+        }
     }
 
     fn poll(

@@ -77,7 +77,10 @@ async fn connect(
     };
     cluster.stats.connects_total.increment();
     run.stats.connects_total.increment();
-    let made = tokio::time::timeout(cluster.cluster.connect_timeout, establish(cluster, run, ask));
+    let made = tokio::time::timeout(
+        cluster.cluster.connect_timeout,
+        establish(cluster, run, ask),
+    );
     let result = match made.await {
         Ok(result) => result,
         Err(_) => Err(ErrorKind::UpstreamConnectTimeout.into()),
@@ -115,11 +118,7 @@ async fn establish(cluster: &ClusterRun, run: &EndpointRun, ask: Ask) -> Result<
     secure(cluster, run, socket).await
 }
 
-async fn secure(
-    cluster: &ClusterRun,
-    run: &EndpointRun,
-    socket: net::Socket,
-) -> Result<Io, Error> {
+async fn secure(cluster: &ClusterRun, run: &EndpointRun, socket: net::Socket) -> Result<Io, Error> {
     let Some(tls) = &cluster.cluster.tls else {
         return Ok(Io::Plain(socket));
     };

@@ -83,7 +83,10 @@ impl Worker {
         *self.view.borrow_mut() = Rc::new(view);
         let mut listeners = self.listeners.borrow_mut();
         listeners.retain(|name, run| {
-            let stays = snapshot.listeners.iter().any(|listener| listener.name == *name);
+            let stays = snapshot
+                .listeners
+                .iter()
+                .any(|listener| listener.name == *name);
             if !stays {
                 run.leave();
             }
@@ -129,7 +132,10 @@ impl Worker {
 
     /// An empty buffer for a head.
     pub fn take_scratch(&self) -> Vec<u8> {
-        self.scratch.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(1024))
+        self.scratch
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(1024))
     }
 
     /// Gives a head buffer back.
@@ -144,7 +150,10 @@ impl Worker {
     /// Begins an ordered end: nothing is accepted, answers say `Connection: close`.
     pub fn begin_drain(&self, idle_grace: Duration) {
         if self.drain.get().is_none() {
-            self.drain.set(Some(Drain { since: clock::now(), idle_grace }));
+            self.drain.set(Some(Drain {
+                since: clock::now(),
+                idle_grace,
+            }));
         }
         for run in self.listeners.borrow().values() {
             run.stop_accepting();
@@ -169,7 +178,10 @@ impl Worker {
         let id = connections.next;
         connections.wakers.insert(id, None);
         self.stats.connections_active.add(1);
-        Open { worker: Rc::clone(self), id }
+        Open {
+            worker: Rc::clone(self),
+            id,
+        }
     }
 
     /// Connections that are open.
@@ -199,7 +211,13 @@ impl Open {
 
     /// Notes how to wake the connection's task; a task keeps its waker, so once is enough.
     pub fn note_waker(&self, cx: &Context<'_>) {
-        if let Some(slot @ None) = self.worker.connections.borrow_mut().wakers.get_mut(&self.id) {
+        if let Some(slot @ None) = self
+            .worker
+            .connections
+            .borrow_mut()
+            .wakers
+            .get_mut(&self.id)
+        {
             *slot = Some(cx.waker().clone());
         }
     }

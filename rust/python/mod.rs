@@ -53,7 +53,11 @@ fn os_error(error: &std::io::Error) -> PyErr {
 fn credentials(tuples: Vec<CredentialTuple>) -> Vec<Credential> {
     tuples
         .into_iter()
-        .map(|(name, certificate, key)| Credential { name, certificate, key })
+        .map(|(name, certificate, key)| Credential {
+            name,
+            certificate,
+            key,
+        })
         .collect()
 }
 
@@ -68,11 +72,21 @@ impl Engine {
         pin: bool,
         sockets: Vec<(String, i32)>,
     ) -> PyResult<Self> {
-        let sockets = sockets.into_iter().map(duplicate).collect::<PyResult<Vec<_>>>()?;
+        let sockets = sockets
+            .into_iter()
+            .map(duplicate)
+            .collect::<PyResult<Vec<_>>>()?;
         let admin = (!admin.is_empty()).then(|| admin.to_owned());
-        let options = Options { workers, admin, pin, sockets };
+        let options = Options {
+            workers,
+            admin,
+            pin,
+            sockets,
+        };
         let inner = detached(py, || engine::Engine::start(options));
-        Ok(Self { inner: inner.map_err(|error| os_error(&error))? })
+        Ok(Self {
+            inner: inner.map_err(|error| os_error(&error))?,
+        })
     }
 
     fn event_fd(&self) -> i32 {
@@ -84,7 +98,10 @@ impl Engine {
         events.iter().map(|event| event_tuple(py, event)).collect()
     }
 
-    #[expect(clippy::unused_self, reason = "a method, so that a later kind of call can be aborted")]
+    #[expect(
+        clippy::unused_self,
+        reason = "a method, so that a later kind of call can be aborted"
+    )]
     fn cancel(&self, ident: u64) {
         // Changes and drains are never left half-way: who waited stops waiting, by id.
         let _ = ident;
@@ -96,8 +113,10 @@ impl Engine {
     }
 
     fn drain(&self, py: Python<'_>, timeout_ms: u64, idle_grace_ms: u64) -> u64 {
-        let (timeout, grace) =
-            (Duration::from_millis(timeout_ms), Duration::from_millis(idle_grace_ms));
+        let (timeout, grace) = (
+            Duration::from_millis(timeout_ms),
+            Duration::from_millis(idle_grace_ms),
+        );
         detached(py, || self.inner.drain(timeout, grace))
     }
 
@@ -119,7 +138,9 @@ impl Engine {
     }
 
     fn set_log_level(&self, level: &str) -> PyResult<()> {
-        self.inner.set_log_level(level).map_err(PyValueError::new_err)
+        self.inner
+            .set_log_level(level)
+            .map_err(PyValueError::new_err)
     }
 
     fn reopen_logs(&self, py: Python<'_>) {
@@ -128,14 +149,19 @@ impl Engine {
 }
 
 /// A copy of a descriptor that stays Python's.
-#[expect(unsafe_code, reason = "a number from Python has to be believed to be a descriptor once")]
+#[expect(
+    unsafe_code,
+    reason = "a number from Python has to be believed to be a descriptor once"
+)]
 fn duplicate((address, fd): (String, i32)) -> PyResult<(String, OwnedFd)> {
     if fd < 0 {
         return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
     }
     // SAFETY: not negative, borrowed for this one call; a number that is not open makes `dup` fail.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    let owned = borrowed.try_clone_to_owned().map_err(|error| os_error(&error))?;
+    let owned = borrowed
+        .try_clone_to_owned()
+        .map_err(|error| os_error(&error))?;
     Ok((address, owned))
 }
 
@@ -169,6 +195,10 @@ fn check<'py>(
 ) -> Bound<'py, PyBytes> {
     let credentials = self::credentials(credentials);
     let problems = detached(py, || engine::check(&delta, credentials));
-    PyBytes::new(py, serde_json::to_string(&problems).unwrap_or_default().as_bytes())
+    PyBytes::new(
+        py,
+        serde_json::to_string(&problems)
+            .unwrap_or_default()
+            .as_bytes(),
+    )
 }
-

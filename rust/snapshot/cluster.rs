@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::OpenCount;
 use crate::balance::Load;
-use crate::net::address::Written;
 use crate::net::Address;
+use crate::net::address::Written;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -84,7 +84,12 @@ pub(super) fn check_endpoints(endpoints: &wire::Endpoints, problems: &mut Proble
         if let Err(why) = Written::parse(&endpoint.address) {
             let path = format!("endpoints[{index}].address");
             let message = format!("{:?} is no address: {why}", endpoint.address);
-            problems.add("address_invalid", path, message, "for example 127.0.0.1:9001");
+            problems.add(
+                "address_invalid",
+                path,
+                message,
+                "for example 127.0.0.1:9001",
+            );
         }
         if !(1..=WEIGHT_MAX).contains(&endpoint.weight) {
             problems.add(
@@ -104,8 +109,10 @@ pub(super) fn endpoints(
     before: &[Arc<Endpoint>],
 ) -> Vec<Arc<Endpoint>> {
     // Looking each up in a list is quadratic; small clusters don't pay for a map.
-    let index: HashMap<&Address, &Arc<Endpoint>> =
-        before.iter().map(|endpoint| (&endpoint.address, endpoint)).collect();
+    let index: HashMap<&Address, &Arc<Endpoint>> = before
+        .iter()
+        .map(|endpoint| (&endpoint.address, endpoint))
+        .collect();
     let mut built = Vec::with_capacity(written.endpoints.len());
     for endpoint in &written.endpoints {
         match Written::parse(&endpoint.address) {
@@ -150,8 +157,11 @@ fn build(
 
 /// The host names among the addresses.
 pub(super) fn host_names(written: &wire::Endpoints) -> impl Iterator<Item = String> {
-    written.endpoints.iter().filter_map(|endpoint| match Written::parse(&endpoint.address) {
-        Ok(Written::Name(host, _)) => Some(host),
-        _ => None,
-    })
+    written
+        .endpoints
+        .iter()
+        .filter_map(|endpoint| match Written::parse(&endpoint.address) {
+            Ok(Written::Name(host, _)) => Some(host),
+            _ => None,
+        })
 }

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Snapshot;
 use super::cluster::{self, Cluster, Names};
 use super::listener::{self, Listener, References};
-use super::Snapshot;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::access_log::LogSinks;
 use crate::tls::connect::ClientTls;
@@ -66,7 +66,9 @@ impl Staged {
 
     /// Whether this removes a resource.
     pub fn removes(&self, kind: Kind, name: &str) -> bool {
-        self.removed.get(&kind).is_some_and(|names| names.contains(name))
+        self.removed
+            .get(&kind)
+            .is_some_and(|names| names.contains(name))
     }
 }
 
@@ -80,12 +82,11 @@ impl Compiler {
     ///
     /// # Errors
     /// Every problem.
-    pub fn stage(
-        &self,
-        delta: Delta,
-        around: &Surroundings<'_>,
-    ) -> Result<Staged, Vec<Problem>> {
-        let mut staged = Staged { slot_count: self.slots.len(), ..Staged::default() };
+    pub fn stage(&self, delta: Delta, around: &Surroundings<'_>) -> Result<Staged, Vec<Problem>> {
+        let mut staged = Staged {
+            slot_count: self.slots.len(),
+            ..Staged::default()
+        };
         let empty = (0..).zip(&self.slots).filter(|(_, slot)| slot.is_none());
         staged.free = empty.map(|(index, _)| index).collect();
         for key in delta.remove {
@@ -96,7 +97,11 @@ impl Compiler {
         self.stage_listeners(delta.listeners, around, &mut staged);
         self.check_removed(&mut staged);
         let problems = std::mem::take(&mut staged.problems);
-        if problems.is_empty() { Ok(staged) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(staged)
+        } else {
+            Err(problems)
+        }
     }
 
     /// Rebuilds the clusters that have one of `changed` among their host names.
@@ -114,8 +119,13 @@ impl Compiler {
 
     /// Every host name that endpoints in force, or in `delta`, use.
     pub fn host_names(&self, delta: &Delta) -> HashSet<String> {
-        let running = self.clusters.values().flat_map(|parts| cluster::host_names(&parts.endpoints));
-        running.chain(delta.endpoints.iter().flat_map(cluster::host_names)).collect()
+        let running = self
+            .clusters
+            .values()
+            .flat_map(|parts| cluster::host_names(&parts.endpoints));
+        running
+            .chain(delta.endpoints.iter().flat_map(cluster::host_names))
+            .collect()
     }
 
     /// The clusters that use a host name, with the bounds of its time to live.
@@ -128,10 +138,18 @@ impl Compiler {
     /// Every credential that a resource in force names.
     pub fn credential_names(&self) -> HashSet<String> {
         let mut names = HashSet::new();
-        for tls in self.clusters.values().filter_map(|parts| parts.wire.tls.as_ref()) {
+        for tls in self
+            .clusters
+            .values()
+            .filter_map(|parts| parts.wire.tls.as_ref())
+        {
             names.extend(tls.ca.iter().chain(&tls.certificate).cloned());
         }
-        for tls in self.listeners.values().filter_map(|listener| listener.wire.tls.as_ref()) {
+        for tls in self
+            .listeners
+            .values()
+            .filter_map(|listener| listener.wire.tls.as_ref())
+        {
             names.extend(tls.certificates.iter().chain(&tls.client_ca).cloned());
         }
         names
@@ -157,22 +175,37 @@ impl Compiler {
             };
             let slot = old.map_or_else(|| take_slot(staged), |old| old.slot);
             let endpoints = old.map_or_else(
-                || Arc::new(wire::Endpoints { name: wire.name.clone(), endpoints: Vec::new() }),
+                || {
+                    Arc::new(wire::Endpoints {
+                        name: wire.name.clone(),
+                        endpoints: Vec::new(),
+                    })
+                },
                 |old| Arc::clone(&old.endpoints),
             );
             staged.problems.extend(problems.into_vec());
-            let parts = Parts { endpoints, tls, slot, wire: Arc::new(wire) };
+            let parts = Parts {
+                endpoints,
+                tls,
+                slot,
+                wire: Arc::new(wire),
+            };
             staged.clusters.insert(parts.wire.name.clone(), parts);
         }
         for wire in endpoints {
             self.stage_endpoints(wire, staged);
         }
         for parts in staged.clusters.values() {
-            let running = self.slots.get(parts.slot.0 as usize).and_then(Option::as_ref);
+            let running = self
+                .slots
+                .get(parts.slot.0 as usize)
+                .and_then(Option::as_ref);
             let before = running
                 .filter(|cluster| *cluster.name == parts.wire.name)
                 .map_or(&[][..], |cluster| &cluster.endpoints);
-            staged.compiled.insert(parts.slot.0, Arc::new(build(parts, around.names, before)));
+            staged
+                .compiled
+                .insert(parts.slot.0, Arc::new(build(parts, around.names, before)));
         }
     }
 
@@ -185,7 +218,10 @@ impl Compiler {
         };
         match parts {
             Some(parts) => {
-                let parts = Parts { endpoints: Arc::new(wire), ..parts };
+                let parts = Parts {
+                    endpoints: Arc::new(wire),
+                    ..parts
+                };
                 staged.clusters.insert(parts.wire.name.clone(), parts);
             }
             None => problems.add(
@@ -204,7 +240,9 @@ impl Compiler {
             let mut resolve = |name: &str| self.slot_of(name, staged);
             let table = RouteTable::compile(&wire, &mut resolve, &mut problems);
             staged.problems.extend(problems.into_vec());
-            staged.tables.insert(wire.name.clone(), (Arc::new(wire), Arc::new(table)));
+            staged
+                .tables
+                .insert(wire.name.clone(), (Arc::new(wire), Arc::new(table)));
         }
     }
 
@@ -228,11 +266,17 @@ impl Compiler {
             let table = |name: &str| self.table_of(name, staged);
             let cluster = |name: &str| self.slot_of(name, staged);
             let before = self.listeners.get(&wire.name);
-            let references = References { table: &table, cluster: &cluster, before };
+            let references = References {
+                table: &table,
+                cluster: &cluster,
+                before,
+            };
             let compiled = listener::compile(Arc::clone(&wire), &references, around, &mut problems);
             staged.problems.extend(problems.into_vec());
             if let Some(compiled) = compiled {
-                staged.listeners.insert(wire.name.clone(), Arc::new(compiled));
+                staged
+                    .listeners
+                    .insert(wire.name.clone(), Arc::new(compiled));
             }
         }
     }
@@ -241,7 +285,10 @@ impl Compiler {
         if let Some(parts) = staged.clusters.get(name) {
             return Some(parts.slot);
         }
-        let parts = self.clusters.get(name).filter(|_| !staged.removes(Kind::Cluster, name))?;
+        let parts = self
+            .clusters
+            .get(name)
+            .filter(|_| !staged.removes(Kind::Cluster, name))?;
         Some(parts.slot)
     }
 
@@ -249,8 +296,10 @@ impl Compiler {
         if let Some((_, table)) = staged.tables.get(name) {
             return Some(Arc::clone(table));
         }
-        let (_, table) =
-            self.tables.get(name).filter(|_| !staged.removes(Kind::RouteTable, name))?;
+        let (_, table) = self
+            .tables
+            .get(name)
+            .filter(|_| !staged.removes(Kind::RouteTable, name))?;
         Some(Arc::clone(table))
     }
 
@@ -260,7 +309,12 @@ impl Compiler {
         let mut in_use = |kind: Kind, name: &str, user: &str| {
             let mut problems = Problems::new(kind, name);
             let message = format!("{user} still refers to it");
-            problems.add("in_use", "", message, "change or remove that in the same change");
+            problems.add(
+                "in_use",
+                "",
+                message,
+                "change or remove that in the same change",
+            );
             found.extend(problems.into_vec());
         };
         if let Some(gone) = staged.removed.get(&Kind::Cluster) {
@@ -269,7 +323,11 @@ impl Compiler {
             }) {
                 let targets = wire.routes.iter().flat_map(|route| &route.to);
                 for target in targets.filter(|target| gone.contains(&target.cluster)) {
-                    in_use(Kind::Cluster, &target.cluster, &format!("route table {name}"));
+                    in_use(
+                        Kind::Cluster,
+                        &target.cluster,
+                        &format!("route table {name}"),
+                    );
                 }
             }
         }
@@ -285,7 +343,12 @@ impl Compiler {
             {
                 let mut problems = Problems::new(Kind::Listener, name);
                 let message = format!("listener {other} has the address {}", listener.address);
-                problems.add("address_taken", "address", message, "give each its own address");
+                problems.add(
+                    "address_taken",
+                    "address",
+                    message,
+                    "give each its own address",
+                );
                 found.extend(problems.into_vec());
             }
             let targets = listener.wire.to.iter();
@@ -312,7 +375,8 @@ impl Compiler {
                 self.remove(*kind, name);
             }
         }
-        self.slots.resize(self.slots.len().max(staged.slot_count), None);
+        self.slots
+            .resize(self.slots.len().max(staged.slot_count), None);
         for (slot, cluster) in staged.compiled {
             self.slots[slot as usize] = Some(cluster);
         }
@@ -342,7 +406,11 @@ impl Compiler {
             generation: self.current.generation + 1,
             listeners: self.listeners.values().cloned().collect(),
             clusters: self.slots.clone(),
-            tables: self.tables.values().map(|(wire, _)| Arc::clone(wire)).collect(),
+            tables: self
+                .tables
+                .values()
+                .map(|(wire, _)| Arc::clone(wire))
+                .collect(),
         });
     }
 }

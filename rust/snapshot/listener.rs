@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{OpenCount, Surroundings};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::protocol::head::MAX_FIELDS;
 use crate::protocol::http1::HeadLimits;
-use crate::protocol::http1::request::MAX_FIELDS;
 use crate::route::{ClusterSlot, RouteTable, SniTable};
 use crate::runtime::buffers::BUFFER_BYTES;
 use crate::telemetry::access_log::LogSink;
@@ -77,15 +77,33 @@ pub(super) fn compile(
 ) -> Option<Listener> {
     let address = address(&wire.address, problems);
     check(&wire, problems);
-    let routes = wire.route_table.as_deref().and_then(|name| (references.table)(name));
+    let routes = wire
+        .route_table
+        .as_deref()
+        .and_then(|name| (references.table)(name));
     if routes.is_none() && matches!(wire.protocol, Protocol::Http) {
         let hint = "give the listener routes, or use protocol: tcp with to:";
-        problems.add("routes_missing", "routes", "an http listener needs routes", hint);
+        problems.add(
+            "routes_missing",
+            "routes",
+            "an http listener needs routes",
+            hint,
+        );
     }
     let sni = bytes_routes(&wire, references, problems);
-    let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) { &["http/1.1"] } else { &[] };
-    let tls = wire.tls.as_ref().and_then(|tls| server_tls(tls, alpn, references, around, problems));
-    let access_log = wire.access_log.as_ref().and_then(|log| open_log(log, around, problems));
+    let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) {
+        &["http/1.1"]
+    } else {
+        &[]
+    };
+    let tls = wire
+        .tls
+        .as_ref()
+        .and_then(|tls| server_tls(tls, alpn, references, around, problems));
+    let access_log = wire
+        .access_log
+        .as_ref()
+        .and_then(|log| open_log(log, around, problems));
     let limits = &wire.limits;
     Some(Listener {
         name: Arc::from(wire.name.as_str()),
@@ -99,7 +117,9 @@ pub(super) fn compile(
         routes,
         sni: sni.map(Arc::new),
         tls,
-        open: references.before.map_or_else(Arc::default, |before| Arc::clone(&before.open)),
+        open: references
+            .before
+            .map_or_else(Arc::default, |before| Arc::clone(&before.open)),
         access_log,
         header_timeout: optional(wire.timeouts.header_ms),
         idle_timeout: optional(wire.timeouts.idle_ms),
@@ -113,12 +133,22 @@ fn address(text: &str, problems: &mut Problems) -> Option<Address> {
         Ok(Written::Address(address)) => Some(address),
         Ok(Written::Name(..)) => {
             let hint = "write the IP address to bind: 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
-            problems.add("address_is_name", "address", format!("{text:?} is a host name"), hint);
+            problems.add(
+                "address_is_name",
+                "address",
+                format!("{text:?} is a host name"),
+                hint,
+            );
             None
         }
         Err(why) => {
             let message = format!("{text:?} is no address: {why}");
-            problems.add("address_invalid", "address", message, "for example 127.0.0.1:8080");
+            problems.add(
+                "address_invalid",
+                "address",
+                message,
+                "for example 127.0.0.1:8080",
+            );
             None
         }
     }
@@ -129,13 +159,33 @@ fn check(wire: &wire::Listener, problems: &mut Problems) {
     let mut bound = |path: &str, value: usize, low: usize, high: usize| {
         if !(low..=high).contains(&value) {
             let message = format!("{value} is out of range");
-            problems.add("limit_invalid", path, message, format!("write {low} to {high}"));
+            problems.add(
+                "limit_invalid",
+                path,
+                message,
+                format!("write {low} to {high}"),
+            );
         }
     };
     // A head must fit into one read buffer with room for a byte behind it.
-    bound("limits.head_bytes", limits.head_bytes as usize, 256, BUFFER_BYTES / 2);
-    bound("limits.head_count", limits.head_count as usize, 1, MAX_FIELDS);
-    bound("limits.target_bytes", limits.target_bytes as usize, 16, BUFFER_BYTES / 2);
+    bound(
+        "limits.head_bytes",
+        limits.head_bytes as usize,
+        256,
+        BUFFER_BYTES / 2,
+    );
+    bound(
+        "limits.head_count",
+        limits.head_count as usize,
+        1,
+        MAX_FIELDS,
+    );
+    bound(
+        "limits.target_bytes",
+        limits.target_bytes as usize,
+        16,
+        BUFFER_BYTES / 2,
+    );
     if wire.tls.is_some() && matches!(wire.protocol, Protocol::TlsPassthrough | Protocol::Auto) {
         problems.add(
             "tls_on_passthrough",
@@ -159,7 +209,12 @@ fn bytes_routes(
         problems.add("target_missing", "to", "the listener leads nowhere", hint);
     }
     let mut resolve = |name: &str| (references.cluster)(name);
-    Some(SniTable::compile(&wire.sni_routes, &wire.to, &mut resolve, problems))
+    Some(SniTable::compile(
+        &wire.sni_routes,
+        &wire.to,
+        &mut resolve,
+        problems,
+    ))
 }
 
 /// An unchanged TLS section keeps its compiled form and with it the tickets it has issued.
@@ -185,7 +240,10 @@ fn open_log(
     problems: &mut Problems,
 ) -> Option<AccessLog> {
     match around.logs.open(&log.path) {
-        Ok(sink) => Some(AccessLog { sink, format: log.format }),
+        Ok(sink) => Some(AccessLog {
+            sink,
+            format: log.format,
+        }),
         Err(error) => {
             let message = format!("can't append to {}: {error}", log.path);
             let hint = "make its folder, or log to /dev/stdout";

@@ -44,9 +44,11 @@ impl OpenCount {
     /// Counts one more unless `limit` (0: none) is reached; dropping the place counts it out.
     pub fn enter(self: &Arc<Self>, limit: u32) -> Option<Place> {
         // Relaxed: a count guards no other memory. A read-modify-write makes the limit exact.
-        let entered = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-            (limit == 0 || open < limit).then(|| open + 1)
-        });
+        let entered = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
+                (limit == 0 || open < limit).then(|| open + 1)
+            });
         entered.is_ok().then(|| Place(Arc::clone(self)))
     }
 

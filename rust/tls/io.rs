@@ -17,7 +17,9 @@ pub enum Io {
 
 impl std::fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsStream").field("socket", self.socket()).finish_non_exhaustive()
+        f.debug_struct("TlsStream")
+            .field("socket", self.socket())
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,15 +7,16 @@ use super::super::connection::Downstream;
 use super::super::flow::Body;
 use super::super::listener::Current;
 use super::record::{LogFields, Record};
+use super::reply::Shape;
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
-use crate::protocol::http1::chunked::ChunkScanner;
-use crate::protocol::http1::request::{self, FieldStorage, RequestHead};
-use crate::protocol::http1::response::RequestMethod;
-use crate::protocol::http1::write::{self, RequestEdits};
-use crate::protocol::http1::{Framing, Version};
+use crate::protocol::head::Version;
+use crate::protocol::http1::{
+    ChunkMode, ChunkScanner, FieldStorage, Framing, RequestEdits, RequestHead, RequestMethod,
+    parse_request, write_request,
+};
 use crate::protocol::path;
-use crate::route::{Route, RouteTable, RequestView};
+use crate::route::{RequestView, Route, RouteTable};
 
 /// What was decided about a request; borrows nothing of its head.
 #[derive(Debug)]
@@ -44,14 +45,18 @@ pub(super) struct Facts {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
     pub(super) kind: ErrorKind,
-    pub(super) head_request: bool,
+    pub(super) shape: Shape,
     /// The connection may go on: the head was sound and no body follows.
     pub(super) reusable: bool,
 }
 
 impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, head_request: false, reusable: false }
+        Self {
+            kind,
+            shape: Shape::default(),
+            reusable: false,
+        }
     }
 }
 
@@ -64,7 +69,7 @@ pub(super) fn admit(
 ) -> Result<Plan, Refusal> {
     let listener = &current.listener;
     let mut storage = FieldStorage::new();
-    let head = request::parse_request(head, &mut storage, &listener.head_limits).map_err(|e| {
+    let head = parse_request(head, &mut storage, &listener.head_limits).map_err(|e| {
         conn.listener.stats.bad_requests_total.increment();
         Refusal::from(e.kind())
     })?;
@@ -74,8 +79,8 @@ pub(super) fn admit(
     let facts = facts(&head);
     let refuse = |kind| Refusal {
         kind,
-        head_request: matches!(facts.method, RequestMethod::Head),
-        reusable: facts.keep_alive && matches!(head.framing, Framing::None),
+        shape: Shape::closing(facts),
+        reusable: facts.keep_alive && head.framing.is_empty(),
     };
     if matches!(facts.method, RequestMethod::Connect) && !listener.wire.http.allow_connect {
         return Err(refuse(ErrorKind::ConnectRefused));
@@ -89,11 +94,16 @@ pub(super) fn admit(
     }
     let normal = path::normalize(head.path, listener.wire.http.path_normalization)
         .map_err(|e| refuse(e.kind()))?;
-    let table = listener.routes.as_ref().ok_or_else(|| refuse(ErrorKind::NoRoute))?;
+    let table = listener
+        .routes
+        .as_ref()
+        .ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     let route = find(conn, table, &head, &normal).ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     record.routed(conn, route);
     let view = conn.worker().view();
-    let slot = conn.worker().with_random(|random| route.split.pick(random.next_u64()));
+    let slot = conn
+        .worker()
+        .with_random(|random| route.split.pick(random.next_u64()));
     let cluster = conn.worker().cluster(&view, slot).map(Rc::clone);
     let cluster = cluster.ok_or_else(|| refuse(ErrorKind::NoEndpoint))?;
     record.to_cluster(&cluster);
@@ -112,11 +122,7 @@ pub(super) fn admit(
 fn facts(head: &RequestHead<'_, '_>) -> Facts {
     Facts {
         version: head.version,
-        method: match head.method {
-            "HEAD" => RequestMethod::Head,
-            "CONNECT" => RequestMethod::Connect,
-            _ => RequestMethod::Other,
-        },
+        method: RequestMethod::of(head.method),
         keep_alive: head.keep_alive,
         upgrade: head.upgrade.is_some(),
     }
@@ -128,9 +134,9 @@ fn find<'t>(
     head: &RequestHead<'_, '_>,
     normal: &str,
 ) -> Option<&'t Route> {
-    let host = path::host_for_match(head.authority).ok()?;
+    let host = head.authority.host_for_match();
     table.find(&RequestView {
-        host,
+        host: &host,
         path: normal,
         query: head.query,
         method: head.method,
@@ -143,7 +149,7 @@ fn body(framing: Framing) -> Body {
     match framing {
         Framing::None => Body::Done,
         Framing::Length(length) => Body::Length(length),
-        Framing::Chunked => Body::Chunked(Box::new(ChunkScanner::forward())),
+        Framing::Chunked => Body::Chunked(Box::new(ChunkScanner::new(ChunkMode::Forward))),
     }
 }
 
@@ -163,7 +169,7 @@ fn rewrite(
     }
     let made;
     let mut request_id = None;
-    if http.request_id && !(trusted && head.known.x_request_id.is_some()) {
+    if http.request_id && !(trusted && head.known.request_id.is_some()) {
         made = request_id_text(conn);
         request_id = Some(&made[..]);
     }
@@ -172,6 +178,7 @@ fn rewrite(
     }
     let edits = RequestEdits {
         path,
+        authority: None,
         client_ip: &conn.peer_ip,
         proto: if conn.is_tls() { "https" } else { "http" },
         keep_forwarded: trusted,
@@ -179,14 +186,15 @@ fn rewrite(
         via: http.via.as_deref(),
         upgrade: head.upgrade.is_some(),
     };
-    write::write_request(head, &edits, &mut out);
+    write_request(head, &edits, &mut out);
     out
 }
 
 /// A random UUID (RFC 9562 §5.4).
 fn request_id_text(conn: &Downstream) -> [u8; 36] {
-    let (high, low) =
-        conn.worker().with_random(|random| (random.next_u64(), random.next_u64()));
+    let (high, low) = conn
+        .worker()
+        .with_random(|random| (random.next_u64(), random.next_u64()));
     let high = (high & !0xf000) | 0x4000;
     let low = (low & !(0b11 << 62)) | (0b10 << 62);
     let value = (u128::from(high) << 64) | u128::from(low);

@@ -13,7 +13,7 @@ use super::{Next, reply, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::net::socket::Peek;
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
-use crate::protocol::http1::response::RequestMethod;
+use crate::protocol::http1::RequestMethod;
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::upstream::{self, Ask};
@@ -59,7 +59,11 @@ pub(super) enum Done {
     /// The response is complete.
     Complete { next: Next, rest: Option<Buffer> },
     /// The upstream switched protocols; bytes follow both ways.
-    Tunnel { upstream: Upstream, from_client: Option<Buffer>, from_upstream: Option<Buffer> },
+    Tunnel {
+        upstream: Upstream,
+        from_client: Option<Buffer>,
+        from_upstream: Option<Buffer>,
+    },
 }
 
 /// Serves the request whose head is the first `len` bytes of `buffer`; gives back what follows it.
@@ -71,7 +75,12 @@ pub(super) async fn serve(
 ) -> (Next, Option<Buffer>) {
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
-    let plan = admit::admit(conn, &current, buffer.get(..len).unwrap_or_default(), &mut record);
+    let plan = admit::admit(
+        conn,
+        &current,
+        buffer.get(..len).unwrap_or_default(),
+        &mut record,
+    );
     let plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => {
@@ -104,12 +113,19 @@ pub(super) async fn serve(
     let mut record = record.into_inner();
     let ended = match outcome {
         Ok(Done::Complete { next, rest }) => (next, rest),
-        Ok(Done::Tunnel { upstream, from_client, from_upstream }) => {
+        Ok(Done::Tunnel {
+            upstream,
+            from_client,
+            from_upstream,
+        }) => {
             let tunnel = tunnel::run(conn, upstream, (from_client, from_upstream), &mut record);
             Box::pin(tunnel).await;
             (Next::Gone, None)
         }
-        Err(error) => (fail(conn, &error, facts, activity.started.get(), &mut record).await, None),
+        Err(error) => (
+            fail(conn, &error, facts, activity.started.get(), &mut record).await,
+            None,
+        ),
     };
     record.finish(conn);
     ended
@@ -120,7 +136,10 @@ async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Nex
     record.fail(kind);
     record.status = kind.status();
     let close = !refusal.reusable || conn.should_close();
-    let shape = reply::Shape { close, head_request: refusal.head_request };
+    let shape = reply::Shape {
+        close,
+        ..refusal.shape
+    };
     match reply::send(conn, kind, shape, record).await {
         Ok(()) if close => Next::Close,
         Ok(()) => Next::KeepAlive,
@@ -142,9 +161,8 @@ async fn fail(
         return Next::Gone;
     }
     record.status = error.kind.status();
-    let head_request = matches!(facts.method, RequestMethod::Head);
     // Whether the request's body was read to its end is unknown here: close.
-    let shape = reply::Shape { close: true, head_request };
+    let shape = reply::Shape::closing(facts);
     match reply::send(conn, error.kind, shape, record).await {
         Ok(()) => Next::Close,
         Err(_) => Next::Gone,
@@ -160,22 +178,44 @@ async fn attempts(
     record: &RefCell<Record>,
 ) -> Result<Done, Error> {
     let worker = conn.worker();
-    let Plan { cluster, head, body, body_limit, facts, _view: view, .. } = plan;
+    let Plan {
+        cluster,
+        head,
+        body,
+        body_limit,
+        facts,
+        _view: view,
+        ..
+    } = plan;
     let mut upload = Flow::new(head, body, Some(buffer)).with_limit(body_limit);
     let wants_local = cluster.cluster.wire.proxy_protocol.is_some();
     let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
-    let local = if wants_local { conn.io.socket().local_addr() } else { None };
+    let local = if wants_local {
+        conn.io.socket().local_addr()
+    } else {
+        None
+    };
     let mut resends = 0;
     loop {
         let mut tried = Tried::default();
-        let ask = Ask { reuse: !fresh && resends == 0, client: conn.peer, local };
+        let ask = Ask {
+            reuse: !fresh && resends == 0,
+            client: conn.peer,
+            local,
+        };
         let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
         record.borrow_mut().to_endpoint(flight.run());
         if matches!(facts.method, RequestMethod::Connect) {
             drop((flight, view));
             return tunnel::connected(conn, upstream, upload.finish().1, record).await;
         }
-        let side = Side { conn, upstream: &upstream, activity, record, facts };
+        let side = Side {
+            conn,
+            upstream: &upstream,
+            activity,
+            record,
+            facts,
+        };
         let error = match forward(&side, &mut upload).await {
             Ok(ended) => return Ok(settle(conn, &cluster, ended, (flight, upstream, upload))),
             Err(error) => error,
@@ -206,15 +246,25 @@ pub(super) struct Ended {
     pub(super) switched: bool,
     /// Read from the upstream after the switch.
     pub(super) surplus: Option<Buffer>,
-    pub(super) uploaded: bool,
 }
 
 /// Sends the request and receives the response, both at once where the body is long.
 async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
-    let Side { conn, upstream, activity, record, .. } = side;
-    let ground = Ground { buffers: &conn.worker().buffers, touched: &activity.touched };
+    let Side {
+        conn,
+        upstream,
+        activity,
+        record,
+        ..
+    } = side;
+    let ground = Ground {
+        buffers: &conn.worker().buffers,
+        touched: &activity.touched,
+    };
     let mut sending = Sending::Going;
-    let mut watch = ClientWatch { over: conn.is_tls() };
+    let mut watch = ClientWatch {
+        over: conn.is_tls(),
+    };
     let mut reader = response::Reader::new(side.facts);
     loop {
         let arrived = poll_fn(|cx| {
@@ -251,7 +301,9 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
                 conn.worker().give_scratch(head);
                 return Ok(Ended {
                     keep_downstream: answer.keep_downstream,
-                    keep_upstream: answer.keep_upstream && activity.uploaded.get() && surplus.is_none(),
+                    keep_upstream: answer.keep_upstream
+                        && activity.uploaded.get()
+                        && surplus.is_none(),
                     switched: answer.switched,
                     surplus,
                 });
@@ -284,7 +336,9 @@ impl Sending {
             return Ok(());
         }
         let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
-        side.activity.waits_for_client.set(polled.is_pending() && upload.waits_for_source());
+        side.activity
+            .waits_for_client
+            .set(polled.is_pending() && upload.waits_for_source());
         match polled {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
@@ -335,11 +389,24 @@ fn settle(
     let (head, rest) = upload.finish();
     conn.worker().give_scratch(head);
     if ended.switched {
-        return Done::Tunnel { upstream, from_client: rest, from_upstream: ended.surplus };
+        return Done::Tunnel {
+            upstream,
+            from_client: rest,
+            from_upstream: ended.surplus,
+        };
     }
     if ended.keep_upstream {
-        flight.run().checkin(upstream, &cluster.cluster.wire, clock::now());
+        flight
+            .run()
+            .checkin(upstream, &cluster.cluster.wire, clock::now());
     }
-    let next = if ended.keep_downstream { Next::KeepAlive } else { Next::Close };
-    Done::Complete { next, rest: if next == Next::KeepAlive { rest } else { None } }
+    let next = if ended.keep_downstream {
+        Next::KeepAlive
+    } else {
+        Next::Close
+    };
+    Done::Complete {
+        next,
+        rest: if next == Next::KeepAlive { rest } else { None },
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::connection::Downstream;
 use crate::error::ErrorKind;
-use crate::protocol::http1::scan::HeadScanner;
+use crate::protocol::http1::HeadScanner;
 use crate::runtime::buffers::Buffer;
 
 /// Reads until the head is complete; gives its length, or `None` when the client has gone.

@@ -82,7 +82,10 @@ async fn wait_for_request(conn: &Downstream) -> bool {
 fn idle_deadline(conn: &Downstream, since: Instant) -> Option<Instant> {
     let drain = conn.worker().draining();
     let drained = drain.map(|drain| drain.since.max(since) + drain.idle_grace);
-    let gone = conn.listener.gone_since().map(|gone| gone.max(since) + super::listener::GONE_GRACE);
+    let gone = conn
+        .listener
+        .gone_since()
+        .map(|gone| gone.max(since) + super::listener::GONE_GRACE);
     earliest(drained, gone)
 }
 
@@ -122,10 +125,13 @@ async fn refuse(conn: &Downstream, kind: ErrorKind, begun: Instant, buffer: &Buf
         record.finish(conn);
         return Next::Gone;
     }
-    let sent = reply::send(conn, kind, reply::Shape { close: true, head_request: false }, &record);
-    let outcome = sent.await;
+    let outcome = reply::send(conn, kind, reply::Shape::default(), &record).await;
     record.finish(conn);
-    if outcome.is_ok() { Next::Close } else { Next::Gone }
+    if outcome.is_ok() {
+        Next::Close
+    } else {
+        Next::Gone
+    }
 }
 
 /// Says the end, reads on for a moment so that the answer isn't lost, and closes.
@@ -155,6 +161,9 @@ async fn linger(conn: &Downstream) {
 async fn end(conn: &Downstream) {
     if matches!(conn.io, Io::Tls(_)) {
         let deadline = Some(clock::now() + LINGER_TIME);
-        let _ = conn.timer.until(deadline, poll_fn(|cx| conn.io.poll_shutdown(cx))).await;
+        let _ = conn
+            .timer
+            .until(deadline, poll_fn(|cx| conn.io.poll_shutdown(cx)))
+            .await;
     }
 }

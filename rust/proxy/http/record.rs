@@ -8,8 +8,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use crate::error::{Blame, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun};
-use crate::protocol::http1::Version;
-use crate::protocol::http1::request::RequestHead;
+use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats, write_json, write_text};
@@ -50,21 +49,15 @@ pub(super) struct LogFields {
 
 impl LogFields {
     pub(super) fn of(head: &RequestHead<'_, '_>) -> Self {
-        let field = |index: Option<u8>| {
-            let field = index.and_then(|index| head.fields.get(usize::from(index)));
-            field.map_or_else(Vec::new, |field| field.value.to_vec())
-        };
+        let field = |index| head.value(index).unwrap_or_default().to_vec();
         Self {
             method: head.method.as_bytes().to_vec(),
             target: head.target.as_bytes().to_vec(),
-            version: match head.version {
-                Version::Http10 => "HTTP/1.0",
-                Version::Http11 => "HTTP/1.1",
-            },
-            authority: head.authority.as_bytes().to_vec(),
+            version: head.version.as_str(),
+            authority: head.authority.text.as_bytes().to_vec(),
             user_agent: field(head.known.user_agent),
-            forwarded_for: field(head.known.x_forwarded_for),
-            request_id: field(head.known.x_request_id),
+            forwarded_for: field(head.known.forwarded_for),
+            request_id: field(head.known.request_id),
         }
     }
 }
@@ -92,7 +85,10 @@ impl Record {
     pub(super) fn routed(&mut self, conn: &Downstream, route: &Route) {
         let worker = conn.worker();
         let registry = (&*worker.registry, worker.index);
-        self.route = self.current.route(route.index, &route.name, registry).cloned();
+        self.route = self
+            .current
+            .route(route.index, &route.name, registry)
+            .cloned();
         self.route_index = Some(route.index);
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
@@ -121,7 +117,9 @@ impl Record {
 
     pub(super) fn route_name(&self) -> &str {
         let table = self.current.listener.routes.as_ref();
-        let route = self.route_index.and_then(|index| table?.routes().get(index as usize));
+        let route = self
+            .route_index
+            .and_then(|index| table?.routes().get(index as usize));
         route.map_or("", |route| &route.name)
     }
 
@@ -135,7 +133,10 @@ impl Record {
             let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next();
             let line = line.unwrap_or_default();
             let target = line.get(..REFUSED_SHOWN).unwrap_or(line).to_vec();
-            self.log = Some(Box::new(LogFields { target, ..LogFields::default() }));
+            self.log = Some(Box::new(LogFields {
+                target,
+                ..LogFields::default()
+            }));
         }
     }
 
@@ -177,7 +178,9 @@ impl Record {
             return;
         };
         endpoint.stats.latency.record(took);
-        let failed = self.error.is_some_and(|kind| kind.blame() == Blame::Upstream);
+        let failed = self
+            .error
+            .is_some_and(|kind| kind.blame() == Blame::Upstream);
         if self.status >= 500 {
             endpoint.stats.responses_5xx_total.increment();
         }
@@ -193,7 +196,11 @@ impl Record {
         let empty = LogFields::default();
         let fields = self.log.as_deref().unwrap_or(&empty);
         let remote = conn.peer.map_or_else(String::new, |peer| peer.to_string());
-        let local = conn.io.socket().local_addr().map_or_else(String::new, |at| at.to_string());
+        let local = conn
+            .io
+            .socket()
+            .local_addr()
+            .map_or_else(String::new, |at| at.to_string());
         let forwarded_for = if self.current.listener.wire.http.trusted_hops > 0
             && !fields.forwarded_for.is_empty()
         {

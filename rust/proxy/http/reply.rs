@@ -1,13 +1,14 @@
 //! Answers that the proxy makes itself.
 
-use std::future::poll_fn;
 use std::time::Duration;
 
 use super::super::connection::Downstream;
 use super::super::upstream::write_all;
+use super::admit::Facts;
 use super::record::Record;
 use crate::error::ErrorKind;
-use crate::protocol::http1::write::write_local_reply;
+use crate::protocol::head::Version;
+use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
 use crate::runtime::clock;
 
 /// A client that doesn't take even an error within this is gone.
@@ -18,6 +19,30 @@ const SEND_TIME: Duration = Duration::from_secs(5);
 pub(super) struct Shape {
     pub(super) close: bool,
     pub(super) head_request: bool,
+    pub(super) version: Version,
+}
+
+impl Default for Shape {
+    /// For a head that nothing is known of.
+    fn default() -> Self {
+        Self {
+            close: true,
+            head_request: false,
+            version: Version::Http11,
+        }
+    }
+}
+
+impl Shape {
+    /// An answer that ends the connection.
+    pub(super) fn closing(facts: Facts) -> Self {
+        let head_request = matches!(facts.method, RequestMethod::Head);
+        Self {
+            close: true,
+            head_request,
+            version: facts.version,
+        }
+    }
 }
 
 /// Sends the answer that stands for `kind`.
@@ -38,9 +63,20 @@ pub(super) async fn send(
         ("x-meshcore-cluster", record.cluster_name()),
     ];
     let explain = record.current.listener.wire.http.explain_errors;
-    let told = details.iter().filter(|(_, value)| explain && !value.is_empty());
+    let told = details
+        .iter()
+        .filter(|(_, value)| explain && !value.is_empty());
     let told: smallvec::SmallVec<[(&str, &str); 3]> = told.copied().collect();
-    write_local_reply(kind.status(), kind.code(), &told, &body, shape.close, shape.head_request, &mut out);
+    let reply = LocalReply {
+        status: kind.status(),
+        code: kind.code(),
+        extra: &told,
+        body: &body,
+        close: shape.close,
+        head_request: shape.head_request,
+        version: shape.version,
+    };
+    write_local_reply(&reply, &mut out);
     let deadline = Some(clock::now() + SEND_TIME);
     let written = conn.timer.until(deadline, write_all(&conn.io, &out)).await;
     conn.worker().give_scratch(out);
@@ -59,12 +95,4 @@ fn text(kind: ErrorKind) -> String {
 /// Resets the connection at its close: what was cut must not look complete.
 pub(super) fn cut(conn: &Downstream) {
     conn.io.socket().reset_on_close();
-}
-
-/// Flushes what a protocol layer may still hold.
-///
-/// # Errors
-/// The client is gone.
-pub(super) async fn flush(conn: &Downstream) -> std::io::Result<()> {
-    poll_fn(|cx| conn.io.poll_flush(cx)).await
 }

@@ -5,26 +5,19 @@ use std::task::{Context, Poll, ready};
 use super::admit::Facts;
 use super::exchange::Side;
 use crate::error::{Error, ErrorKind};
-use crate::protocol::http1::chunked::ChunkScanner;
-use crate::protocol::http1::request::FieldStorage;
-use crate::protocol::http1::response::{ResponseFraming, ResponseHead, parse_response};
-use crate::protocol::http1::scan::HeadScanner;
-use crate::protocol::http1::write::{ResponseEdits, write_response};
-use crate::protocol::http1::{HeadLimits, Version};
+use crate::protocol::head::Version;
+use crate::protocol::http1::{
+    ChunkMode, ChunkScanner, FieldStorage, HeadLimits, HeadScanner, ResponseEdits, ResponseFraming,
+    ResponseHead, parse_response, write_response,
+};
 use crate::proxy::flow::{Body, FlowError, Ground};
 use crate::runtime::buffers::{BUFFER_BYTES, Buffer};
-use crate::wire::listener::Underscores;
 
 /// Interim responses (RFC 9110 §15.2) passed on before the final one.
 const INTERIM_MAX: u32 = 16;
 
 /// Bounds of an upstream's heads: twice what we take from clients, since fewer are hostile.
-const LIMITS: HeadLimits = HeadLimits {
-    bytes: BUFFER_BYTES - 1,
-    count: 200,
-    target: usize::MAX,
-    underscores: Underscores::Keep,
-};
+const LIMITS: HeadLimits = HeadLimits::response(BUFFER_BYTES - 1, 200);
 
 /// A head that has arrived.
 pub(super) enum Arrived {
@@ -56,7 +49,13 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(facts: Facts) -> Self {
-        Self { facts, buffer: None, scanner: HeadScanner::default(), interim: 0, any: false }
+        Self {
+            facts,
+            buffer: None,
+            scanner: HeadScanner::default(),
+            interim: 0,
+            any: false,
+        }
     }
 
     /// Ready with the next head.
@@ -83,7 +82,9 @@ impl Reader {
                 self.buffer = None;
             }
             match ready!(polled) {
-                Ok(0) => return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => {
+                    return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into())));
+                }
                 Ok(n) => {
                     self.any = true;
                     if let Some(buffer) = &mut self.buffer {
@@ -101,14 +102,19 @@ impl Reader {
         use std::io::ErrorKind::{BrokenPipe, UnexpectedEof};
         let ended = matches!(error.kind(), BrokenPipe | UnexpectedEof);
         let lost = Error::io(ErrorKind::UpstreamReset, error);
-        if ended && !self.any { lost.unprocessed() } else { lost }
+        if ended && !self.any {
+            lost.unprocessed()
+        } else {
+            lost
+        }
     }
 
     fn complete(&mut self) -> Result<Option<usize>, Error> {
         match &self.buffer {
-            Some(buffer) if !buffer.is_empty() => {
-                self.scanner.scan(buffer, &LIMITS).map_err(|_| ErrorKind::UpstreamProtocol.into())
-            }
+            Some(buffer) if !buffer.is_empty() => self
+                .scanner
+                .scan(buffer, &LIMITS)
+                .map_err(|_| ErrorKind::UpstreamProtocol.into()),
             _ => Ok(None),
         }
     }
@@ -123,14 +129,14 @@ impl Reader {
         let bytes = buffer.get(..len).unwrap_or_default();
         let head = parse_response(bytes, &mut storage, &LIMITS, self.facts.method)
             .map_err(|_| protocol())?;
-        if head.status < 200 && head.status != 101 {
+        if head.is_interim() {
             self.interim += 1;
             if self.interim > INTERIM_MAX {
                 return Err(protocol());
             }
             // RFC 9110 §15.2: a 1.0 client knows no interim responses.
             let known = self.facts.version == Version::Http11;
-            let out = known.then(|| self.write(&head, side, true));
+            let out = known.then(|| self.write(&head, side, true).0);
             buffer.consume(len);
             self.buffer = (!buffer.is_empty()).then_some(buffer);
             return Ok(out.map(Arrived::Interim));
@@ -140,15 +146,14 @@ impl Reader {
             return Err(protocol());
         }
         let body = self.body(head.framing);
-        let delimited = !matches!(body, Body::UntilEnd) && self.is_framed_for_client(head.framing);
         let keep_downstream = self.facts.keep_alive
-            && delimited
             && !self.facts.upgrade
             && !side.conn.should_close()
             && side.activity.uploaded.get();
+        let (out, keep_downstream) = self.write(&head, side, keep_downstream || switched);
         let answer = Answer {
             status: head.status,
-            head: self.write(&head, side, keep_downstream || switched),
+            head: out,
             keep_upstream: head.keep_alive && !matches!(body, Body::UntilEnd) && !switched,
             body: if switched { Body::Done } else { body },
             keep_downstream,
@@ -156,7 +161,10 @@ impl Reader {
             buffer: None,
         };
         buffer.consume(len);
-        Ok(Some(Arrived::Final(Answer { buffer: Some(buffer), ..answer })))
+        Ok(Some(Arrived::Final(Answer {
+            buffer: Some(buffer),
+            ..answer
+        })))
     }
 
     fn body(&self, framing: ResponseFraming) -> Body {
@@ -164,19 +172,22 @@ impl Reader {
             ResponseFraming::None => Body::Done,
             ResponseFraming::Length(length) => Body::Length(length),
             ResponseFraming::Chunked if self.facts.version == Version::Http10 => {
-                Body::Chunked(Box::new(ChunkScanner::decode()))
+                Body::Chunked(Box::new(ChunkScanner::new(ChunkMode::Decode)))
             }
-            ResponseFraming::Chunked => Body::Chunked(Box::new(ChunkScanner::forward())),
+            ResponseFraming::Chunked => {
+                Body::Chunked(Box::new(ChunkScanner::new(ChunkMode::Forward)))
+            }
             ResponseFraming::UntilClose => Body::UntilEnd,
         }
     }
 
-    /// A 1.0 client sees the end of a chunked body by the end of the connection.
-    fn is_framed_for_client(&self, framing: ResponseFraming) -> bool {
-        !matches!(framing, ResponseFraming::Chunked) || self.facts.version == Version::Http11
-    }
-
-    fn write(&self, head: &ResponseHead<'_, '_>, side: &Side<'_>, keep_alive: bool) -> Vec<u8> {
+    /// The client's head, and whether its connection stays.
+    fn write(
+        &self,
+        head: &ResponseHead<'_, '_>,
+        side: &Side<'_>,
+        keep_alive: bool,
+    ) -> (Vec<u8>, bool) {
         let record = side.record.borrow();
         let mut out = side.conn.worker().take_scratch();
         let edits = ResponseEdits {
@@ -185,8 +196,8 @@ impl Reader {
             via: record.current.listener.wire.http.via.as_deref(),
             upgrade: head.status == 101,
         };
-        write_response(head, &edits, &mut out);
-        out
+        let stays = write_response(head, &edits, &mut out);
+        (out, stays)
     }
 }
 

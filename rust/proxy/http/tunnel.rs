@@ -25,7 +25,11 @@ pub(super) async fn connected(
     write_all(&conn.io, CONNECTED)
         .await
         .map_err(|error| Error::io(ErrorKind::DownstreamClosed, error))?;
-    Ok(Done::Tunnel { upstream, from_client, from_upstream: None })
+    Ok(Done::Tunnel {
+        upstream,
+        from_client,
+        from_upstream: None,
+    })
 }
 
 /// Copies until both have ended.
