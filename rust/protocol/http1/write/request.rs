@@ -1,0 +1,143 @@
+//! A request's head for an upstream, always as HTTP/1.1.
+
+use super::field;
+use super::number;
+use super::via;
+use crate::protocol::head::Field;
+use crate::protocol::head::numbered;
+use crate::protocol::http1::framing::Framing;
+use crate::protocol::http1::request::RequestHead;
+use crate::protocol::http1::request::TargetForm;
+
+/// What the proxy changes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestEdits<'a> {
+    /// The normalised path, if it differs; the query stays.
+    pub path: Option<&'a str>,
+    /// Replaces Host; also what stands there for HTTP/1.0 without one.
+    pub authority: Option<&'a str>,
+    /// The downstream's address, for X-Forwarded-For; empty adds none (a unix socket).
+    pub client_ip: &'a str,
+    /// `http` or `https`.
+    pub proto: &'static str,
+    /// The downstream is a trusted proxy: append to what it says. Else its word is replaced (HT-1).
+    pub keep_forwarded: bool,
+    /// Replaces X-Request-Id; `None` leaves what came.
+    pub request_id: Option<&'a [u8]>,
+    /// Our pseudonym for Via.
+    pub via: Option<&'a str>,
+    /// Take part in the upgrade that the client wants.
+    pub upgrade: bool,
+}
+
+/// Appends the head to `out`.
+pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
+    let text: usize = head.fields.iter().fold(head.target.len(), |sum, field| {
+        sum.saturating_add(field.name.len())
+            .saturating_add(field.value.len())
+            .saturating_add(4)
+    });
+    out.reserve(text.saturating_add(super::ADDED));
+    request_line(head, edits, out);
+    let host_moves = head
+        .known
+        .host
+        .is_none_or(|index| head.dropped.contains(index));
+    if let Some(authority) = edits.authority {
+        field(out, "host", authority.as_bytes());
+    } else if host_moves {
+        field(out, "host", head.authority.text.as_bytes());
+    }
+    passing_fields(head, edits, out);
+    forwarded_fields(head, edits, out);
+    if let Some(id) = edits.request_id {
+        field(out, "x-request-id", id);
+    }
+    if let Some(pseudonym) = edits.via {
+        via(out, head.version, pseudonym);
+    }
+    connection_fields(head, edits, out);
+    match head.framing {
+        Framing::None => {}
+        Framing::Length(length) => number(out, "content-length", length),
+        Framing::Chunked => field(out, "transfer-encoding", b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn request_line(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(head.method.as_bytes());
+    out.push(b' ');
+    match (head.form, edits.path) {
+        (TargetForm::Authority, _) | (TargetForm::Origin | TargetForm::Asterisk, None) => {
+            out.extend_from_slice(head.target.as_bytes());
+        }
+        (_, path) => {
+            out.extend_from_slice(path.unwrap_or(head.path).as_bytes());
+            if let Some(query) = head.query {
+                out.push(b'?');
+                out.extend_from_slice(query.as_bytes());
+            }
+        }
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+fn passing_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
+    let mut skipped = if edits.keep_forwarded {
+        head.dropped
+    } else {
+        head.dropped.union(&head.forwarded)
+    };
+    let replaced = [
+        head.known.host.filter(|_| edits.authority.is_some()),
+        head.known.request_id.filter(|_| edits.request_id.is_some()),
+        // Written with our part at its end.
+        head.known
+            .forwarded_for
+            .filter(|_| !edits.client_ip.is_empty()),
+    ];
+    for index in replaced.into_iter().flatten() {
+        skipped.insert(index);
+    }
+    for (index, Field { name, value }) in numbered(head.fields) {
+        if !skipped.contains(index) {
+            field(out, name, value);
+        }
+    }
+}
+
+fn forwarded_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
+    let before = head
+        .value(head.known.forwarded_for)
+        .filter(|list| edits.keep_forwarded && !list.is_empty());
+    if !edits.client_ip.is_empty() {
+        out.extend_from_slice(b"x-forwarded-for: ");
+        if let Some(list) = before {
+            out.extend_from_slice(list);
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(edits.client_ip.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    if !edits.keep_forwarded || head.known.forwarded_proto.is_none() {
+        field(out, "x-forwarded-proto", edits.proto.as_bytes());
+    }
+}
+
+/// RFC 9110 §7.6.1: what is meant for the next hop alone is named in Connection.
+fn connection_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
+    let upgrade = head.upgrade.filter(|_| edits.upgrade);
+    match (upgrade.is_some(), head.te_trailers) {
+        (true, true) => field(out, "connection", b"upgrade, te"),
+        (true, false) => field(out, "connection", b"upgrade"),
+        (false, true) => field(out, "connection", b"te"),
+        (false, false) => {}
+    }
+    if let Some(protocols) = upgrade {
+        field(out, "upgrade", protocols);
+    }
+    if head.te_trailers {
+        field(out, "te", b"trailers");
+    }
+}

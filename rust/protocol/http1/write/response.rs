@@ -1,0 +1,86 @@
+//! A response's head for a client, always as HTTP/1.1: that is the version we speak, whatever the
+//! client does (RFC 9110 §2.5).
+
+use super::field;
+use super::number;
+use super::via;
+use crate::protocol::head::Field;
+use crate::protocol::head::Version;
+use crate::protocol::head::numbered;
+use crate::protocol::http1::framing::ResponseFraming;
+use crate::protocol::http1::response::ResponseHead;
+
+/// What the proxy changes.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseEdits<'a> {
+    /// Whether the downstream connection is to stay.
+    pub keep_alive: bool,
+    /// The client's version.
+    pub downstream_version: Version,
+    /// Our pseudonym for Via.
+    pub via: Option<&'a str>,
+    /// Pass Upgrade on: with a 101 that was asked for.
+    pub upgrade: bool,
+}
+
+/// Appends the head to `out` and returns whether the downstream connection stays, which it can't
+/// where its close ends the body.
+#[must_use]
+pub fn write_response(
+    head: &ResponseHead<'_, '_>,
+    edits: &ResponseEdits<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let text: usize = head.fields.iter().fold(head.reason.len(), |sum, field| {
+        sum.saturating_add(field.name.len())
+            .saturating_add(field.value.len())
+            .saturating_add(4)
+    });
+    out.reserve(text.saturating_add(super::ADDED));
+    status_line(head.status, head.reason.as_bytes(), out);
+    for (index, Field { name, value }) in numbered(head.fields) {
+        if !head.dropped.contains(index) {
+            field(out, name, value);
+        }
+    }
+    if let Some(pseudonym) = edits.via {
+        via(out, head.version, pseudonym);
+    }
+    let framing = head.framing_for(edits.downstream_version);
+    match framing {
+        ResponseFraming::Chunked => field(out, "transfer-encoding", b"chunked"),
+        ResponseFraming::None | ResponseFraming::Length(_) => {
+            if let Some(length) = head.length {
+                number(out, "content-length", length);
+            }
+        }
+        ResponseFraming::UntilClose => {}
+    }
+    let stays = edits.keep_alive && framing != ResponseFraming::UntilClose;
+    if let Some(protocol) = head.upgrade.filter(|_| edits.upgrade) {
+        field(out, "connection", b"upgrade");
+        field(out, "upgrade", protocol);
+    } else if head.status >= 200 {
+        connection(edits.downstream_version, stays, out);
+    }
+    out.extend_from_slice(b"\r\n");
+    stays
+}
+
+/// `HTTP/1.1 200 OK`.
+pub(super) fn status_line(status: u16, reason: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Says what the client's version doesn't already imply.
+pub(super) fn connection(version: Version, stays: bool, out: &mut Vec<u8>) {
+    match (stays, version) {
+        (true, Version::Http11) => {}
+        (true, Version::Http10) => field(out, "connection", b"keep-alive"),
+        (false, _) => field(out, "connection", b"close"),
+    }
+}
