@@ -1,9 +1,9 @@
 //! One trailer line: whether it is a field, and whether it may pass.
 
-use super::names::is_forbidden_trailer;
-use super::names::is_token;
-use super::names::is_value_byte;
 use crate::protocol::error::BodyError;
+use crate::protocol::http1::names::is_forbidden_trailer;
+use crate::protocol::http1::names::is_token;
+use crate::protocol::http1::names::is_value_byte;
 
 /// What a complete line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
