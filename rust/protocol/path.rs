@@ -1,14 +1,14 @@
 //! Paths in one form: routes, policies, logs and the upstream all see what [`normalize`] returns.
 //!
-//! | spelling      | none | base     | merge_slashes | decode_and_merge_slashes |
-//! |---------------|------|----------|---------------|--------------------------|
-//! | `%00`, `#`    | refused | refused | refused    | refused                  |
-//! | `%zz`, `%`    | kept | refused  | refused       | refused                  |
-//! | `%61`, `%2e`  | kept | `a`, `.` | `a`, `.`      | `a`, `.`                 |
-//! | `\`           | kept | `/`      | `/`           | `/`                      |
-//! | `%2f`, `%5c`  | kept | `%2F`, `%5C` | `%2F`, `%5C` | `/`                   |
-//! | `/./`, `/../` | kept | resolved, never above `/` | the same | the same      |
-//! | `//`          | kept | kept     | `/`           | `/`                      |
+//! | spelling      | `none`  | `base`       | `merge_slashes` | `decode_and_merge_slashes` |
+//! |---------------|---------|--------------|-----------------|----------------------------|
+//! | `%00`, `#`    | refused | refused      | refused         | refused                    |
+//! | `%zz`, `%`    | kept    | refused      | refused         | refused                    |
+//! | `%61`, `%2e`  | kept    | `a`, `.`     | `a`, `.`        | `a`, `.`                   |
+//! | `\`           | kept    | `/`          | `/`             | `/`                        |
+//! | `%2f`, `%5c`  | kept    | `%2F`, `%5C` | `%2F`, `%5C`    | `/`                        |
+//! | `/./`, `/../` | kept    | resolved, never above `/` | as `base` | as `base`            |
+//! | `//`          | kept    | kept         | `/`             | `/`                        |
 //!
 //! Decoding happens once: `%252e` stays. Only unreserved characters are decoded (RFC 3986 §6.2.2),
 //! so overlong UTF-8 (`%c0%ae`) stays encoded and `..;` stays a name. Dot segments are resolved

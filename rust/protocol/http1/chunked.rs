@@ -4,8 +4,13 @@
 //! more room than what came. Sizes, line ends and trailers are checked byte by byte; payload is
 //! skipped. However the input is split, the bytes kept are the same.
 
-use super::trailer;
-use super::trailer::Line;
+mod cursor;
+mod trailer;
+
+use cursor::Cursor;
+use trailer::Line;
+
+use super::names::is_value_byte;
 use crate::protocol::error::BodyError;
 
 /// Hexadecimal digits of a size; more could not be summed.
@@ -68,44 +73,6 @@ pub struct ChunkScanner {
     searched: u32,
 }
 
-/// The buffer of one look.
-struct Cursor<'a> {
-    buf: &'a mut [u8],
-    read: usize,
-    write: usize,
-}
-
-impl Cursor<'_> {
-    fn next(&mut self) -> Option<u8> {
-        let byte = self.buf.get(self.read).copied()?;
-        self.read = self.read.saturating_add(1);
-        Some(byte)
-    }
-
-    fn keep(&mut self, byte: u8) {
-        if let Some(slot) = self.buf.get_mut(self.write) {
-            *slot = byte;
-            self.write = self.write.saturating_add(1);
-        }
-    }
-
-    /// Passes over so many bytes, which are there, and keeps them or not.
-    fn pass(&mut self, count: usize, keep: bool) {
-        let end = self.read.saturating_add(count);
-        if keep {
-            if self.write != self.read {
-                self.buf.copy_within(self.read..end, self.write);
-            }
-            self.write = self.write.saturating_add(count);
-        }
-        self.read = end;
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.buf.get(self.read..).unwrap_or_default()
-    }
-}
-
 impl ChunkScanner {
     /// At a body's first byte.
     pub const fn new(mode: ChunkMode) -> Self {
@@ -150,11 +117,7 @@ impl ChunkScanner {
 
     /// Looks at what arrived. After an error nothing of the body may count as complete.
     pub fn scan(&mut self, buf: &mut [u8]) -> Result<Scanned, BodyError> {
-        let mut at = Cursor {
-            buf,
-            read: 0,
-            write: 0,
-        };
+        let mut at = Cursor::new(buf);
         loop {
             let more = match self.state {
                 State::Data => self.data(&mut at),
@@ -245,7 +208,7 @@ impl ChunkScanner {
             self.state = State::SizeLf;
             return Ok(true);
         }
-        if !super::names::is_value_byte(byte) {
+        if !is_value_byte(byte) {
             return Err(BodyError::ChunkExtension);
         }
         self.count_extension()?;

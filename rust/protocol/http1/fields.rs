@@ -82,16 +82,19 @@ impl Options {
             if count == MAX_NOMINATED {
                 return Err(HeadError::TooManyOptions);
             }
-            if Name::of(option).is_protected() {
-                continue;
-            }
-            for (index, field) in numbered(fields) {
-                if field.name.as_bytes().eq_ignore_ascii_case(option) {
-                    dropped.insert(index);
-                }
+            if !Name::of(option).is_protected() {
+                drop_named(option, fields, dropped);
             }
         }
         Ok(())
+    }
+}
+
+fn drop_named(name: &[u8], fields: &[Field<'_>], dropped: &mut FieldSet) {
+    for (index, field) in numbered(fields) {
+        if field.name.as_bytes().eq_ignore_ascii_case(name) {
+            dropped.insert(index);
+        }
     }
 }
 

@@ -12,7 +12,6 @@ pub(crate) mod names;
 pub mod request;
 pub mod response;
 pub mod scan;
-mod trailer;
 pub mod write;
 
 pub use chunked::ChunkMode;

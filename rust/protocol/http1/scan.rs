@@ -60,16 +60,14 @@ impl HeadScanner {
         let mut line = self.line as usize;
         for offset in memchr_iter(b'\n', buf.get(seen..).unwrap_or_default()) {
             let after = seen.saturating_add(offset).saturating_add(1);
+            let first = line == self.start as usize;
             match buf.get(line..after) {
-                Some([b'\r', b'\n']) if line == self.start as usize => {
-                    self.skip_empty_line(after)?;
-                }
+                Some([b'\r', b'\n']) if first => self.skip_empty_line(after)?,
                 Some([b'\r', b'\n']) => return within(after, limits).map(Some),
-                Some([text @ .., b'\r', b'\n']) => {
-                    if line == self.start as usize {
-                        check_start_line(text.len(), limits)?;
-                    }
+                Some([text @ .., b'\r', b'\n']) if first => {
+                    check_start_line(text.len(), limits)?;
                 }
+                Some([.., b'\r', b'\n']) => {}
                 _ => return Err(HeadError::BareLf),
             }
             line = after;
