@@ -235,7 +235,7 @@ fn mutual_tls_refuses_none_and_strangers() {
     // Both authorities have the same name, so that only the signature tells them apart.
     let alert = rustls::Error::AlertReceived(AlertDescription::DecryptError);
     assert_eq!(refused, Some(alert));
-}}
+}
 
 #[test]
 fn mutual_tls_keeps_the_rules_of_svids() {
