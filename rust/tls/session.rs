@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// What waits to be written are tickets only: they may wait for the first response.
     deferrable: bool,
     end: bool,
+    /// What the peer did wrong; nothing is read any more.
+    fault: Option<rustls::Error>,
 }
 
 impl Session {
@@ -38,11 +40,12 @@ impl Session {
             pending: already_read.to_vec(),
             deferrable: false,
             end: false,
+            fault: None,
         }
     }
 
-    /// Goes on with the handshake to its end. Our last flight may still wait to be written: it
-    /// then goes out with the first write, or before the first read that has to wait.
+    /// Goes on with the handshake to its end. A TLS 1.3 server's tickets may still wait to be
+    /// written: they then go out with the first response, and spare a system call.
     pub(super) fn handshake(&mut self, io: &mut (impl Read + Write)) -> io::Result<()> {
         while self.conn.is_handshaking() {
             self.flush(io)?;
@@ -55,7 +58,10 @@ impl Session {
         }
         let tls13 = self.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         self.deferrable = tls13 && matches!(self.conn, Connection::Server(_));
-        Ok(())
+        if self.deferrable {
+            return Ok(());
+        }
+        self.flush(io)
     }
 
     /// Decrypted bytes; 0 after the peer's `close_notify`. An end without it is `UnexpectedEof`.
@@ -120,6 +126,9 @@ impl Session {
     /// Reads once from the transport, unless something is left of the last read, and hands it to
     /// rustls; 0 at the transport's end.
     fn receive(&mut self, io: &mut (impl Read + Write)) -> io::Result<usize> {
+        if let Some(fault) = &self.fault {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, fault.clone()));
+        }
         if !self.pending.is_empty() {
             let pending = std::mem::take(&mut self.pending);
             let taken = self.feed(io, &pending)?;
@@ -162,6 +171,7 @@ impl Session {
                 Err(e) => {
                     // The peer's fault is the news, whether or not the alert gets through.
                     let _ = self.flush(io);
+                    self.fault = Some(e.clone());
                     return Err(io::Error::new(io::ErrorKind::InvalidData, e));
                 }
             }
