@@ -202,7 +202,7 @@ async def test_a_slow_head_is_answered_408(tmp_path: Path) -> None:
 
 async def test_a_body_beyond_its_limit_is_answered_413(tmp_path: Path) -> None:
     async with answering() as server:
-        document = web(server.address, limits={"body": "1KiB"})
+        document = web(server.address, limits={"body_bytes": "1KiB"})
         async with running(tmp_path, document) as proxy:
             async with connect(await proxy.port()) as wire:
                 await wire.send(b"PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 2000\r\n\r\n")

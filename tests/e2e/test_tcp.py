@@ -14,7 +14,7 @@ from tests.support.wire import Wire, connect
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
-def tcp(address: str, *, listener: Document | None = None, cluster: Document | None = None) -> Document:
+def tcp(address: str, *, listener: dict[str, object] | None = None, cluster: dict[str, object] | None = None) -> Document:
     """The document of one TCP listener before one cluster."""
     return {
         "listeners": [

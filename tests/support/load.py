@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import trio
 
@@ -11,7 +11,18 @@ ROOT = Path(__file__).parent.parent.parent
 GENERATOR = os.environ.get("MESHCORE_LOADGEN", str(ROOT / "target/debug/examples/loadgen"))
 
 
-async def load(mode: str, port: int, **flags: object) -> dict[str, Any]:
+class Report(TypedDict):
+    """What the generator prints."""
+
+    requests: int
+    failures: int
+    failure_examples: list[str]
+    rps: float
+    latency_us: dict[str, float]
+    backends: dict[str, int]
+
+
+async def load(mode: str, port: int, **flags: object) -> Report:
     """Run the generator to its end: `requests=1000, connections=64, host="a"`; its report.
 
     A flag that is True is a switch. Failures are in the report, not raised.
@@ -23,19 +34,11 @@ async def load(mode: str, port: int, **flags: object) -> dict[str, Any]:
             command.append(str(value))
     done = await trio.run_process(command, capture_stdout=True, check=False)
     assert done.returncode in {0, 1}, command
-    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    report: Report = json.loads(done.stdout.splitlines()[-1])
     return report
 
 
-def steady(report: dict[str, Any], requests: int) -> None:
+def steady(report: Report, requests: int) -> None:
     """Demand that every request was answered."""
     assert report["failures"] == 0, report["failure_examples"]
     assert report["requests"] >= requests, report
-
-
-def backends(report: dict[str, Any]) -> dict[str, int]:
-    """How many answers came from whom."""
-    found: dict[str, int] = report["backends"]
-    return found
-
-

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import trio
 
@@ -19,7 +19,13 @@ START_PATIENCE = 20.0
 STOP_PATIENCE = 20.0
 COMMAND = str(Path(sys.executable).parent / "meshcore")
 
-Document = dict[str, Any]
+
+class Document(TypedDict, total=False):
+    """What a user writes."""
+
+    listeners: list[dict[str, object]]
+    clusters: list[dict[str, object]]
+    drain: dict[str, str]
 
 
 def web(*endpoints: str, **listener: object) -> Document:
@@ -87,14 +93,10 @@ class Proxy:
         assert answer.status == 200, (target, answer)
         return answer.body.decode()
 
-    async def json(self, target: str) -> Any:
-        """The same, parsed."""
-        return json.loads(await self.ask(target))
-
     async def port(self, listener: str = "web") -> int:
         """The port that a listener has."""
-        listeners = await self.json("/listeners?format=json")
-        return int(listeners[listener]["address"].rpartition(":")[2])
+        known = json.loads(await self.ask("/listeners?format=json"))
+        return int(known[listener]["address"].rpartition(":")[2])
 
     async def metric(self, name: str, **labels: str) -> float:
         """A metric, summed over the labels that aren't given."""
