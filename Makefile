@@ -52,23 +52,26 @@ lint-python: $(WORK)/engine-dev
 	stubtest meshcore._engine
 
 lint-shell: $(WORK)/venv
-	shellcheck .ci/prerequisites .ci/programs .ci/run
+	shellcheck .ci/prerequisites .ci/programs .ci/fuzz .ci/run
 
 test: test-rust test-python ## all tests, Rust's and Python's; MESHCORE_SCALE=1 runs full counts
 
 test-rust: $(WORK)/prerequisites
 	cargo test $(CARGO_FLAGS)
 
-test-python: $(WORK)/engine-dev $(WORK)/programs
+test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
+	cargo build $(CARGO_FLAGS) --example loadgen
 	MESHCORE_SCALE=$(MESHCORE_SCALE) pytest $(PYTEST_ARGS)
 
 bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compare with Envoy, HAProxy and nginx on this machine
 	cargo build $(CARGO_FLAGS) --release --examples
 	python -m benches.e2e
 
-prove: $(WORK)/engine-release $(WORK)/programs ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+prove: $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
-	MESHCORE_SCALE=1 python -m tests.prove --issue "$$ISSUE" --write docs/proof.md
+	cargo build $(CARGO_FLAGS) --release --example loadgen
+	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
+	  python -m tests.prove --issue "$$ISSUE" --write docs/proof.md
 
 demo: $(WORK)/engine-quick-release $(WORK)/programs ## three real servers, a proxy before them, load, changes under load
 	cargo build $(CARGO_FLAGS) --profile quick-release --example loadgen
@@ -116,6 +119,9 @@ $(WORK)/engine-%: $(WORK)/venv $(RUST)
 $(WORK)/programs: .ci/programs $(WORK)/prerequisites
 	.ci/programs nginx curl openssl
 	touch $@
+
+$(WORK)/backend: benches/e2e/backend.c $(WORK)/prerequisites
+	$(CC) -O2 -Wall -Wextra -o $@ $<
 
 $(WORK)/bench-programs: .ci/programs $(WORK)/prerequisites
 	.ci/programs nginx haproxy valgrind

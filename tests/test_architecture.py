@@ -37,7 +37,7 @@ class Row:
         self.pairs = {(one, other) for one, other in pairs}
         self.each_other = "each other" in rest
         self.layers: set[int] = set()
-        for low, high in re.findall(r"layers? (\d+)(?:–(\d+))?", rest):
+        for low, high in re.findall(r"layers? (\d+)(?:\u2013(\d+))?", rest):
             self.layers.update(range(int(low), int(high or low) + 1))
 
 
@@ -158,7 +158,7 @@ def python_uses(path: Path) -> set[str]:
 
 
 def test_every_rust_module_stands_in_the_table() -> None:
-    declared = set(re.findall(r"^(?:pub )?mod (\w+);", (RUST / "lib.rs").read_text(), re.M))
+    declared = set(re.findall(r"^(?:pub )?mod (\w+);", (RUST / "lib.rs").read_text(), re.MULTILINE))
     assert declared == set(RUST_LAYERS.rows)
 
 

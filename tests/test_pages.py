@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import meshcore
+import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.support.certificates import Authority
-from tests.support.proxy import COMMAND, running, web
+from tests.support.proxy import COMMAND, running, talking, web
 from tests.support.upstream import answering
 from tests.support.wire import connect
 
@@ -28,7 +28,7 @@ clusters:
     endpoints: [127.0.0.1:99999]
     balance: round-robin
 """
-PLACE = re.compile(r"^(?P<file>\S+):(?P<line>\d+):(?P<column>\d+): ?(?P<rest>.+)$", re.M)
+PLACE = re.compile(r"^(?P<file>\S+):(?P<line>\d+):(?P<column>\d+): ?(?P<rest>.+)$", re.MULTILINE)
 
 
 async def ran(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
@@ -58,7 +58,7 @@ async def test_every_problem_at_once_with_its_place(tmp_path: Path, command: lis
 
 
 async def test_what_only_the_engine_knows_is_placed_too(tmp_path: Path) -> None:
-    document = 'listeners:\n  - name: web\n    address: 127.0.0.1:0\n    routes:\n'
+    document = "listeners:\n  - name: web\n    address: 127.0.0.1:0\n    routes:\n"
     document += '      - match: {path: {regex: "("}}\n        to: api\n'
     document += "clusters:\n  - name: api\n    endpoints: []\n"
     (tmp_path / "proxy.yaml").write_text(document)
@@ -107,12 +107,14 @@ async def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 async def test_a_second_proxy_doesnt_share_the_port(tmp_path: Path) -> None:
-    async with answering() as server:
-        async with running(tmp_path, web(server.address), "--workers", "2") as proxy:
-            address = f"127.0.0.1:{await proxy.port()}"
-            other = tmp_path / "other"
-            other.mkdir()
-            done = await ran("proxy", "--listen", address, "--to", "127.0.0.1:1", cwd=other)
+    async with (
+        answering() as server,
+        running(tmp_path, web(server.address), "--workers", "2") as proxy,
+    ):
+        address = f"127.0.0.1:{await proxy.port()}"
+        other = tmp_path / "other"
+        other.mkdir()
+        done = await ran("proxy", "--listen", address, "--to", "127.0.0.1:1", cwd=other)
     one_line(done, address, "use")
 
 
@@ -136,9 +138,8 @@ async def test_keys_that_are_missing_unreadable_or_anothers(
 
 
 async def test_a_name_that_doesnt_resolve_and_upstreams_that_are_down(tmp_path: Path) -> None:
-    async with running(tmp_path, web("nowhere.invalid:80")) as proxy:
-        async with connect(await proxy.port()) as wire:
-            response = await wire.get()
+    async with talking(tmp_path, web("nowhere.invalid:80")) as wire:
+        response = await wire.get()
     assert (response.status, response.error) == (503, b"no_healthy_upstream")
 
 

@@ -8,7 +8,7 @@ import trio
 
 from tests.support.backend import answered_by, backend, backends
 from tests.support.load import load, steady
-from tests.support.proxy import Document, running, web
+from tests.support.proxy import Document, running, talking, web
 from tests.support.scale import scaled
 from tests.support.upstream import Upstream, answering, ok, upstream
 from tests.support.wire import Wire, connect
@@ -28,9 +28,8 @@ async def test_round_robin_is_exact_on_one_worker(tmp_path: Path) -> None:
     count = scaled(9_000, 90) // 3 * 3
     async with backends("ABC") as servers:
         document = balanced("round_robin", *(server.address for server in servers))
-        async with running(tmp_path, document, "--workers", "1") as proxy:
-            async with connect(await proxy.port()) as wire:
-                order = [await answered_by(wire) for _ in range(count)]
+        async with talking(tmp_path, document, "--workers", "1") as wire:
+            order = [await answered_by(wire) for _ in range(count)]
     assert len(set(order[:3])) == 3
     assert order == order[:3] * (count // 3)
 
@@ -41,9 +40,11 @@ async def test_round_robin_is_smooth_by_weight(tmp_path: Path) -> None:
             {"address": server.address, "weight": weight}
             for server, weight in zip(servers, (5, 1, 1), strict=True)
         ]
-        async with running(tmp_path, balanced("round_robin", *endpoints), "--workers", "1") as proxy:
-            async with connect(await proxy.port()) as wire:
-                order = [await answered_by(wire) for _ in range(70)]
+        async with (
+            running(tmp_path, balanced("round_robin", *endpoints), "--workers", "1") as proxy,
+            connect(await proxy.port()) as wire,
+        ):
+            order = [await answered_by(wire) for _ in range(70)]
     assert order == order[:7] * 10
     assert sorted(order[:7]) == list("AAAAABC")
     # Smooth: the heavy one never takes its five turns in a row.
@@ -152,7 +153,6 @@ async def test_weights_of_least_request(tmp_path: Path) -> None:
     count = scaled(9_000, 900)
     async with backend("A") as a, backend("B") as b:
         endpoints = [{"address": a.address, "weight": 3}, {"address": b.address, "weight": 1}]
-        async with running(tmp_path, balanced("least_request", *endpoints)) as proxy:
-            async with connect(await proxy.port()) as wire:
-                order = [await answered_by(wire) for _ in range(count)]
+        async with talking(tmp_path, balanced("least_request", *endpoints)) as wire:
+            order = [await answered_by(wire) for _ in range(count)]
     assert abs(order.count("A") / count - 0.75) < 0.02

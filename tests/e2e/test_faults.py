@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.support.proxy import running, web
+from tests.support.proxy import running, talking, web
 from tests.support.upstream import Script, answering, ok, upstream
 from tests.support.wire import Ended, Wire, connect
 
@@ -61,37 +61,35 @@ BROKEN = {
 
 @pytest.mark.parametrize(("script", "status", "code"), BROKEN.values(), ids=BROKEN.keys())
 async def test_a_broken_answer(tmp_path: Path, script: Script, status: int, code: bytes) -> None:
-    async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            response = await wire.get()
+    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
+        response = await wire.get()
     assert (response.status, response.error) == (status, code)
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:
-    async with running(tmp_path, web(closed_port())) as proxy:
-        async with connect(await proxy.port()) as wire:
-            response = await wire.get()
+    async with talking(tmp_path, web(closed_port())) as wire:
+        response = await wire.get()
     assert (response.status, response.error) == (503, b"upstream_connect_failed")
 
 
 async def test_no_endpoint_at_all(tmp_path: Path) -> None:
-    async with running(tmp_path, web()) as proxy, connect(await proxy.port()) as wire:
+    async with talking(tmp_path, web()) as wire:
         response = await wire.get()
     assert (response.status, response.error) == (503, b"no_healthy_upstream")
 
 
 async def test_a_failed_connect_goes_to_another_endpoint(tmp_path: Path) -> None:
     async with answering() as server:
-        async with running(tmp_path, web(closed_port(), server.address)) as proxy:
-            async with connect(await proxy.port()) as wire:
-                statuses = [(await wire.get()).status for _ in range(20)]
+        document = web(closed_port(), server.address)
+        async with talking(tmp_path, document) as wire:
+            statuses = [(await wire.get()).status for _ in range(20)]
     assert statuses == [200] * 20
 
 
 async def test_a_route_that_takes_too_long(tmp_path: Path) -> None:
     async with upstream(silent) as server:
         document = web(server.address, routes=[{"to": "web", "timeout": "100ms"}])
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             response = await wire.get()
     assert (response.status, response.error) == (504, b"request_timeout")
 
@@ -104,7 +102,7 @@ async def test_an_answer_that_stops_moving_is_cut(tmp_path: Path) -> None:
 
     async with upstream(script) as server:
         document = web(server.address, timeouts={"stream_idle": "200ms"})
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             with pytest.raises((Ended, trio.BrokenResourceError)):
                 await wire.get()
 
@@ -120,11 +118,13 @@ async def test_an_answer_that_stops_moving_is_cut(tmp_path: Path) -> None:
     ],
 )
 async def test_a_truncated_answer_stays_truncated(tmp_path: Path, answer: bytes) -> None:
-    async with upstream(answering_with(answer)) as server:
-        async with running(tmp_path, web(server.address)) as proxy:
-            async with connect(await proxy.port()) as wire:
-                with pytest.raises((Ended, trio.BrokenResourceError, ValueError)):
-                    await wire.get()
+    async with (
+        upstream(answering_with(answer)) as server,
+        running(tmp_path, web(server.address)) as proxy,
+        connect(await proxy.port()) as wire,
+    ):
+        with pytest.raises((Ended, trio.BrokenResourceError, ValueError)):
+            await wire.get()
 
 
 async def test_surplus_bytes_are_never_given_to_the_next_request(tmp_path: Path) -> None:
@@ -133,9 +133,8 @@ async def test_surplus_bytes_are_never_given_to_the_next_request(tmp_path: Path)
             await wire.request()
             await wire.send(ok(b"mine"), b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
 
-    async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            bodies = [(await wire.get()).body for _ in range(10)]
+    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
+        bodies = [(await wire.get()).body for _ in range(10)]
     assert bodies == [b"mine"] * 10
 
 
@@ -144,11 +143,10 @@ async def test_a_connection_closed_while_idle_costs_nobody_an_answer(tmp_path: P
         await wire.request()
         await wire.send(ok())
 
-    async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            for _ in range(200):
-                await wire.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi")
-                assert (await wire.response()).status == 200
+    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
+        for _ in range(200):
+            await wire.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi")
+            assert (await wire.response()).status == 200
     assert server.connections == 200
 
 
@@ -162,10 +160,9 @@ async def test_a_request_that_was_read_is_never_sent_again(tmp_path: Path) -> No
         await wire.request()
         seen += 1
 
-    async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            assert (await wire.get()).status == 200
-            response = await wire.get()
+    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
+        assert (await wire.get()).status == 200
+        response = await wire.get()
     assert (response.status, response.error) == (502, b"upstream_reset")
     assert (seen, server.connections) == (1, 1)
 
@@ -193,7 +190,7 @@ async def test_a_client_that_goes_away_ends_its_request_upstream(tmp_path: Path)
 async def test_a_slow_head_is_answered_408(tmp_path: Path) -> None:
     async with answering() as server:
         document = web(server.address, timeouts={"header": "100ms"})
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             await wire.send(b"GET / HTTP/1.1\r\nHo")
             response = await wire.response()
             assert (response.status, response.error) == (408, b"request_head_timeout")

@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.proxy import running, web
+from tests.support.proxy import talking, web
 from tests.support.upstream import answering, ok, upstream
-from tests.support.wire import Message, Wire, connect
+from tests.support.wire import Message, Wire
 
 
 async def forwarded(tmp_path: Path, head: bytes, **listener: object) -> Message:
     """The one request that the upstream saw after a client sent `head`."""
-    async with answering() as server, running(tmp_path, web(server.address, **listener)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            await wire.send(head)
-            assert (await wire.response()).status == 200
+    async with answering() as server, talking(tmp_path, web(server.address, **listener)) as wire:
+        await wire.send(head)
+        assert (await wire.response()).status == 200
     assert len(server.requests) == 1
     return server.requests[0]
 
@@ -23,7 +22,8 @@ async def test_hop_headers_stay_on_their_hop(tmp_path: Path) -> None:
     request = await forwarded(
         tmp_path,
         b"GET / HTTP/1.1\r\nHost: t\r\nConnection: x-mine, keep-alive\r\nX-Mine: 1\r\n"
-        b"Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nX-Theirs: 2\r\n\r\n",
+        b"Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\n"
+        b"X-Theirs: 2\r\n\r\n",
     )
     for name in (b"x-mine", b"keep-alive", b"te", b"proxy-connection"):
         assert request.values(name) == [], name
@@ -36,9 +36,8 @@ async def test_hop_headers_of_answers_stay_too(tmp_path: Path) -> None:
             await wire.request()
             await wire.send(ok(b"", b"Connection: x-secret", b"X-Secret: 1", b"X-Open: 2"))
 
-    async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            response = await wire.get()
+    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
+        response = await wire.get()
     assert (response.values(b"x-secret"), response.value(b"x-open")) == ([], b"2")
 
 
@@ -77,18 +76,15 @@ async def test_what_a_trusted_hop_says_is_kept(tmp_path: Path) -> None:
 
 
 async def test_every_request_has_an_id_of_its_own(tmp_path: Path) -> None:
-    async with answering() as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            for _ in range(50):
-                await wire.get()
+    async with answering() as server, talking(tmp_path, web(server.address)) as wire:
+        for _ in range(50):
+            await wire.get()
     ids = {request.value(b"x-request-id") for request in server.requests}
     assert len(ids) == 50
 
 
 async def test_via_stands_where_it_was_asked_for(tmp_path: Path) -> None:
-    request = await forwarded(
-        tmp_path, b"GET / HTTP/1.1\r\nHost: t\r\n\r\n", http={"via": "front"}
-    )
+    request = await forwarded(tmp_path, b"GET / HTTP/1.1\r\nHost: t\r\n\r\n", http={"via": "front"})
     assert request.value(b"via") == b"1.1 front"
 
 
@@ -101,11 +97,10 @@ async def test_an_absolute_target_rules_over_host(tmp_path: Path) -> None:
 
 
 async def test_connect_is_refused_unless_allowed(tmp_path: Path) -> None:
-    async with answering() as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            await wire.send(b"CONNECT db.test:5432 HTTP/1.1\r\nHost: db.test:5432\r\n\r\n")
-            response = await wire.response()
-            assert (response.status, response.error) == (405, b"connect_not_allowed")
+    async with answering() as server, talking(tmp_path, web(server.address)) as wire:
+        await wire.send(b"CONNECT db.test:5432 HTTP/1.1\r\nHost: db.test:5432\r\n\r\n")
+        response = await wire.response()
+        assert (response.status, response.error) == (405, b"connect_not_allowed")
     assert server.requests == []
 
 
@@ -121,7 +116,7 @@ async def test_an_allowed_connect_is_a_tunnel_once_the_upstream_says_so(tmp_path
     document = web("127.0.0.1:1", http={"allow_connect": True})
     async with upstream(script) as server:
         document["clusters"][0]["endpoints"] = [server.address]
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             await wire.send(b"CONNECT db.test:5432 HTTP/1.1\r\nHost: db.test:5432\r\n\r\n")
             assert (await wire.response("CONNECT")).status == 200
             await wire.send(b"ping")
@@ -141,7 +136,7 @@ async def test_underscores_as_the_listener_says(
 async def test_local_replies_say_why(tmp_path: Path) -> None:
     document = web("127.0.0.1:1")
     document["listeners"][0]["routes"] = [{"match": {"host": "only.test"}, "to": "web"}]
-    async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+    async with talking(tmp_path, document) as wire:
         response = await wire.get("/", "other.test")
         assert (response.status, response.error) == (404, b"no_route")
         # It is an answer like any other: the connection goes on.

@@ -142,14 +142,17 @@ async def test_a_listener_keeps_its_connection_limit_over_all_workers(tmp_path: 
 
 
 async def test_nothing_spins_while_nothing_happens(tmp_path: Path) -> None:
-    async with answering() as server, running(tmp_path, web(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            await wire.get()
-            switches = voluntary(proxy)
-            begun = trio.current_time()
-            with trio.move_on_after(1):
-                await trio.sleep_forever()
-            per_second = (voluntary(proxy) - switches) / (trio.current_time() - begun)
+    async with (
+        answering() as server,
+        running(tmp_path, web(server.address)) as proxy,
+        connect(await proxy.port()) as wire,
+    ):
+        await wire.get()
+        switches = voluntary(proxy)
+        begun = trio.current_time()
+        with trio.move_on_after(1):
+            await trio.sleep_forever()
+        per_second = (voluntary(proxy) - switches) / (trio.current_time() - begun)
     assert per_second < 50
 
 

@@ -9,8 +9,7 @@ import pytest
 import trio
 
 from tests.support.certificates import Authority
-from tests.support.proxy import running, web
-from tests.support.wire import connect
+from tests.support.proxy import running, talking, web
 
 CONFIGURATION = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -86,7 +85,6 @@ async def test_curl_and_nginx(tmp_path: Path, authority: Authority) -> None:
 
 @pytest.mark.parametrize("requests", [40])
 async def test_a_server_that_closes_after_five_requests(tmp_path: Path, requests: int) -> None:
-    async with nginx(tmp_path) as address, running(tmp_path, web(address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            found = [(await wire.get("/hello")).status for _ in range(requests)]
+    async with nginx(tmp_path) as address, talking(tmp_path, web(address)) as wire:
+        found = [(await wire.get("/hello")).status for _ in range(requests)]
     assert found == [200] * requests

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.support.proxy import Document, running
+from tests.support.proxy import Document, running, talking
 from tests.support.scale import scaled
 from tests.support.upstream import answering
 from tests.support.wire import Wire, connect
@@ -89,7 +89,7 @@ async def test_shares_follow_the_weights(tmp_path: Path) -> None:
                 {"name": name, "endpoints": [server.address]} for name, server in servers.items()
             ],
         }
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             for _ in range(count):
                 await wire.get()
     assert none.requests == []

@@ -19,7 +19,8 @@ REFUSED = {
     "hex-length": POST + b"Content-Length: 0x5\r\n\r\nhello",
     "empty-length": POST + b"Content-Length: \r\n\r\n",
     "huge-length": POST + b"Content-Length: 18446744073709551616\r\n\r\n",
-    "two-codings": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two-codings": POST
+    + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunked-twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
     "vertical-tab": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     "coding-in-1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -7,14 +7,19 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.support.proxy import Document, running
+from tests.support.proxy import Document, running, talking
 from tests.support.upstream import upstream
 from tests.support.wire import Wire, connect
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
-def tcp(address: str, *, listener: dict[str, object] | None = None, cluster: dict[str, object] | None = None) -> Document:
+def tcp(
+    address: str,
+    *,
+    listener: dict[str, object] | None = None,
+    cluster: dict[str, object] | None = None,
+) -> Document:
     """The document of one TCP listener before one cluster."""
     return {
         "listeners": [
@@ -39,24 +44,22 @@ async def echo(wire: Wire) -> None:
 
 
 async def test_bytes_pass_both_ways(tmp_path: Path) -> None:
-    async with upstream(echo) as server, running(tmp_path, tcp(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            for size in (1, 1000, 100_000, 3_000_000):
-                data = bytes(range(251)) * (size // 251 + 1)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(wire.send, data)
-                    assert await wire.exactly(len(data)) == data
+    async with upstream(echo) as server, talking(tmp_path, tcp(server.address)) as wire:
+        for size in (1, 1000, 100_000, 3_000_000):
+            data = bytes(range(251)) * (size // 251 + 1)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wire.send, data)
+                assert await wire.exactly(len(data)) == data
 
 
 async def test_a_half_close_stays_one(tmp_path: Path) -> None:
     async def script(wire: Wire) -> None:
         await wire.send(b"read " + await wire.rest())
 
-    async with upstream(script) as server, running(tmp_path, tcp(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            await wire.send(b"everything")
-            await wire.end()
-            assert await wire.rest() == b"read everything"
+    async with upstream(script) as server, talking(tmp_path, tcp(server.address)) as wire:
+        await wire.send(b"everything")
+        await wire.end()
+        assert await wire.rest() == b"read everything"
 
 
 async def test_the_upstream_may_half_close_too(tmp_path: Path) -> None:
@@ -70,13 +73,12 @@ async def test_the_upstream_may_half_close_too(tmp_path: Path) -> None:
         received = await wire.rest()
         got.set()
 
-    async with upstream(script) as server, running(tmp_path, tcp(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            assert await wire.rest() == b"bye"
-            await wire.send(b"still here")
-            await wire.end()
-            with trio.fail_after(10):
-                await got.wait()
+    async with upstream(script) as server, talking(tmp_path, tcp(server.address)) as wire:
+        assert await wire.rest() == b"bye"
+        await wire.send(b"still here")
+        await wire.end()
+        with trio.fail_after(10):
+            await got.wait()
     assert received == b"still here"
 
 
@@ -85,11 +87,10 @@ async def test_a_reset_of_the_upstream_reaches_the_client(tmp_path: Path) -> Non
         await wire.exactly(4)
         wire.reset()
 
-    async with upstream(script) as server, running(tmp_path, tcp(server.address)) as proxy:
-        async with connect(await proxy.port()) as wire:
-            await wire.send(b"ping")
-            with pytest.raises(trio.BrokenResourceError):
-                await wire.rest()
+    async with upstream(script) as server, talking(tmp_path, tcp(server.address)) as wire:
+        await wire.send(b"ping")
+        with pytest.raises(trio.BrokenResourceError):
+            await wire.rest()
 
 
 async def test_a_reset_of_the_client_reaches_the_upstream(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ async def test_an_upstream_that_refuses_is_a_reset(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         document = tcp(f"127.0.0.1:{free.getsockname()[1]}")
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             with pytest.raises(trio.BrokenResourceError):
                 await wire.rest()
 
@@ -127,7 +128,7 @@ async def test_an_upstream_that_refuses_is_a_reset(tmp_path: Path) -> None:
 async def test_the_upstream_learns_who_calls(tmp_path: Path, version: str, expected: bytes) -> None:
     async with upstream(echo) as server:
         document = tcp(server.address, cluster={"proxy_protocol": version})
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             port = wire.socket.getsockname()[1]
             await wire.send(b"payload")
             header = await wire.until(b"payload")
@@ -144,7 +145,7 @@ async def test_a_header_tells_who_calls_us(tmp_path: Path, header: bytes) -> Non
         document = tcp(
             server.address, listener={"proxy_protocol": True}, cluster={"proxy_protocol": "v1"}
         )
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             await wire.send(header, b"payload")
             line = await wire.until(b"\r\n")
             assert await wire.exactly(7) == b"payload"
@@ -163,10 +164,12 @@ async def test_a_header_tells_who_calls_us(tmp_path: Path, header: bytes) -> Non
         b"PROXY TCP4 " + b"1" * 200 + b"\r\n",
     ],
 )
-async def test_a_missing_or_broken_header_closes_without_a_byte(tmp_path: Path, sent: bytes) -> None:
+async def test_a_missing_or_broken_header_closes_without_a_byte(
+    tmp_path: Path, sent: bytes
+) -> None:
     async with upstream(echo) as server:
         document = tcp(server.address, listener={"proxy_protocol": True})
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             await wire.send(sent)
             assert await wire.ended()
     assert server.connections == 0

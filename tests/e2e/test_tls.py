@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 import trio
 import trustme
+from cryptography import x509
 
 from tests.support.certificates import Authority
-from tests.support.proxy import Document, running, web
+from tests.support.proxy import Document, running, talking, web
 from tests.support.upstream import answering, upstream
 from tests.support.wire import Wire, connect
-
-from cryptography import x509
 
 
 def shown(wire: Wire) -> x509.Certificate:
@@ -134,10 +133,9 @@ async def test_upstreams_must_carry_the_name(tmp_path: Path, authority: Authorit
         found = {}
         for name in ("api.internal", "other.internal"):
             document = origination(server.address, authority, server_name=name)
-            async with running(tmp_path, document) as proxy:
-                async with connect(await proxy.port()) as wire:
-                    response = await wire.get()
-                    found[name] = (response.status, response.error)
+            async with talking(tmp_path, document) as wire:
+                response = await wire.get()
+                found[name] = (response.status, response.error)
     assert found == {
         "api.internal": (200, None),
         "other.internal": (503, b"upstream_tls_failed"),
@@ -149,7 +147,7 @@ async def test_upstreams_must_chain_to_the_roots(tmp_path: Path, authority: Auth
     pair = stranger.pair("api.internal", file="api")
     async with answering(tls=stranger.server(pair)) as server:
         document = origination(server.address, authority, server_name="api.internal")
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             assert (await wire.get()).error == b"upstream_tls_failed"
     assert server.requests == []
 
@@ -161,7 +159,7 @@ async def test_we_show_our_certificate_when_asked(tmp_path: Path, authority: Aut
         document = origination(
             server.address, authority, server_name="api.internal", **ours.document
         )
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
+        async with talking(tmp_path, document) as wire:
             for _ in range(5):
                 assert (await wire.get()).status == 200
     assert server.connections == 1

@@ -1,1 +1,1 @@
-"""What tests stand on: raw HTTP, scripted upstreams, certificates, and the proxy as a subprocess."""
+"""What tests stand on: raw HTTP, scripted upstreams, certificates, the proxy as a subprocess."""

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import trio
 
-from tests.support.wire import connect
+from tests.support.wire import Wire, connect
 
 START_PATIENCE = 20.0
 STOP_PATIENCE = 20.0
@@ -168,9 +168,7 @@ async def running(
     write(path, document)
     command = [COMMAND, "proxy", "-c", str(path), *flags]
     environment = {**os.environ, "MESHCORE_STATE_DIR": str(folder), "NO_COLOR": "1"}
-    process = await trio.lowlevel.open_process(
-        command, stderr=subprocess.PIPE, env=environment
-    )
+    process = await trio.lowlevel.open_process(command, stderr=subprocess.PIPE, env=environment)
     async with trio.open_nursery() as nursery:
         proxy = Proxy(process, path)
         nursery.start_soon(proxy.listen)
@@ -182,3 +180,10 @@ async def running(
         finally:
             if process.returncode is None:
                 process.kill()
+
+
+@asynccontextmanager
+async def talking(folder: Path, document: Document, *flags: str) -> AsyncIterator[Wire]:
+    """A connection to the listener `web` of a proxy with this document."""
+    async with running(folder, document, *flags) as proxy, connect(await proxy.port()) as wire:
+        yield wire

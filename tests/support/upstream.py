@@ -1,11 +1,11 @@
 """Upstreams whose every byte is the test's: raw socket servers with a script."""
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-import ssl
 
 import trio
 
@@ -29,10 +29,8 @@ class Upstream:
         """Run the script on one connection."""
         self.connections += 1
         async with Wire(stream) as wire:
-            try:
+            with suppress(GONE):
                 await script(wire)
-            except GONE:
-                pass
 
 
 def ok(body: bytes = b"ok", *fields: bytes) -> bytes:

@@ -214,7 +214,7 @@ async def connect(
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = trio.SocketStream(raw)
         if tls is not None:
             assert isinstance(stream, trio.SocketStream)
-            stream = trio.SSLStream(stream, tls, server_name, https_compatible=True)
+            stream = trio.SSLStream(stream, tls, server_hostname=server_name, https_compatible=True)
             await stream.do_handshake()
     async with Wire(stream) as wire:
         yield wire
