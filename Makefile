@@ -1,0 +1,128 @@
+# The verbs of this house; `make` alone lists them. Each sets up all that it needs, in the clone.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+export PYTHON ?= python3
+WORK := .work
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH):/usr/sbin:/sbin:$(CURDIR)/$(WORK)/debian/usr/sbin:$(CURDIR)/$(WORK)/debian/usr/bin
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export CARGO_TERM_COLOR ?= auto
+
+RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
+CARGO_FLAGS := --locked
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 10
+# The share of the full counts of an issue's table that `make test` runs.
+MESHCORE_SCALE ?= 0.01
+PYTEST_ARGS ?=
+
+.PHONY: help dev fmt lint test bench prove demo wheel docs fuzz clean
+.PHONY: lint-rust lint-python lint-shell test-rust test-python callgrind
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+dev: $(WORK)/engine-dev ## build the extension into .venv, for daily work
+	@echo "ready: $(BIN)/meshcore --help"
+
+fmt: $(WORK)/venv ## format Rust and Python
+	cargo fmt
+	if [ -e fuzz/Cargo.toml ]; then cargo fmt --manifest-path fuzz/Cargo.toml; fi
+	ruff format .
+	ruff check --fix .
+
+lint: lint-rust lint-python lint-shell ## formatting, clippy, ruff, mypy, stubtest, cargo-deny
+
+lint-rust: $(WORK)/venv
+	cargo fmt --check
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
+	if [ -e fuzz/Cargo.toml ]; then cargo fmt --manifest-path fuzz/Cargo.toml --check; fi
+	cargo-deny --locked check --hide-inclusion-graph bans licenses sources
+
+lint-python: $(WORK)/engine-dev
+	ruff format --check .
+	ruff check .
+	mypy
+	stubtest meshcore._engine
+
+lint-shell: $(WORK)/venv
+	shellcheck .ci/prerequisites .ci/programs .ci/fuzz .ci/run
+
+test: test-rust test-python ## all tests, Rust's and Python's; MESHCORE_SCALE=1 runs full counts
+
+test-rust: $(WORK)/prerequisites
+	cargo test $(CARGO_FLAGS)
+
+test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
+	cargo build $(CARGO_FLAGS) --example loadgen
+	MESHCORE_SCALE=$(MESHCORE_SCALE) pytest $(PYTEST_ARGS)
+
+bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compare with Envoy, HAProxy and nginx on this machine
+	cargo build $(CARGO_FLAGS) --release --examples
+	python -m benches.e2e
+
+prove: $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
+	cargo build $(CARGO_FLAGS) --release --example loadgen
+	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
+	  python -m tests.prove --issue "$$ISSUE" --write docs/proof.md
+
+demo: $(WORK)/engine-quick-release $(WORK)/programs ## three real servers, a proxy before them, load, changes under load
+	cargo build $(CARGO_FLAGS) --profile quick-release --example loadgen
+	python samples/demo/demo.py --load-generator target/quick-release/examples/loadgen
+
+wheel: $(WORK)/venv ## the release wheel, in dist/
+	maturin build --release --strip --out dist
+	@ls -l dist
+
+docs: $(WORK)/engine-dev ## write the pages that are generated from the code
+	python -m docs.generate
+
+fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
+	.ci/fuzz $(FUZZ_SECONDS)
+
+callgrind: $(WORK)/venv $(WORK)/bench-programs
+	python -m benches.callgrind
+
+clean: ## remove everything that was built
+	rm -rf $(WORK) .venv dist target fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find python -name '*.so' -delete
+
+# What the verbs stand on. A stamp is as new as the files that it was made from.
+
+$(WORK)/prerequisites: .ci/prerequisites
+	.ci/prerequisites
+	mkdir -p $(WORK)
+	touch $@
+
+$(WORK)/venv: $(WORK)/prerequisites .ci/requirements.txt .ci/constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt -c .ci/constraints.txt
+	touch $@
+
+$(WORK)/bench-venv: $(WORK)/venv .ci/requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-bench.txt -c .ci/constraints.txt
+	touch $@
+
+# One profile's extension at a time stands in python/meshcore.
+$(WORK)/engine-%: $(WORK)/venv $(RUST)
+	PIP_CONSTRAINT=$(CURDIR)/.ci/constraints.txt maturin develop --quiet --locked --profile $*
+	rm -f $(WORK)/engine-*
+	touch $@
+
+$(WORK)/programs: .ci/programs $(WORK)/prerequisites
+	.ci/programs nginx curl openssl
+	touch $@
+
+$(WORK)/backend: benches/e2e/backend.c $(WORK)/prerequisites
+	$(CC) -O2 -Wall -Wextra -o $@ $<
+
+$(WORK)/bench-programs: .ci/programs $(WORK)/prerequisites
+	.ci/programs nginx haproxy valgrind
+	touch $@

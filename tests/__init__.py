@@ -1,0 +1,1 @@
+"""Tests of the whole; those of single Rust modules stand beside them."""

@@ -1,0 +1,1 @@
+"""The installed command as a subprocess, between real clients and real upstreams."""

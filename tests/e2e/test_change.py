@@ -1,0 +1,212 @@
+"""Change under load, row 5: applies and replacements that nobody notices."""
+
+import signal
+from pathlib import Path
+
+import trio
+
+from tests.support.backend import Backend, backends
+from tests.support.certificates import Authority
+from tests.support.load import Report, load, steady
+from tests.support.proxy import Document, Proxy, running, web, write
+from tests.support.scale import scaled
+from tests.support.wire import connect
+
+# The allocator's slack over a million requests; a leak of one snapshot per apply is far more.
+RSS_GROWTH_KIB = 8 * 1024
+
+
+def document(servers: list[Backend], port: int, turn: int) -> Document:
+    """The same service, another configuration each turn: endpoints, routes, listeners."""
+    shown = servers if turn % 2 else servers[:-1]
+    routes: list[dict[str, object]] = [
+        {"match": {"path": {"prefix": f"/only-{turn}"}}, "to": "other"},
+        {"match": {"host": "*.test", "path": {"prefix": "/"}}, "to": "web"},
+        {"to": "web"},
+    ]
+    listeners: list[dict[str, object]] = [
+        {"name": "web", "address": f"127.0.0.1:{port}", "routes": routes[turn % 2 :]}
+    ]
+    if turn % 3 == 0:
+        listeners.append(listeners[0] | {"name": f"extra-{turn}", "address": "127.0.0.1:0"})
+    endpoints = [server.address for server in shown]
+    return {
+        "listeners": listeners,
+        "clusters": [
+            {"name": "web", "endpoints": endpoints},
+            {
+                "name": "other",
+                "endpoints": endpoints[:1],
+                "balance": ("random", "least_request")[turn % 2],
+            },
+        ],
+    }
+
+
+async def test_applies_under_load(tmp_path: Path) -> None:
+    requests, applies = scaled(1_000_000, 20_000), scaled(1_000, 30)
+    async with (
+        backends("ABC") as servers,
+        running(tmp_path, document(servers, 0, 1), "--workers", "2") as proxy,
+    ):
+        port = await proxy.port()
+        # Warm: buffers, pools and the allocator have their size.
+        steady(await load("http", port, requests=2_000, connections=64), 2_000)
+        before = proxy.resident_kib()
+        reports: list[Report] = []
+        done = trio.Event()
+
+        async def drive() -> None:
+            reports.append(await load("http", port, requests=requests, connections=64))
+            done.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drive)
+            applied = 0
+            while applied < applies or not done.is_set():
+                applied += 1
+                await proxy.change(document(servers, port, applied))
+        growth = proxy.resident_kib() - before
+    steady(reports[0], requests)
+    assert growth <= RSS_GROWTH_KIB
+    assert set(reports[0]["backends"]) == {"A", "B", "C"}
+
+
+async def test_certificates_change_under_load(tmp_path: Path, authority: Authority) -> None:
+    requests, rotations = scaled(100_000, 2_000), scaled(200, 10)
+    tls = authority.pair("localhost", file="web").document
+    roots = str(authority.roots)
+    async with (
+        backends("A") as servers,
+        running(tmp_path, web(servers[0].address, tls=tls)) as proxy,
+    ):
+        port = await proxy.port()
+        reports: list[Report] = []
+
+        async def drive(fresh: bool) -> None:
+            flags: dict[str, object] = {"fresh": True} if fresh else {}
+            reports.append(
+                await load("http", port, requests=requests, connections=16, ca=roots, **flags)
+            )
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drive, False)
+            nursery.start_soon(drive, True)
+            for _ in range(rotations):
+                generation = await proxy.generation()
+                authority.pair("localhost", file="web")
+                await proxy.becomes(generation + 1)
+    for report in reports:
+        steady(report, requests)
+
+
+async def test_replacements_under_load(tmp_path: Path) -> None:
+    requests, replacements = scaled(1_000_000, 20_000), scaled(100, 3)
+    async with backends("AB") as servers:
+        current = document(servers, 0, 1)
+        async with running(tmp_path, current, "--workers", "2", stop=False) as first:
+            port = await first.port()
+            current = document(servers, port, 1)
+            reports: list[Report] = []
+            done = trio.Event()
+
+            async def drive(**flags: object) -> None:
+                reports.append(
+                    await load("http", port, requests=requests // 2, connections=32, **flags)
+                )
+                done.set()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drive)
+                nursery.start_soon(lambda: drive(fresh=True))
+                last: Proxy = first
+                folder = tmp_path
+                stack = []
+                for _ in range(replacements):
+                    successor = running(folder, current, "--workers", "2", "--replace", stop=False)
+                    stack.append(successor)
+                    entered = await successor.__aenter__()
+                    assert await last.process.wait() == 0, last.words
+                    last = entered
+                await done.wait()
+            await last.stop()
+            for successor in reversed(stack):
+                await successor.__aexit__(None, None, None)
+    for report in reports:
+        steady(report, requests // 2)
+
+
+async def test_sighup_reads_the_document_again(tmp_path: Path) -> None:
+    async with (
+        backends("AB") as (a, b),
+        running(tmp_path, web(a.address)) as proxy,
+        connect(await proxy.port()) as wire,
+    ):
+        assert (await wire.get("/1k")).value(b"x-backend") == b"A"
+        generation = await proxy.generation()
+        write(proxy.path, web(b.address))
+        proxy.process.send_signal(signal.SIGHUP)
+        await proxy.becomes(generation + 1)
+        assert (await wire.get("/1k")).value(b"x-backend") == b"B"
+
+
+async def test_listeners_come_and_go(tmp_path: Path) -> None:
+    async with backends("A") as (a,), running(tmp_path, web(a.address)) as proxy:
+        both = web(a.address)
+        both["listeners"].append(both["listeners"][0] | {"name": "second"})
+        await proxy.change(both)
+        second = await proxy.port("second")
+        async with connect(second) as wire:
+            assert (await wire.get("/1k")).status == 200
+            await proxy.change(web(a.address))
+            # What is open ends after what it carries; nothing new is accepted.
+            assert await wire.ended()
+        try:
+            async with connect(second) as wire:
+                assert await wire.ended()
+        except ConnectionRefusedError:
+            pass
+
+
+async def test_a_request_keeps_its_snapshot_to_its_end(tmp_path: Path) -> None:
+    async with (
+        backends("AB") as (a, b),
+        running(tmp_path, web(a.address)) as proxy,
+        connect(await proxy.port()) as wire,
+    ):
+        await wire.send(b"GET /delay/300 HTTP/1.1\r\nHost: t\r\n\r\n")
+        await proxy.change(web(b.address))
+        assert (await wire.response()).value(b"x-backend") == b"A"
+        assert (await wire.get("/1k")).value(b"x-backend") == b"B"
+
+
+async def test_a_drain_finishes_what_runs(tmp_path: Path) -> None:
+    async with backends("A") as (a,), running(tmp_path, web(a.address), stop=False) as proxy:
+        port = await proxy.port()
+        async with connect(port) as busy, connect(port) as idle:
+            assert (await idle.get("/1k")).status == 200
+            await busy.send(b"GET /delay/500 HTTP/1.1\r\nHost: t\r\n\r\n")
+            while await proxy.metric("meshcore_listener_requests_active") < 1:
+                pass
+            proxy.process.send_signal(signal.SIGTERM)
+            answer = await busy.response()
+            assert answer.status == 200
+            assert (answer.value(b"connection") or b"").lower() == b"close"
+        with trio.fail_after(20):
+            assert await proxy.process.wait() == 0
+
+
+async def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    async with (
+        backends("A") as (a,),
+        running(tmp_path, web(a.address), stop=False) as proxy,
+        connect(await proxy.port()) as busy,
+    ):
+        await busy.send(b"GET /delay/60000 HTTP/1.1\r\nHost: t\r\n\r\n")
+        while await proxy.metric("meshcore_listener_requests_active") < 1:
+            pass
+        proxy.process.send_signal(signal.SIGTERM)
+        await proxy.says("drain")
+        proxy.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(5):
+            await proxy.process.wait()

@@ -1,0 +1,1 @@
+"""What tests stand on: raw HTTP, scripted upstreams, certificates, the proxy as a subprocess."""
