@@ -74,6 +74,16 @@ pub struct ChunkScanner {
 }
 
 impl ChunkScanner {
+    /// Keeps valid chunked framing.
+    pub const fn forward() -> Self {
+        Self::new(ChunkMode::Forward)
+    }
+
+    /// Keeps the payload alone.
+    pub const fn decode() -> Self {
+        Self::new(ChunkMode::Decode)
+    }
+
     /// At a body's first byte.
     pub const fn new(mode: ChunkMode) -> Self {
         Self {

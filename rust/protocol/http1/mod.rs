@@ -35,5 +35,7 @@ pub use write::write_local_reply;
 pub use write::write_request;
 pub use write::write_response;
 
+pub use super::head::Version;
+
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ mod target;
 use facts::Facts;
 use httparse::Status;
 
-use super::fields::FieldStorage;
 use super::fields::value_at;
 use super::framing::Framing;
 use super::scan::HeadLimits;
@@ -15,6 +14,9 @@ use crate::protocol::error::HeadError;
 use crate::protocol::head::Field;
 use crate::protocol::head::FieldSet;
 use crate::protocol::head::Version;
+
+pub use super::fields::FieldStorage;
+pub use crate::protocol::head::MAX_FIELDS;
 
 /// The longest method taken: twice the longest that is registered.
 pub const MAX_METHOD: usize = 32;
@@ -40,11 +42,11 @@ pub struct KnownFields {
     /// User-Agent, the first.
     pub user_agent: Option<u8>,
     /// X-Forwarded-For, the last: the one to append to.
-    pub forwarded_for: Option<u8>,
+    pub x_forwarded_for: Option<u8>,
     /// X-Forwarded-Proto, the first.
-    pub forwarded_proto: Option<u8>,
+    pub x_forwarded_proto: Option<u8>,
     /// X-Request-Id, the first; others are dropped.
-    pub request_id: Option<u8>,
+    pub x_request_id: Option<u8>,
     /// Authorization, the first.
     pub authorization: Option<u8>,
 }

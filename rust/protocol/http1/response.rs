@@ -6,7 +6,6 @@ use super::fields::FieldStorage;
 use super::fields::Options;
 use super::fields::value_at;
 use super::framing::Declared;
-use super::framing::ResponseFraming;
 use super::names::Name;
 use super::scan::HeadLimits;
 use crate::protocol::error::HeadError;
@@ -14,6 +13,8 @@ use crate::protocol::head::Field;
 use crate::protocol::head::FieldSet;
 use crate::protocol::head::Version;
 use crate::protocol::head::numbered;
+
+pub use super::framing::ResponseFraming;
 
 /// What of the request's method decides how its response is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,6 @@ pub struct ResponseEdits<'a> {
 
 /// Appends the head to `out` and returns whether the downstream connection stays, which it can't
 /// where its close ends the body.
-#[must_use]
 pub fn write_response(
     head: &ResponseHead<'_, '_>,
     edits: &ResponseEdits<'_>,
