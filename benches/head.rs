@@ -1,5 +1,10 @@
 //! What one head costs: finding its end, reading it, writing it for the other side.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench of an invalid head would measure nothing"
+)]
+
 use divan::Bencher;
 use divan::black_box;
 use meshcore::protocol::head::Version;

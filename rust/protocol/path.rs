@@ -50,7 +50,9 @@ fn is_settled(path: &[u8], mode: PathNormalization) -> Result<bool, HeadError> {
             b'%' => settled &= check_escape(after, mode)?,
             b'\\' => settled = false,
             b'/' if merge && before == b'/' => settled = false,
-            b'.' if before == b'/' => settled &= !matches!(after, [] | [b'/' | b'.' | b'%', ..]),
+            b'.' if before == b'/' => {
+                settled &= !matches!(after, [] | [b'/', ..] | [b'.'] | [b'.', b'/', ..]);
+            }
             _ => {}
         }
         before = *byte;

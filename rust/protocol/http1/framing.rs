@@ -1,7 +1,7 @@
 //! How long a body is, from Content-Length and Transfer-Encoding alone (RFC 9112 §6.3).
 
-use super::names::elements;
 use super::names::is_token;
+use super::names::trim_blanks;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
 
@@ -115,15 +115,14 @@ fn parse_length(value: &[u8]) -> Result<u64, HeadError> {
     })
 }
 
-/// 501 only for a list of tokens that could be framed: others, then one `chunked` at the end or
-/// nowhere. Everything else is malformed.
+/// 501 only for a list of tokens that could frame a message, with at most one `chunked`, at the
+/// end. Everything else is malformed.
 fn refused_coding(value: &[u8]) -> HeadError {
-    let last = elements(value).count().saturating_sub(1);
-    let well_formed = elements(value).enumerate().all(|(at, coding)| {
-        is_token(coding) && (at == last || !coding.eq_ignore_ascii_case(b"chunked"))
-    });
-    let bare_commas = value.split(|byte| *byte == b',').count() != last.saturating_add(1);
-    if well_formed && !bare_commas {
+    let mut codings = value.split(|byte| *byte == b',').map(trim_blanks);
+    let last_is_token = codings.next_back().is_some_and(is_token);
+    let others_too =
+        codings.all(|coding| is_token(coding) && !coding.eq_ignore_ascii_case(b"chunked"));
+    if last_is_token && others_too {
         HeadError::CodingUnknown
     } else {
         HeadError::Coding
