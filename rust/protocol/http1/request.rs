@@ -42,11 +42,11 @@ pub struct KnownFields {
     /// User-Agent, the first.
     pub user_agent: Option<u8>,
     /// X-Forwarded-For, the last: the one to append to.
-    pub x_forwarded_for: Option<u8>,
+    pub forwarded_for: Option<u8>,
     /// X-Forwarded-Proto, the first.
-    pub x_forwarded_proto: Option<u8>,
+    pub forwarded_proto: Option<u8>,
     /// X-Request-Id, the first; others are dropped.
-    pub x_request_id: Option<u8>,
+    pub request_id: Option<u8>,
     /// Authorization, the first.
     pub authorization: Option<u8>,
 }

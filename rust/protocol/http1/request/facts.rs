@@ -81,16 +81,16 @@ impl<'b> Facts<'b> {
             }
             Name::Expect => self.take_expect(index, value, version)?,
             Name::ForwardedFor => {
-                self.known.x_forwarded_for = Some(index);
+                self.known.forwarded_for = Some(index);
                 self.forwarded.insert(index);
             }
             Name::ForwardedProto => {
-                first(&mut self.known.x_forwarded_proto, index);
+                first(&mut self.known.forwarded_proto, index);
                 self.forwarded.insert(index);
             }
             Name::Forwarded => self.forwarded.insert(index),
-            Name::RequestId if self.known.x_request_id.is_some() => self.dropped.insert(index),
-            Name::RequestId => self.known.x_request_id = Some(index),
+            Name::RequestId if self.known.request_id.is_some() => self.dropped.insert(index),
+            Name::RequestId => self.known.request_id = Some(index),
         }
         Ok(())
     }

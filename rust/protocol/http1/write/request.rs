@@ -91,12 +91,10 @@ fn passing_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mu
     };
     let replaced = [
         head.known.host.filter(|_| edits.authority.is_some()),
-        head.known
-            .x_request_id
-            .filter(|_| edits.request_id.is_some()),
+        head.known.request_id.filter(|_| edits.request_id.is_some()),
         // Written with our part at its end.
         head.known
-            .x_forwarded_for
+            .forwarded_for
             .filter(|_| !edits.client_ip.is_empty()),
     ];
     for index in replaced.into_iter().flatten() {
@@ -111,7 +109,7 @@ fn passing_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mu
 
 fn forwarded_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
     let before = head
-        .value(head.known.x_forwarded_for)
+        .value(head.known.forwarded_for)
         .filter(|list| edits.keep_forwarded && !list.is_empty());
     if !edits.client_ip.is_empty() {
         out.extend_from_slice(b"x-forwarded-for: ");
@@ -122,7 +120,7 @@ fn forwarded_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &
         out.extend_from_slice(edits.client_ip.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    if !edits.keep_forwarded || head.known.x_forwarded_proto.is_none() {
+    if !edits.keep_forwarded || head.known.forwarded_proto.is_none() {
         field(out, "x-forwarded-proto", edits.proto.as_bytes());
     }
 }
