@@ -10,7 +10,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(whole != Sniffed::NeedMore || bytes.len() < MAX_SNIFFED);
     if let Sniffed::Hello(hello) = &whole {
         for name in hello.sni.iter() {
-            assert!(name.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()));
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase())
+            );
         }
     }
     let half = bytes.get(..bytes.len() / 2).unwrap_or_default();

@@ -18,7 +18,12 @@ fuzz_target!(|bytes: &[u8]| {
         Parsed::NeedMore => {}
         said => assert_eq!(said, whole),
     }
-    if let Parsed::Header { source: Some(source), destination: Some(destination), .. } = whole {
+    if let Parsed::Header {
+        source: Some(source),
+        destination: Some(destination),
+        ..
+    } = whole
+    {
         for version in [ProxyProtocol::V1, ProxyProtocol::V2] {
             let mut out = Vec::new();
             write(version, Some(source), Some(destination), &mut out);

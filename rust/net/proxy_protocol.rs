@@ -93,6 +93,8 @@ fn parse_v1(bytes: &[u8]) -> Parsed {
 }
 
 fn v1_ends(line: &str) -> Result<Ends, &'static str> {
+    const ADDRESS: &str = "a bad address in a version 1 header";
+    const PORT: &str = "a bad port in a version 1 header";
     let mut words = line.split(' ');
     let (_, family) = (words.next(), words.next());
     let is_v4 = match family {
@@ -110,10 +112,8 @@ fn v1_ends(line: &str) -> Result<Ends, &'static str> {
             word.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
         }
     };
-    const ADDRESS: &str = "a bad address in a version 1 header";
     let (source, destination) = (ip().ok_or(ADDRESS)?, ip().ok_or(ADDRESS)?);
     let mut port = || decimal_port(words.next()?);
-    const PORT: &str = "a bad port in a version 1 header";
     let (from, to) = (port().ok_or(PORT)?, port().ok_or(PORT)?);
     if words.next().is_some() {
         return Err("words after the ports of a version 1 header");
@@ -167,33 +167,30 @@ fn v2_ends(family: u8, block: &[u8]) -> Result<(Ends, &[u8]), &'static str> {
             Ok((None, tlvs))
         }
         V2_TCP4 => {
-            let ([source, destination], ports, tlvs) = split::<4>(block).ok_or(SHORT)?;
-            let ends = (Ipv4Addr::from(source), Ipv4Addr::from(destination));
-            Ok((Some(with_ports(ends.0.into(), ends.1.into(), ports)), tlvs))
+            let (ends, tlvs) = tcp_ends::<4>(block).ok_or(SHORT)?;
+            Ok((Some(ends), tlvs))
         }
         V2_TCP6 => {
-            let ([source, destination], ports, tlvs) = split::<16>(block).ok_or(SHORT)?;
-            let ends = (Ipv6Addr::from(source), Ipv6Addr::from(destination));
-            Ok((Some(with_ports(ends.0.into(), ends.1.into(), ports)), tlvs))
+            let (ends, tlvs) = tcp_ends::<16>(block).ok_or(SHORT)?;
+            Ok((Some(ends), tlvs))
         }
         _ => Err("a family in a version 2 header that is no stream"),
     }
 }
 
 /// Two addresses of `N` bytes, two ports, the rest.
-fn split<const N: usize>(block: &[u8]) -> Option<([[u8; N]; 2], [u8; 4], &[u8])> {
+fn tcp_ends<const N: usize>(block: &[u8]) -> Option<((SocketAddr, SocketAddr), &[u8])>
+where
+    IpAddr: From<[u8; N]>,
+{
     let (source, rest) = block.split_first_chunk::<N>()?;
     let (destination, rest) = rest.split_first_chunk::<N>()?;
-    let (ports, rest) = rest.split_first_chunk::<4>()?;
-    Some(([*source, *destination], *ports, rest))
-}
-
-fn with_ports(source: IpAddr, destination: IpAddr, ports: [u8; 4]) -> (SocketAddr, SocketAddr) {
-    let [a, b, c, d] = ports;
-    (
-        SocketAddr::new(source, u16::from_be_bytes([a, b])),
-        SocketAddr::new(destination, u16::from_be_bytes([c, d])),
-    )
+    let (from, rest) = rest.split_first_chunk::<2>()?;
+    let (to, rest) = rest.split_first_chunk::<2>()?;
+    let end = |ip: &[u8; N], port: &[u8; 2]| {
+        SocketAddr::new(IpAddr::from(*ip), u16::from_be_bytes(*port))
+    };
+    Some(((end(source, from), end(destination, to)), rest))
 }
 
 /// TLVs must fill the block exactly; a checksum must be right (§2.2.4).

@@ -115,7 +115,7 @@ fn what_is_agreed_on_by_default() {
     .unwrap();
     let group = server
         .negotiated_key_exchange_group()
-        .map(|group| group.name());
+        .map(rustls::crypto::SupportedKxGroup::name);
     let suite = server.negotiated_cipher_suite().map(|suite| suite.suite());
     assert_eq!(group, Some(NamedGroup::X25519MLKEM768));
     assert_eq!(suite, Some(CipherSuite::TLS13_AES_128_GCM_SHA256));
@@ -243,7 +243,7 @@ fn mutual_tls_keeps_the_rules_of_svids() {
     let mut both = with_uris(&["spiffe://a/x"]);
     both.subject_alt_names
         .extend(with_uris(&["spiffe://a/y"]).subject_alt_names);
-    let two = ca.sign(both, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let two = ca.sign(&both, &rcgen::PKCS_ECDSA_P256_SHA256);
     let store = credentials(&ca, &[("server", &ca.issue(&["a.test"])), ("two", &two)]);
     let refused = shake(
         &client(&showing("two"), &store),

@@ -30,17 +30,33 @@ pub enum CredentialError {
     #[error("certificate {0} of the PEM text is not valid X.509: {1}")]
     CertificateUnreadable(usize, String),
     /// There is no private key in it.
-    #[error("no private key in the PEM text (PKCS#8, PKCS#1 or SEC1 is expected)")]
+    #[error("no private key in the PEM text")]
     NoKey,
     /// The key can't be used.
     #[error("the private key is unreadable: {0}")]
     KeyUnreadable(String),
     /// The key asks for a password.
-    #[error("the private key is encrypted; decrypt it first, for example with `openssl pkey`")]
+    #[error("the private key is encrypted")]
     EncryptedKey,
     /// Certificate and key are no pair.
     #[error("the private key does not belong to the (first) certificate")]
     KeyMismatch,
+}
+
+impl CredentialError {
+    /// What to do about it; may be empty.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Pem(_) => "a PEM file has matching lines -----BEGIN …----- and -----END …-----",
+            Self::NoCertificate => "is it the key's file, or DER? DER: openssl x509 -inform der",
+            Self::NoKey => "PKCS#8, PKCS#1 and SEC1 are read; DER: openssl pkey -inform der",
+            Self::EncryptedKey => "decrypt it: openssl pkey -in encrypted.pem -out plain.pem",
+            Self::KeyMismatch => "the leaf's certificate comes first; is the key a renewed one?",
+            Self::TooManyCertificates(_)
+            | Self::CertificateUnreadable(..)
+            | Self::KeyUnreadable(_) => "",
+        }
+    }
 }
 
 /// What we show: a certificate chain and its key.

@@ -87,7 +87,7 @@ fn an_expired_certificate_is_kept_and_tells_it() {
     let mut params = named(&["a"]);
     params.not_before = rcgen::date_time_ymd(2001, 1, 1);
     params.not_after = rcgen::date_time_ymd(2001, 1, 2);
-    let issued = Authority::new().sign(params, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let issued = Authority::new().sign(&params, &rcgen::PKCS_ECDSA_P256_SHA256);
     let store = insert(&issued.cert, Some(&issued.key)).unwrap();
     assert_eq!(store.get("x").map(Credential::not_after), Some(978_393_600));
 }

@@ -47,18 +47,18 @@ impl Authority {
 
     /// For DNS names and addresses, with an ECDSA key.
     pub(super) fn issue(&self, names: &[&str]) -> Issued {
-        self.sign(named(names), &rcgen::PKCS_ECDSA_P256_SHA256)
+        self.sign(&named(names), &rcgen::PKCS_ECDSA_P256_SHA256)
     }
 
     /// For DNS names and addresses, with an RSA key.
     pub(super) fn issue_rsa(&self, names: &[&str]) -> Issued {
-        self.sign(named(names), &rcgen::PKCS_RSA_SHA256)
+        self.sign(&named(names), &rcgen::PKCS_RSA_SHA256)
     }
 
     /// As `params` say.
     pub(super) fn sign(
         &self,
-        params: CertificateParams,
+        params: &CertificateParams,
         alg: &'static SignatureAlgorithm,
     ) -> Issued {
         let key = KeyPair::generate_for(alg).unwrap();
@@ -70,7 +70,7 @@ impl Authority {
 
     /// With these URIs and nothing else.
     pub(super) fn issue_uris(&self, uris: &[&str]) -> Issued {
-        self.sign(with_uris(uris), &rcgen::PKCS_ECDSA_P256_SHA256)
+        self.sign(&with_uris(uris), &rcgen::PKCS_ECDSA_P256_SHA256)
     }
 }
 

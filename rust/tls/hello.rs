@@ -51,6 +51,7 @@ pub struct ClientHello {
 
 /// Reads `bytes`, which begin where the connection begins. What follows the hello is not looked at.
 pub fn sniff(bytes: &[u8]) -> Sniffed {
+    let bytes = bytes.get(..MAX_SNIFFED).unwrap_or(bytes);
     match bytes {
         [] | [RECORD_HANDSHAKE] => return Sniffed::NeedMore,
         [RECORD_HANDSHAKE, 3, ..] => {}
@@ -122,14 +123,13 @@ fn record_length(header: &[u8]) -> Result<usize, &'static str> {
 /// The length that the handshake header tells, once it is there.
 fn hello_length(joined: &[u8]) -> Result<Option<usize>, &'static str> {
     match *joined {
-        [] => Ok(None),
         [CLIENT_HELLO, a, b, c, ..] => {
             match usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX) {
                 length if length > MAX_HELLO => Err("a client hello longer than 16 KiB"),
                 length => Ok(Some(length)),
             }
         }
-        [CLIENT_HELLO, ..] => Ok(None),
+        [] | [CLIENT_HELLO, ..] => Ok(None),
         _ => Err("the first handshake message is no client hello"),
     }
 }

@@ -143,7 +143,7 @@ impl Identity {
         let name = names
             .uris
             .first()
-            .or(names.dns.first())
+            .or_else(|| names.dns.first())
             .copied()
             .or_else(|| common().filter(|name| is_printable(name)))
             .ok_or(IdentityError::NoName)?;

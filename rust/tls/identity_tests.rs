@@ -4,7 +4,7 @@ use rustls_pki_types::pem::PemObject;
 use super::super::fixtures::{Authority, named, with_uris};
 use super::*;
 
-fn identity(params: CertificateParams) -> Result<Identity, IdentityError> {
+fn identity(params: &CertificateParams) -> Result<Identity, IdentityError> {
     let issued = Authority::new().sign(params, &rcgen::PKCS_ECDSA_P256_SHA256);
     let der = CertificateDer::from_pem_slice(issued.cert.as_bytes()).unwrap();
     Identity::from_peer(&[der])
@@ -84,7 +84,7 @@ fn ids_are_bounded() {
 
 #[test]
 fn a_workloads_certificate_names_it() {
-    let found = identity(with_uris(&["spiffe://a/ns/x"])).unwrap();
+    let found = identity(&with_uris(&["spiffe://a/ns/x"])).unwrap();
     assert_eq!(found.name(), "spiffe://a/ns/x");
     assert_eq!(found.spiffe().map(SpiffeId::path), Some("/ns/x"));
 }
@@ -95,7 +95,7 @@ fn the_rules_of_svids_are_kept() {
     let refused = |change: fn(&mut CertificateParams)| {
         let mut params = with_uris(&["spiffe://a/b"]);
         change(&mut params);
-        identity(params).unwrap_err()
+        identity(&params).unwrap_err()
     };
     assert_eq!(
         refused(|p| p
@@ -118,15 +118,15 @@ fn the_rules_of_svids_are_kept() {
         KeyUsage
     );
     assert_eq!(
-        identity(with_uris(&["spiffe://a"])),
+        identity(&with_uris(&["spiffe://a"])),
         Err(Spiffe(SpiffeError::NoPath))
     );
     assert_eq!(
-        identity(with_uris(&["Spiffe://a/b"])),
+        identity(&with_uris(&["Spiffe://a/b"])),
         Err(Spiffe(SpiffeError::Scheme))
     );
     assert_eq!(
-        identity(with_uris(&["spiffe://a/b/"])),
+        identity(&with_uris(&["spiffe://a/b/"])),
         Err(Spiffe(SpiffeError::Path))
     );
 }
@@ -137,14 +137,14 @@ fn other_certificates_are_named_by_uri_then_dns_then_common_name() {
     params
         .distinguished_name
         .push(DnType::CommonName, "common name");
-    assert_eq!(identity(params.clone()).unwrap().name(), "one.test");
+    assert_eq!(identity(&params).unwrap().name(), "one.test");
     params
         .subject_alt_names
         .push(SanType::URI("urn:x".try_into().unwrap()));
-    let found = identity(params.clone()).unwrap();
+    let found = identity(&params).unwrap();
     assert_eq!((found.name(), found.spiffe()), ("urn:x", None));
     params.subject_alt_names.clear();
-    assert_eq!(identity(params).unwrap().name(), "common name");
+    assert_eq!(identity(&params).unwrap().name(), "common name");
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn names_that_could_deceive_match_nothing() {
         SanType::DnsName("good.test\0.evil.test".try_into().unwrap()),
         SanType::URI("spiffe://a/b\0".try_into().unwrap()),
     ];
-    assert_eq!(identity(params.clone()), Err(IdentityError::NoName));
+    assert_eq!(identity(&params), Err(IdentityError::NoName));
     params
         .subject_alt_names
         .push(SanType::DnsName("plain.test".try_into().unwrap()));
-    assert_eq!(identity(params).unwrap().name(), "plain.test");
+    assert_eq!(identity(&params).unwrap().name(), "plain.test");
     assert_eq!(Identity::from_peer(&[]), Err(IdentityError::NoCertificate));
     assert_eq!(
         Identity::from_peer(&[CertificateDer::from(vec![0x30, 0x80, 0])]),

@@ -85,7 +85,7 @@ impl Resolver {
         choices
             .iter()
             .find(|choice| choice.key.choose_scheme(schemes).is_some())
-            .or(choices.first())
+            .or_else(|| choices.first())
             .cloned()
     }
 }

@@ -82,10 +82,11 @@ impl Session {
         }
     }
 
-    /// Whether a read would find something without the transport, or has something to send first.
-    pub(super) fn holds_input(&mut self) -> bool {
-        let ended = self.end || !self.pending.is_empty() || self.deferrable;
-        ended || self.conn.reader().into_first_chunk().is_ok()
+    /// Whether a read would tell something without the transport.
+    pub(super) fn holds_input(&self) -> bool {
+        // rustls wants to read unless it holds plaintext or the peer's close_notify.
+        let holds = !self.pending.is_empty() || !self.conn.wants_read();
+        holds || self.end || self.fault.is_some()
     }
 
     /// Encrypts of `bufs` what there is room for and writes what the transport takes. What it
@@ -155,25 +156,21 @@ impl Session {
         let mut rest = bytes;
         loop {
             let n = self.conn.read_tls(&mut rest)?;
-            match self.conn.process_new_packets() {
-                Ok(state) if n == 0 || rest.is_empty() => {
-                    let closed = state.peer_has_closed();
-                    return Ok(if closed {
-                        bytes.len()
-                    } else {
-                        bytes.len() - rest.len()
-                    });
-                }
-                Ok(state) if state.plaintext_bytes_to_read() > PLAINTEXT_LIMIT => {
-                    return Ok(bytes.len() - rest.len());
-                }
-                Ok(_) => {}
+            let state = match self.conn.process_new_packets() {
+                Ok(state) => state,
                 Err(e) => {
                     // The peer's fault is the news, whether or not the alert gets through.
                     let _ = self.flush(io);
                     self.fault = Some(e.clone());
                     return Err(io::Error::new(io::ErrorKind::InvalidData, e));
                 }
+            };
+            if state.peer_has_closed() {
+                return Ok(bytes.len()); // what follows close_notify is to be ignored
+            }
+            let full = state.plaintext_bytes_to_read() > PLAINTEXT_LIMIT;
+            if n == 0 || rest.is_empty() || full {
+                return Ok(bytes.len() - rest.len());
             }
         }
     }

@@ -90,7 +90,7 @@ impl TlsStream {
 
     /// Ready when a read may find something: decrypted already, or bytes in the socket.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.session.borrow_mut().holds_input() {
+        if self.session.borrow().holds_input() {
             return Poll::Ready(Ok(()));
         }
         self.socket.poll_readable(cx)

@@ -155,7 +155,7 @@ async fn a_slow_reader_stops_the_writer() {
     let (near, far) = pair().await;
     let body = big();
     let mut taken = 0;
-    let full = std::future::poll_fn(|cx| {
+    let full = poll_fn(|cx| {
         while let Poll::Ready(n) = near.poll_write(cx, &[IoSlice::new(&body)]) {
             taken += n?;
             assert!(taken < 64 * BIG, "nothing stops the writer");
@@ -242,4 +242,23 @@ async fn a_spoiled_record_is_an_error_and_not_data() {
     );
     assert!(read(&far, &mut buf).await.is_err());
     assert!(read(&near, &mut buf).await.is_err(), "the alert arrives");
+}
+
+#[tokio::test]
+async fn readable_means_that_a_read_has_news() {
+    let (near, far) = pair().await;
+    let readable = |cx: &mut Context<'_>| Poll::Ready(far.poll_readable(cx).is_ready());
+    assert!(!poll_fn(readable).await, "nothing was sent");
+    write_all(&near, b"two").await;
+    poll_fn(|cx| far.poll_readable(cx)).await.unwrap();
+    let mut byte = [0; 1];
+    for _ in 0..3 {
+        assert!(poll_fn(readable).await, "the rest is decrypted already");
+        assert_eq!(read(&far, &mut byte).await.unwrap(), 1);
+    }
+    assert!(poll_fn(|cx| Poll::Ready(far.poll_read(cx, &mut byte).is_pending())).await);
+    assert!(!poll_fn(readable).await, "all was read");
+    shutdown(&near).await;
+    assert_eq!(read(&far, &mut byte).await.unwrap(), 0);
+    assert!(poll_fn(readable).await, "the end stays to be read");
 }
