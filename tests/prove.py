@@ -1,7 +1,7 @@
 """Runs an issue's table at full counts and writes what came of it: `make prove ISSUE=2`."""
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import subprocess
@@ -25,7 +25,7 @@ class Row:
 
 ISSUES = {
     "2": (
-        Row("5", "1,000,000 requests during 1,000 applies and 100 replacements: 0 failed, RSS flat",
+        Row("5", "1,000,000 requests, 1,000 applies, 100 replacements: 0 failed, RSS flat",
             ("tests/e2e/test_change.py",)),
         Row("6", "bad input: every problem with its place; ambiguous heads never forwarded",
             ("tests/e2e/test_bad_input.py", "tests/e2e/test_strict.py")),
@@ -99,7 +99,7 @@ def page(issue: str, outcomes: list[Outcome]) -> str:
         f"# Proof of issue {issue}",
         "",
         f"`make prove ISSUE={issue}` at {scale} of the full counts, commit {commit},"
-        f" {datetime.datetime.now(datetime.UTC):%Y-%m-%d}.",
+        f" {dt.datetime.now(dt.UTC):%Y-%m-%d}.",
         f"Machine: {machine()}.",
         "",
         "| row | what | tests passed | failed | seconds |",
