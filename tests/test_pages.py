@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
-import meshcore
 import pytest
+
+import meshcore
+from tests.test_architecture import RUST, rust_files, rust_module
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
@@ -13,6 +15,7 @@ DOCUMENTS = [
     for index, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL))
     if block.startswith(("listeners:", "# yaml-language-server"))
 ]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = ("web.pem", "web.key", "ca.pem", "c.pem", "c.key")
 
 
@@ -42,3 +45,41 @@ def test_documents_in_pages_are_valid(
         (tmp_path / name).write_text("not looked into by the checks of a document\n")
     (tmp_path / "proxy.yaml").write_text(document)
     assert meshcore.load("proxy.yaml")
+
+
+def test_pages_name_only_modules_that_exist() -> None:
+    """`proxy::http` and `config.sources` in backticks must be modules, or things inside one."""
+    rust = {rust_module(path) for path in sorted(RUST.rglob("*.rs"))}
+    tops = {name.partition("::")[0] for name in rust if name}
+    wrong = []
+    for page in PAGES:
+        for name in re.findall(r"`((?:\w+::)+\w+)`", page.read_text()):
+            if name.partition("::")[0] not in tops or name in rust:
+                continue
+            module, _, item = name.rpartition("::")
+            source = [path for path in rust_files() if rust_module(path) == module]
+            if not (source and re.search(rf"\b{item}\b", source[0].read_text())):
+                wrong.append(f"{page.relative_to(ROOT)}: {name}")
+    assert wrong == []
+
+
+def test_pages_link_only_to_what_exists() -> None:
+    wrong = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert wrong == []
+
+
+def test_pages_name_only_files_that_exist() -> None:
+    """`rust/net/sys.rs` and the like in backticks are files or folders of this house."""
+    places = r"`((?:rust|python|tests|benches|fuzz|docs|samples|\.ci)/[\w./-]+)`"
+    wrong = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for name in re.findall(places, page.read_text())
+        if not (ROOT / name).exists()
+    ]
+    assert wrong == []
