@@ -67,7 +67,7 @@ bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compa
 	cargo build $(CARGO_FLAGS) --release --examples
 	python -m benches.e2e
 
-prove: $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
 	cargo build $(CARGO_FLAGS) --release --example loadgen
 	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
