@@ -61,7 +61,7 @@ test-rust: $(WORK)/prerequisites
 
 test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
 	cargo build $(CARGO_FLAGS) --example loadgen
-	MESHCORE_SCALE=$(MESHCORE_SCALE) pytest $(PYTEST_ARGS)
+	MESHCORE_SCALE=$(MESHCORE_SCALE) python -m pytest $(PYTEST_ARGS)
 
 bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compare with Envoy, HAProxy and nginx on this machine
 	cargo build $(CARGO_FLAGS) --release --examples

@@ -1,6 +1,8 @@
 """The pages tell the truth: every error code is explained, every document in them is valid."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import meshcore
@@ -34,6 +36,17 @@ def explained() -> dict[str, tuple[int, str]]:
 
 def test_every_error_code_is_explained() -> None:
     assert error_rows() == explained()
+
+
+@pytest.mark.parametrize("command", [[], ["proxy"], ["check"], ["config", "schema"], ["version"]])
+def test_every_command_and_flag_is_explained(command: list[str]) -> None:
+    meshcore_command = str(Path(sys.executable).parent / "meshcore")
+    done = subprocess.run(
+        [meshcore_command, *command, "--help"], capture_output=True, text=True, check=True
+    )
+    page = (ROOT / "docs/cli.md").read_text()
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout)) - {"--help", "--version"}
+    assert {flag for flag in flags if flag not in page} == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
