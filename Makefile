@@ -82,7 +82,7 @@ wheel: $(WORK)/venv ## the release wheel, in dist/
 	@ls -l dist
 
 docs: $(WORK)/engine-dev ## write the pages that are generated from the code
-	python -m docs.generate
+	python -m meshcore.config.reference
 
 fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)

@@ -97,7 +97,7 @@ class Proxy:
     async def port(self, listener: str = "web") -> int:
         """The port that a listener has."""
         known = json.loads(await self.ask("/listeners?format=json"))
-        return int(known[listener]["address"].rpartition(":")[2])
+        return int(known[listener]["local_address"].rpartition(":")[2])
 
     async def metric(self, name: str, **labels: str) -> float:
         """A metric, summed over the labels that aren't given."""
