@@ -61,13 +61,13 @@ test-rust: $(WORK)/prerequisites
 
 test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
 	cargo build $(CARGO_FLAGS) --example loadgen
-	MESHCORE_SCALE=$(MESHCORE_SCALE) pytest $(PYTEST_ARGS)
+	MESHCORE_SCALE=$(MESHCORE_SCALE) python -m pytest $(PYTEST_ARGS)
 
 bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compare with Envoy, HAProxy and nginx on this machine
 	cargo build $(CARGO_FLAGS) --release --examples
 	python -m benches.e2e
 
-prove: $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
 	cargo build $(CARGO_FLAGS) --release --example loadgen
 	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
@@ -82,7 +82,7 @@ wheel: $(WORK)/venv ## the release wheel, in dist/
 	@ls -l dist
 
 docs: $(WORK)/engine-dev ## write the pages that are generated from the code
-	python -m docs.generate
+	python -m meshcore.config.reference
 
 fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)

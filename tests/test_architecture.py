@@ -13,15 +13,22 @@ import pytest
 ROOT = Path(__file__).parent.parent
 RUST = ROOT / "rust"
 PYTHON = ROOT / "python" / "meshcore"
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 QUESTIONED_AT = 300
 NEVER_ABOVE = 500
 # Files between the two, each with the reason why it stays whole.
-LONG_FILES: dict[str, str] = {}
+LONG_FILES = {
+    "rust/net/proxy_protocol.rs": "both versions of one format, read and written",
+    "rust/proxy/http/exchange.rs": "one exchange, its phases in their order",
+    "rust/proxy/flow.rs": "one state machine of one copy",
+    "rust/snapshot/compile.rs": "one pass whose stages stand in the order in which they run",
+    "rust/telemetry/names.rs": "the one list of metrics that everything else is made from",
+}
 
 FORBIDDEN_NAMES = {"util", "utils", "common", "types", "helpers", "core", "manager"}
-UNSAFE_FILES = {"rust/net/sys.rs"}
+# The second borrows a descriptor that Python hands over.
+UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs"}
+EXTENSION_USERS = {"engine"}
 
 
 class Row:
@@ -177,6 +184,7 @@ def test_rust_modules_are_not_left_by_super() -> None:
     wrong = []
     for path in rust_files():
         inside = len(path.relative_to(RUST).parts) - (2 if path.stem == "mod" else 1)
+        inside += len(re.findall(r"^(?:pub )?mod \w+ \{", code_of(path), re.MULTILINE))
         chains = re.findall(r"\b(?:super::)+", code_of(path))
         if any(chain.count("super") > inside for chain in chains):
             wrong.append(str(path.relative_to(ROOT)))
@@ -214,7 +222,7 @@ def test_every_python_module_stands_in_the_table() -> None:
     homeless = [
         str(path.relative_to(ROOT))
         for path in sorted(PYTHON.rglob("*.py"))
-        if (name := python_module(path)) and PYTHON_LAYERS.owner(name) is None
+        if PYTHON_LAYERS.owner(python_module(path)) is None and path.stem != "__init__"
     ]
     assert homeless == []
 
@@ -225,9 +233,18 @@ def test_python_imports_follow_the_layers() -> None:
         for path in sorted(PYTHON.rglob("*.py"))
         if (owner := PYTHON_LAYERS.owner(python_module(path)))
         for used in sorted(python_uses(path))
-        if not PYTHON_LAYERS.allows(owner, used)
+        if not used.startswith("_engine") and not PYTHON_LAYERS.allows(owner, used)
     ]
     assert wrong == []
+
+
+def test_one_module_imports_the_extension() -> None:
+    users = {
+        python_module(path)
+        for path in sorted(PYTHON.rglob("*.py"))
+        if any(used.partition(".")[0] == "_engine" for used in python_uses(path))
+    }
+    assert users == EXTENSION_USERS
 
 
 def test_files_stay_short() -> None:
@@ -237,7 +254,7 @@ def test_files_stay_short() -> None:
         )
         for folder in (RUST, PYTHON, ROOT / "tests", ROOT / "benches", ROOT / "fuzz")
         for path in sorted([*folder.rglob("*.rs"), *folder.rglob("*.py")])
-        if "target" not in path.parts
+        if not {"target", "tests"} & set(path.relative_to(folder).parts) and not is_test(path)
     }
     assert {name: lines for name, lines in lengths.items() if lines > NEVER_ABOVE} == {}
     assert {name for name, lines in lengths.items() if lines > QUESTIONED_AT} == set(LONG_FILES)
@@ -249,43 +266,5 @@ def test_nothing_is_called_after_a_drawer() -> None:
         for folder in (RUST, PYTHON, ROOT / "tests", ROOT / "benches")
         for path in sorted(folder.rglob("*"))
         if path.stem in FORBIDDEN_NAMES and "target" not in path.parts
-    ]
-    assert wrong == []
-
-
-def test_pages_name_only_modules_that_exist() -> None:
-    """`proxy::http` and `config.sources` in backticks must be modules, or things inside one."""
-    rust = {rust_module(path) for path in sorted(RUST.rglob("*.rs"))}
-    tops = {name.partition("::")[0] for name in rust if name}
-    wrong = []
-    for page in PAGES:
-        for name in re.findall(r"`((?:\w+::)+\w+)`", page.read_text()):
-            if name.partition("::")[0] not in tops or name in rust:
-                continue
-            module, _, item = name.rpartition("::")
-            source = [path for path in rust_files() if rust_module(path) == module]
-            if not (source and re.search(rf"\b{item}\b", source[0].read_text())):
-                wrong.append(f"{page.relative_to(ROOT)}: {name}")
-    assert wrong == []
-
-
-def test_pages_link_only_to_what_exists() -> None:
-    wrong = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in PAGES
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
-        if "://" not in target and not (page.parent / target).exists()
-    ]
-    assert wrong == []
-
-
-def test_pages_name_only_files_that_exist() -> None:
-    """`rust/net/sys.rs` and the like in backticks are files or folders of this house."""
-    places = r"`((?:rust|python|tests|benches|fuzz|docs|samples|\.ci)/[\w./-]+)`"
-    wrong = [
-        f"{page.relative_to(ROOT)}: {name}"
-        for page in PAGES
-        for name in re.findall(places, page.read_text())
-        if not (ROOT / name).exists()
     ]
     assert wrong == []

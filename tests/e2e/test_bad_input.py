@@ -85,7 +85,7 @@ async def test_a_refused_change_leaves_the_proxy_as_it_was(tmp_path: Path) -> No
     async with answering() as server, running(tmp_path, web(server.address)) as proxy:
         generation = await proxy.generation()
         proxy.path.write_text(WRONG)
-        await proxy.says(r"proxy\.json:3:\d+")
+        await proxy.says(r"proxy\.yaml:3:\d+")
         assert await proxy.generation() == generation
         async with connect(await proxy.port()) as wire:
             assert (await wire.get()).status == 200

@@ -78,10 +78,11 @@ class Proxy:
                 await self._spoke.wait()
 
     async def admin(self) -> int:
-        """The port of its admin endpoints."""
+        """The port of its admin endpoints: the one that no listener has."""
         if self._admin is None:
-            found = await self.says(r"admin\D+127\.0\.0\.1:(\d+)")
-            self._admin = int(found[1])
+            await self.says("runs generation")
+            said = (re.search(r"listens on .*:(\d+)$", line) for line in self.words)
+            (self._admin,) = listening(self.pid) - {int(found[1]) for found in said if found}
         return self._admin
 
     async def ask(self, target: str, method: str = "GET") -> str:
@@ -96,7 +97,7 @@ class Proxy:
     async def port(self, listener: str = "web") -> int:
         """The port that a listener has."""
         known = json.loads(await self.ask("/listeners?format=json"))
-        return int(known[listener]["address"].rpartition(":")[2])
+        return int(known[listener]["local_address"].rpartition(":")[2])
 
     async def metric(self, name: str, **labels: str) -> float:
         """A metric, summed over the labels that aren't given."""
@@ -152,6 +153,16 @@ def proc(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_text()
 
 
+def listening(pid: int) -> set[int]:
+    """The TCP ports that a process listens on."""
+    links = [path.readlink() for path in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {str(link)[8:-1] for link in links if str(link).startswith("socket:[")}
+    rows = (line.split() for line in proc(pid, "net/tcp").splitlines()[1:])
+    return {
+        int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes
+    }
+
+
 def write(path: Path, document: Document) -> None:
     """Replace a document in one step, as editors do."""
     beside = path.with_suffix(".new")
@@ -164,7 +175,7 @@ async def running(
     folder: Path, document: Document, *flags: str, stop: bool = True
 ) -> AsyncIterator[Proxy]:
     """A proxy with this document; it must end cleanly where `stop`."""
-    path = folder / "proxy.json"
+    path = folder / "proxy.yaml"
     write(path, document)
     command = [COMMAND, "proxy", "-c", str(path), *flags]
     environment = {**os.environ, "MESHCORE_STATE_DIR": str(folder), "NO_COLOR": "1"}

@@ -29,7 +29,7 @@ class Upstream:
         """Run the script on one connection."""
         self.connections += 1
         async with Wire(stream) as wire:
-            with suppress(GONE):
+            with suppress(*GONE):
                 await script(wire)
 
 
