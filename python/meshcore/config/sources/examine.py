@@ -66,7 +66,8 @@ def examine_config(
     places = {(problem.file, problem.line, problem.column) for problem in problems}
     for problem in engine_problems(engine_check(sent.body, sent.credentials), config):
         # What both found is said once, in the words of the document.
-        if not problem.file or (problem.file, problem.line, problem.column) not in places:
+        known = problem.file and (problem.file, problem.line, problem.column) in places
+        if not known and problem not in problems:
             problems.append(problem)
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
     prepared = None if problems else Prepared(config, compiled, credentials)
