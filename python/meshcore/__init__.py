@@ -1,0 +1,113 @@
+"""meshcore: a service mesh data plane, embedded.
+
+What is named here is imported when it is first used, so that a proxy, which needs few of them, stays
+small.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshcore.config.model import (
+        AccessLog,
+        Admin,
+        CertificateFiles,
+        Cluster,
+        ClusterTimeouts,
+        ClusterTls,
+        Config,
+        Dns,
+        Drain,
+        Endpoint,
+        Http,
+        Listener,
+        ListenerLimits,
+        ListenerTimeouts,
+        ListenerTls,
+        Match,
+        PathMatch,
+        Pool,
+        Route,
+        StringMatch,
+        Target,
+    )
+    from meshcore.config.sources import load, loads
+    from meshcore.engine import Engine, Socket, Stats
+    from meshcore.errors import (
+        ConfigError,
+        EngineError,
+        EngineStopped,
+        MeshcoreError,
+        Problem,
+    )
+    from meshcore.serve import Served, serve
+
+    __version__: str
+
+__all__ = [
+    "AccessLog",
+    "Admin",
+    "CertificateFiles",
+    "Cluster",
+    "ClusterTimeouts",
+    "ClusterTls",
+    "Config",
+    "ConfigError",
+    "Dns",
+    "Drain",
+    "Endpoint",
+    "Engine",
+    "EngineError",
+    "EngineStopped",
+    "Http",
+    "Listener",
+    "ListenerLimits",
+    "ListenerTimeouts",
+    "ListenerTls",
+    "Match",
+    "MeshcoreError",
+    "PathMatch",
+    "Pool",
+    "Problem",
+    "Route",
+    "Served",
+    "Socket",
+    "Stats",
+    "StringMatch",
+    "Target",
+    "__version__",
+    "load",
+    "loads",
+    "serve",
+]
+
+_ELSEWHERE = {
+    "meshcore.config.sources": ("load", "loads"),
+    "meshcore.engine": ("Engine", "Socket", "Stats"),
+    "meshcore.errors": (
+        "ConfigError",
+        "EngineError",
+        "EngineStopped",
+        "MeshcoreError",
+        "Problem",
+    ),
+    "meshcore.serve": ("Served", "serve"),
+}
+_HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return importlib.import_module("meshcore._engine").version
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    home = importlib.import_module(_HOMES.get(name, "meshcore.config.model"))
+    found = globals()[name] = getattr(home, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

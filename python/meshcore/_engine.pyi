@@ -1,0 +1,105 @@
+"""The border to the engine: short calls, or calls that let other Python threads run meanwhile."""
+
+from collections.abc import Sequence
+from typing import final
+
+version: str
+features: str
+
+def check(
+    delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]
+) -> bytes:
+    """Compile a complete configuration without installing it.
+
+    Args:
+        delta: As for `Engine.apply`, holding every resource.
+        credentials: As for `Engine.apply`.
+
+    Returns:
+        The problems as JSON: a list of objects with code, kind, name, path, message and hint.
+    """
+
+@final
+class Engine:
+    """A running engine: worker threads, sockets, and the snapshot that they share."""
+
+    def __new__(
+        cls,
+        *,
+        workers: int = 0,
+        admin: str = "",
+        pin: bool = False,
+        sockets: Sequence[tuple[str, int]] = (),
+    ) -> Engine:
+        """Start the threads; nothing is listened on before the first `apply`, but the admin port.
+
+        Args:
+            workers: How many; 0 is as many as the control group allows.
+            admin: Where the admin endpoints listen, `127.0.0.1:15000`; empty is nowhere.
+            pin: Keep each worker on a core of its own.
+            sockets: Listening sockets to take over, each with the address that stands in the
+                listener's document. They are duplicated; the caller closes its own.
+
+        Raises:
+            OSError: A thread or socket could not be made.
+            EngineError: An argument makes no sense; the text says which.
+        """
+
+    def event_fd(self) -> int:
+        """The descriptor that turns readable when `drain_events` has something; the engine's own."""
+
+    def drain_events(self, limit: int) -> list[tuple[int, str, bytes | int | None]]:
+        """Take at most `limit` events.
+
+        Each is (id, kind, payload): `applied` with the generation, `refused` with the problems as
+        JSON, `failed` with a text in UTF-8, `drained` with None; and with the id 0, unasked:
+        `quit` (POST /quitquitquit), `drain` (POST /drain_listeners), `resync` (events were lost).
+        """
+
+    def cancel(self, ident: int) -> None:
+        """Forget a call: its completion may or may not still come. Idempotent."""
+
+    def apply(self, delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]) -> int:
+        """Replace the resources that `delta` lists and remove those it names.
+
+        Args:
+            delta: JSON: listeners, route_tables, clusters, endpoints (lists of resources) and
+                remove (a list of {kind, name}; what isn't there is no problem).
+            credentials: (name, certificates as PEM, key as PEM or None for trust anchors): all that
+                the listed resources name. Those of unchanged resources stay.
+
+        Returns:
+            The id of its completion: `applied` once every worker runs it, `refused`, or `failed`.
+        """
+
+    def drain(self, timeout_ms: int, idle_grace_ms: int) -> int:
+        """Stop accepting and let what runs come to its end.
+
+        Args:
+            timeout_ms: After this the connections that are left are cut.
+            idle_grace_ms: How long an idle connection may still bring a request.
+
+        Returns:
+            The id of its completion, `drained`.
+        """
+
+    def stop(self) -> None:
+        """Join the threads and close the sockets; blocks, and lets other Python threads run."""
+
+    def stats(self) -> bytes:
+        """Counters as JSON: {"clusters": {name: {"requests_total": …}}, …}."""
+
+    def generation(self) -> int:
+        """The number of the snapshot that runs; 0 before the first `apply`."""
+
+    def listeners(self) -> list[tuple[str, str, str, int]]:
+        """(name, address in the document, bound address, descriptor), one for each socket.
+
+        The descriptors stay valid until `stop`.
+        """
+
+    def set_log_level(self, level: str) -> None:
+        """Say more or less: error, warning, info or debug."""
+
+    def reopen_logs(self) -> None:
+        """Open the access logs' files again, as after a rotation."""

@@ -1,0 +1,150 @@
+"""A short-lived process that reads, checks and compiles what a proxy shall run.
+
+Standard input holds the settings; standard output gets a bundle (also when the document is refused:
+its files are watched then too), standard error the problems. With `--locate` the engine's problems
+follow the settings, and only their places in the document are wanted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshcore.agent.settings import STDIN, Bundle, Settings
+from meshcore.config.model import DEFAULT_ADMIN, AccessLog, Config
+from meshcore.config.origin import Origin, Trouble
+from meshcore.config.resources import Compiled
+from meshcore.config.sources.examine import Examined, examine, examine_config
+from meshcore.config.sources.explain import explain
+from meshcore.config.sources.locate import engine_problems
+from meshcore.config.sources.native import documents
+from meshcore.engine import check_resources
+from meshcore.errors import Problem
+
+if TYPE_CHECKING:
+    from meshcore.config.resources import Credential
+
+EXIT_REFUSED = 65
+# Compiling must not take the cores from the workers.
+_NICENESS = 10
+
+
+def main(arguments: list[str]) -> int:
+    """Run as a process; returns its exit code."""
+    os.nice(_NICENESS)
+    settings = Settings.from_json(sys.stdin.buffer.readline().decode())
+    if "--locate" in arguments:
+        raw = sys.stdin.buffer.read()
+        found = examined(settings, _nothing)
+        problems = engine_problems(raw, found.config) if found.config else found.problems
+        _print(problems)
+        return EXIT_REFUSED
+    found = examined(settings)
+    sys.stdout.buffer.write(bundle(settings, found).pack())
+    sys.stdout.buffer.flush()
+    _print(found.problems)
+    return EXIT_REFUSED if found.problems else 0
+
+
+def examined(settings: Settings, check: object = None) -> Examined:
+    """What the settings mean, and all that is wrong with it."""
+    # Nothing that is made here is garbage before the process ends, and looking for some would take
+    # as long as all the rest.
+    gc.disable()
+    engine_check = _nothing if check is _nothing else check_resources
+    if settings.config:
+        found = examine(settings.config, engine_check)
+        if settings.access_log and found.config is not None:
+            config = _logged(found.config, settings.access_log)
+            found = examine_config(config, [], engine_check) if found.prepared else found
+        return found
+    return _short(settings)
+
+
+def bundle(settings: Settings, found: Examined) -> Bundle:
+    """What a proxy needs of it."""
+    watch = found.paths
+    if settings.config and settings.config != STDIN:
+        # A directory's own change says that a document came or went.
+        watch = [settings.config, *documents(settings.config), *watch]
+    watch = list(dict.fromkeys(str(Path(path).absolute()) for path in watch if path != STDIN))
+    if found.prepared is None:
+        return Bundle(Compiled(), watch=watch)
+    config = found.prepared.config
+    admin = (config.admin.address or "") if config.admin is not None else DEFAULT_ADMIN
+    return Bundle(
+        found.prepared.compiled,
+        admin,
+        config.drain.timeout.total_seconds(),
+        config.drain.idle_grace.total_seconds(),
+        watch,
+    )
+
+
+def _short(settings: Settings) -> Examined:
+    """The configuration that `--listen … --to …` stands for."""
+    from pydantic import ValidationError
+
+    cluster: dict[str, object] = {"name": "to", "endpoints": list(settings.to)}
+    if settings.balance:
+        cluster["balance"] = settings.balance
+    listeners: list[dict[str, object]] = []
+    for index, address in enumerate(settings.listen):
+        name = "listen" if index == 0 else f"listen-{index}"
+        listeners.append({"name": name, "address": address, "routes": [{"to": "to"}]})
+    value = {"listeners": listeners, "clusters": [cluster]}
+    placed = _by_flag(settings)
+    try:
+        config = Config.model_validate(value)
+    except ValidationError as error:
+        problems = [placed(trouble) for trouble in explain(error, None)]
+        return Examined(None, problems, None, [])
+    config.read_from(Origin(str(Path.cwd()), (), placed))
+    if settings.access_log:
+        config = _logged(config, settings.access_log)
+    return examine_config(config, [], check_resources)
+
+
+class _by_flag:  # noqa: N801  it stands where a function is wanted
+    """Names the flag instead of a place in a file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, trouble: Trouble) -> Problem:
+        path = trouble.path
+        match trouble.loc:
+            case ("listeners", int(index), *_) if index < len(self._settings.listen):
+                path = f"--listen {self._settings.listen[index]}"
+            case ("clusters", _, "endpoints", int(index), *_) if index < len(self._settings.to):
+                path = f"--to {self._settings.to[index]}"
+            case ("clusters", _, "balance", *_):
+                path = "--balance"
+        return Problem(trouble.code, path, trouble.message, trouble.hint)
+
+
+def _logged(config: Config, path: str) -> Config:
+    """With an access log for every listener that has none of its own."""
+    log = AccessLog(path=path)
+    listeners = tuple(
+        listener if listener.access_log else listener.model_copy(update={"access_log": log})
+        for listener in config.listeners
+    )
+    return config.model_copy(update={"listeners": listeners})
+
+
+def _nothing(_body: bytes, _credentials: list[Credential]) -> bytes:
+    return b"[]"
+
+
+def _print(problems: list[Problem]) -> None:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,289 @@
+"""Handing the listening sockets from a running proxy to the one that replaces it.
+
+A proxy answers on a unix socket in its state directory. The newcomer asks for the sockets, starts on
+them beside the old one, takes the name over, and says that it serves; only then does the old one
+stop accepting and drain. If the newcomer fails before that, its connection ends and the old one has
+lost nothing. Messages are JSON with a length before it; descriptors follow in batches. Both sides
+name a version; a field that one doesn't know it ignores, so that later versions can offer more
+(`live`: the connections themselves).
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import trio
+from trio import socket as tsocket
+
+from meshcore.errors import MeshcoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from meshcore.engine import Socket
+
+VERSION = 1
+# The kernel takes 253 in one message.
+_FDS_PER_MESSAGE = 200
+# 10,000 sockets by name and address.
+_LONGEST_MESSAGE = 4 << 20
+# Between two local processes that are both at work.
+_ANSWER_DEADLINE = 10.0
+# A start with 10,000 clusters takes two seconds on a busy machine.
+_START_DEADLINE = 120.0
+_BACKLOG = 8
+
+Message: TypeAlias = "dict[str, int | str | bool | list[list[str]]]"
+
+
+class HandoverError(MeshcoreError):
+    """The sockets could not be taken over; the text says why."""
+
+
+@dataclass(slots=True)
+class Predecessor:
+    """The running proxy that is to be replaced."""
+
+    connection: tsocket.SocketType
+    pid: int
+    sockets: list[tuple[str, int]]
+    """Each socket's address in the document, and a descriptor of ours."""
+
+    def close_sockets(self) -> None:
+        """Close the descriptors: whoever wanted them has copies."""
+        for _, fd in self.sockets:
+            os.close(fd)
+        self.sockets = []
+
+    async def retire(self) -> None:
+        """Say that we serve; it drains from now on.
+
+        Raises:
+            HandoverError: It didn't hear it.
+        """
+        with _within(_ANSWER_DEADLINE, "the running proxy doesn't answer"):
+            await _send(self.connection, {"version": VERSION, "state": "serving"})
+            await _receive(self.connection)
+        self.connection.close()
+
+
+async def running(path: Path) -> int:
+    """The process id of the proxy that answers at `path`; 0 when none does."""
+    connection = await _connect(path)
+    if connection is None:
+        return 0
+    with connection:
+        try:
+            with trio.fail_after(_ANSWER_DEADLINE):
+                await _send(connection, {"version": VERSION, "ask": "who"})
+                return _number(await _receive(connection), "pid")
+        except (HandoverError, OSError, trio.TooSlowError):
+            return 0
+
+
+async def take_over(path: Path) -> Predecessor | None:
+    """Ask the proxy at `path` for its sockets; None when none runs.
+
+    Raises:
+        HandoverError: It runs, but doesn't hand them over.
+    """
+    connection = await _connect(path)
+    if connection is None:
+        return None
+    fds: list[int] = []
+    try:
+        with _within(_ANSWER_DEADLINE, "the running proxy doesn't answer"):
+            await _send(connection, {"version": VERSION, "ask": "sockets"})
+            answer = await _receive(connection)
+            if "error" in answer:
+                raise HandoverError(str(answer["error"]))
+            found = answer["sockets"]
+            named = found if isinstance(found, list) else []
+            await _receive_fds(connection, fds, len(named))
+    except BaseException:
+        connection.close()
+        for fd in fds:
+            os.close(fd)
+        raise
+    sockets = [(name[1], fd) for name, fd in zip(named, fds, strict=True)]
+    return Predecessor(connection, _number(answer, "pid"), sockets)
+
+
+class Successor:
+    """Waits for the proxy that replaces this one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._busy = False
+        self._listener: tsocket.SocketType | None = None
+        self._inode = 0
+
+    def publish(self) -> None:
+        """Take the name: whoever asks from now on reaches us."""
+        # Made beside and renamed over, so that the name always answers.
+        made = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        made.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            listener.bind(str(made))
+            made.chmod(0o600)
+            listener.listen(_BACKLOG)
+            self._inode = made.stat().st_ino
+            made.rename(self._path)
+        except OSError:
+            listener.close()
+            made.unlink(missing_ok=True)
+            raise
+        self._listener = tsocket.from_stdlib_socket(listener)
+
+    def withdraw(self) -> None:
+        """Give the name up, unless somebody else has taken it."""
+        if self._listener is None:
+            return
+        self._listener.close()
+        self._listener = None
+        try:
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except OSError:
+            return  # nobody finds us there any more: that is what was wanted
+
+    async def serve(
+        self, sockets: Callable[[], list[Socket]], replaced: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Answer whoever asks; calls `replaced` once, and returns, when another has taken over."""
+        while self._listener is not None:
+            connection, _ = await self._listener.accept()
+            with connection:
+                try:
+                    if _of_this_user(connection) and await self._answer(connection, sockets()):
+                        await replaced()
+                        return
+                except (HandoverError, OSError, trio.TooSlowError):
+                    continue  # the newcomer has failed; we go on as if it had not been there
+
+    async def _answer(self, connection: tsocket.SocketType, sockets: list[Socket]) -> bool:
+        with trio.fail_after(_ANSWER_DEADLINE):
+            asked = await _receive(connection)
+            me: Message = {"version": VERSION, "pid": os.getpid()}
+            if asked.get("ask") == "who":
+                await _send(connection, me)
+                return False
+            if asked.get("version") != VERSION or asked.get("ask") != "sockets":
+                words = f"the running proxy speaks version {VERSION} of the handover"
+                await _send(connection, {**me, "error": words})
+                return False
+            named = [[found.listener, found.address, found.bound] for found in sockets]
+            await _send(connection, {**me, "sockets": named, "live": False})
+            await _send_fds(connection, [found.fd for found in sockets])
+        with trio.fail_after(_START_DEADLINE):
+            told = await _receive(connection)
+            if told.get("state") != "serving":
+                return False
+            await _send(connection, {**me, "state": "draining"})
+        return True
+
+
+class _within:  # noqa: N801  reads as a clause
+    """A deadline whose passing is a `HandoverError`; so is a broken connection."""
+
+    def __init__(self, seconds: float, words: str) -> None:
+        self._scope = trio.fail_after(seconds)
+        self._words = words
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            self._scope.__exit__(kind, error, None)
+        except trio.TooSlowError:
+            raise HandoverError(self._words) from None
+        if isinstance(error, OSError):
+            raise HandoverError(f"{self._words}: {error.strerror}") from error
+
+
+async def _connect(path: Path) -> tsocket.SocketType | None:
+    connection = tsocket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        await connection.connect(str(path))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _of_this_user(connection: tsocket.SocketType) -> bool:
+    size = struct.calcsize("3i")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, _ = struct.unpack("3i", raw)
+    return uid in {0, os.geteuid()}
+
+
+async def _send(connection: tsocket.SocketType, message: Message) -> None:
+    body = json.dumps(message).encode()
+    view = memoryview(len(body).to_bytes(4, "big") + body)
+    while view:
+        view = view[await connection.send(view) :]
+
+
+async def _receive(connection: tsocket.SocketType) -> Message:
+    length = int.from_bytes(await _exactly(connection, 4), "big")
+    if length > _LONGEST_MESSAGE:
+        message = "the running proxy sent nonsense"
+        raise HandoverError(message)
+    try:
+        found = json.loads(await _exactly(connection, length))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        message = "the running proxy sent nonsense"
+        raise HandoverError(message)
+    return found
+
+
+async def _exactly(connection: tsocket.SocketType, length: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        part = await connection.recv(length - len(parts))
+        if not part:
+            message = "the running proxy hung up"
+            raise HandoverError(message)
+        parts += part
+    return bytes(parts)
+
+
+async def _send_fds(connection: tsocket.SocketType, fds: list[int]) -> None:
+    for at in range(0, len(fds), _FDS_PER_MESSAGE):
+        batch = array.array("i", fds[at : at + _FDS_PER_MESSAGE])
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, batch)]
+        await connection.sendmsg([b"F"], rights)
+
+
+async def _receive_fds(connection: tsocket.SocketType, fds: list[int], count: int) -> None:
+    room = socket.CMSG_SPACE(_FDS_PER_MESSAGE * array.array("i").itemsize)
+    while len(fds) < count:
+        data, ancillary, _, _ = await connection.recvmsg(1, room, socket.MSG_CMSG_CLOEXEC)
+        for level, kind, raw in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                batch = array.array("i")
+                batch.frombytes(raw[: len(raw) - len(raw) % batch.itemsize])
+                fds.extend(batch)
+        if not data:
+            message = "the running proxy hung up"
+            raise HandoverError(message)
+
+
+def _number(message: Message, key: str) -> int:
+    found = message.get(key)
+    return found if isinstance(found, int) else 0

@@ -1,0 +1,50 @@
+"""Runs the compiling process for a proxy that is at work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from meshcore.agent.settings import Bundle
+
+if TYPE_CHECKING:
+    from meshcore.agent.settings import Settings
+
+COMMAND = ("-P", "-m", "meshcore.agent.compile")
+# 10,000 clusters take about a second; what takes longer than this hangs, on a dead network mount.
+DEADLINE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the compiling process found."""
+
+    bundle: Bundle | None
+    """None: it did not come to an end."""
+    refused: bool
+    """It has printed the problems."""
+
+
+async def compile_apart(settings: Settings) -> Outcome:
+    """Read, check and compile the document in a process of its own."""
+    done = await _run([], settings.to_json().encode() + b"\n")
+    if done is None or not done.stdout:
+        return Outcome(None, refused=False)
+    return Outcome(Bundle.unpack(done.stdout), refused=done.returncode != 0)
+
+
+async def print_problems(settings: Settings, raw: bytes) -> None:
+    """Print problems that the engine reports, with their places in the document."""
+    await _run(["--locate"], settings.to_json().encode() + b"\n" + raw)
+
+
+async def _run(arguments: list[str], told: bytes) -> subprocess.CompletedProcess[bytes] | None:
+    with trio.move_on_after(DEADLINE):
+        return await trio.run_process(
+            [sys.executable, *COMMAND, *arguments], stdin=told, capture_stdout=True, check=False
+        )
+    return None

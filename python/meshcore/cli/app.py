@@ -1,0 +1,25 @@
+"""The commands of `meshcore`."""
+
+from __future__ import annotations
+
+from cyclopts import App
+from cyclopts.config import Env
+
+app = App(
+    name="meshcore",
+    help="A service mesh data plane: proxy, check and explain.",
+    help_format="plaintext",
+    version_flags=["--version"],
+    version="meshcore.cli.version:text",
+    # MESHCORE_WORKERS for --workers, whichever the command.
+    config=Env("MESHCORE_", command=False),
+    result_action="return_int_as_exit_code_else_zero",
+)
+config = App(name="config", help="Show what configurations look like.")
+
+app.command("meshcore.cli.proxy:proxy", name="proxy", help="Run a proxy.")
+app.command("meshcore.cli.check:check", name="check", help="Say what is wrong with a configuration.")
+app.command(config)
+config.command("meshcore.cli.schema:schema", name="schema", help="Print the JSON schema of the native document.")
+app.command("meshcore.cli.version:version", name="version", help="Print the versions.")
+app.command("meshcore.cli.completion:completion", name="completion", help="Print a shell's completion script.")

@@ -1,0 +1,1 @@
+"""Configuration: documents become typed models, models become resources."""

@@ -1,0 +1,181 @@
+"""What a document's shape can't say: names that must exist or be single, keys that belong together.
+
+What needs a compiler (regexes, hosts, certificates) is left to the engine.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from meshcore.config.origin import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from meshcore.config.model import Cluster, Config, Listener, Route, Target
+    from meshcore.config.origin import Loc
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """A hint when something known is close to `word`, else nothing."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
+    """All that is wrong with a well-formed configuration.
+
+    Args:
+        config: What to check.
+        cluster_names: Clusters that exist besides those of `config`.
+    """
+    names = frozenset(cluster_names) | {cluster.name for cluster in config.clusters}
+    troubles = list(_unique(config))
+    for index, listener in enumerate(config.listeners):
+        troubles += check_listener(listener, ("listeners", index), names)
+    for index, cluster in enumerate(config.clusters):
+        troubles += check_cluster(cluster, ("clusters", index))
+    if not config.listeners and not cluster_names:
+        hint = "listeners: [{name: web, address: 127.0.0.1:8080, routes: [{to: api}]}]"
+        troubles.append(Trouble((), "no_listener", "there is no listener", hint))
+    return troubles
+
+
+def _unique(config: Config) -> Iterator[Trouble]:
+    for key, items in (("listeners", config.listeners), ("clusters", config.clusters)):
+        seen: dict[str, int] = {}
+        for index, item in enumerate(items):
+            first = seen.setdefault(item.name, index)
+            if first != index:
+                message = f"{item.name!r} is already the name of {key}[{first}]"
+                yield Trouble((key, index, "name"), "duplicate_name", message, "names are single")
+    bound: dict[str, int] = {}
+    for index, listener in enumerate(config.listeners):
+        if listener.address.endswith(":0"):
+            continue
+        first = bound.setdefault(listener.address, index)
+        if first != index:
+            message = f"listeners[{first}] already listens on {listener.address}"
+            hint = "put both listeners' routes into one, or take another port"
+            yield Trouble(("listeners", index, "address"), "duplicate_address", message, hint)
+
+
+def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
+    """All that is wrong with one listener."""
+    yield from _keys_of_protocol(listener, loc)
+    yield from _destination(listener, loc)
+    yield from _listener_tls(listener, loc)
+    yield from _targets(listener.to, (*loc, "to"), names)
+    seen: dict[str, int] = {}
+    for index, route in enumerate(listener.routes):
+        at = (*loc, "routes", index)
+        yield from _route(listener, route, at)
+        yield from _targets(route.to, (*at, "to"), names)
+        if route.name is not None and seen.setdefault(route.name, index) != index:
+            message = f"{route.name!r} is already the name of routes[{seen[route.name]}]"
+            yield Trouble((*at, "name"), "duplicate_name", message, "names are single")
+
+
+_NOT_FOR = {
+    "tcp": ("routes", "http"),
+    "tls-passthrough": ("tls", "http"),
+    "auto": ("tls",),
+    "http": ("to",),
+}
+_INSTEAD = {
+    ("tcp", "routes"): "write to: <cluster>, or protocol: http",
+    ("http", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
+    ("tls-passthrough", "tls"): "TLS ends at the endpoints; protocol: http or tcp ends it here",
+    ("auto", "tls"): "auto passes TLS through; protocol: http or tcp ends it here",
+}
+
+
+def _keys_of_protocol(listener: Listener, loc: Loc) -> Iterator[Trouble]:
+    for key in _NOT_FOR[listener.protocol]:
+        if key in listener.model_fields_set and getattr(listener, key):
+            message = f"a listener with protocol {listener.protocol} has no {key!r}"
+            hint = _INSTEAD.get((listener.protocol, key), "leave it out")
+            yield Trouble((*loc, key), "key_not_allowed", message, hint, at_key=True)
+
+
+def _destination(listener: Listener, loc: Loc) -> Iterator[Trouble]:
+    if listener.protocol == "tcp" and not listener.to:
+        message = "a listener with protocol tcp needs a destination"
+        yield Trouble(loc, "no_destination", message, "write to: <cluster>")
+    elif listener.protocol == "http" and not listener.routes and not listener.to:
+        message = "a listener with protocol http needs routes"
+        yield Trouble(loc, "no_destination", message, "write routes: [{to: <cluster>}]")
+    elif not listener.to and not listener.routes:
+        message = f"a listener with protocol {listener.protocol} needs routes or a destination"
+        hint = "write to: <cluster>, or routes: [{match: {sni: example.com}, to: <cluster>}]"
+        yield Trouble(loc, "no_destination", message, hint)
+
+
+def _route(listener: Listener, route: Route, loc: Loc) -> Iterator[Trouble]:
+    given = route.match.model_fields_set
+    if "sni" not in given:
+        if listener.protocol == "tls-passthrough":
+            hint = "write match: {sni: example.com}; a default stands in the listener's to"
+            message = "a route of tls-passthrough matches by sni"
+            yield Trouble(loc, "no_sni", message, hint)
+        return
+    at = (*loc, "match", "sni")
+    if listener.protocol == "http":
+        hint = "match host instead, or protocol: tls-passthrough or auto"
+        message = "an http listener does not route by sni"
+        yield Trouble(at, "key_not_allowed", message, hint, at_key=True)
+    for key in sorted(given - {"sni"}):
+        hint = "make it two routes"
+        message = f"a route by sni can't also match {key}: it ends before any head is read"
+        yield Trouble((*loc, "match", key), "key_not_allowed", message, hint, at_key=True)
+    if not route.match.sni:
+        yield Trouble(at, "no_sni", "no server name", "write for example sni: example.com")
+
+
+def _targets(targets: tuple[Target, ...], loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
+    for index, target in enumerate(targets):
+        if target.cluster not in names:
+            hint = did_you_mean(target.cluster, names) or "name it under clusters"
+            message = f"there is no cluster {target.cluster!r}"
+            yield Trouble((*loc, index, "cluster"), "unknown_cluster", message, hint)
+    if targets and not any(target.weight for target in targets):
+        message = "every weight is 0, so nothing can be chosen"
+        yield Trouble(loc, "no_weight", message, "give one cluster a weight of 1 or more")
+    if not targets and loc[-1] == "to" and "routes" in loc:
+        yield Trouble(loc, "no_destination", "no cluster", "write to: <cluster>")
+
+
+def _listener_tls(listener: Listener, loc: Loc) -> Iterator[Trouble]:
+    tls = listener.tls
+    if tls is None:
+        return
+    at = (*loc, "tls")
+    if tls.certificates and (tls.certificate is not None or tls.key is not None):
+        message = "has both certificate and certificates"
+        hint = "put every pair into certificates"
+        yield Trouble((*at, "certificates"), "one_of", message, hint, at_key=True)
+    elif not tls.certificates:
+        yield from _pair(tls.certificate, tls.key, at)
+        if tls.certificate is None and tls.key is None:
+            hint = "write certificate: web.pem and key: web.key"
+            yield Trouble(at, "missing_key", "TLS needs a certificate", hint)
+
+
+def check_cluster(cluster: Cluster, loc: Loc) -> Iterator[Trouble]:
+    """All that is wrong with one cluster."""
+    if cluster.tls is not None:
+        yield from _pair(cluster.tls.certificate, cluster.tls.key, (*loc, "tls"))
+    if cluster.dns.min_ttl > cluster.dns.max_ttl:
+        message = "min_ttl is longer than max_ttl"
+        yield Trouble((*loc, "dns"), "invalid_range", message, "swap them")
+
+
+def _pair(certificate: str | None, key: str | None, loc: Loc) -> Iterator[Trouble]:
+    if certificate is not None and key is None:
+        message = "the certificate has no key"
+        yield Trouble((*loc, "certificate"), "missing_key", message, "name its PEM file as key")
+    elif key is not None and certificate is None:
+        message = "the key has no certificate"
+        hint = "name its PEM file as certificate"
+        yield Trouble((*loc, "key"), "missing_key", message, hint)

@@ -1,0 +1,193 @@
+"""A checked configuration becomes resources: the only place that knows both forms.
+
+What the document leaves out is left out of the resources too: the engine's wire types hold the
+defaults. Does no I/O: credentials are given, read from their files.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from json import JSONEncoder
+from typing import TYPE_CHECKING, TypeAlias
+
+from meshcore.config.model import Cluster, Config, Listener, ListenerTls, Part, Route, Target
+from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE, Compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from meshcore.config.resources import Key, Pem
+
+Wire: TypeAlias = "dict[str, Wire] | list[Wire] | str | int | float | bool | None"
+
+Files = tuple[str, str | None]
+"""A certificate's file and its key's, as the document has them; None: trust anchors."""
+
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def compile_config(
+    config: Config, names: Mapping[Files, str], credentials: dict[str, Pem]
+) -> Compiled:
+    """All resources of a configuration.
+
+    Args:
+        config: What `check` found nothing wrong with.
+        names: The name of each credential by its files.
+        credentials: Each credential by its name.
+    """
+    compiled = Compiled(credentials=credentials)
+    for listener in config.listeners:
+        _add_listener(compiled, listener, names)
+    for cluster in config.clusters:
+        _add_cluster(compiled, cluster, names)
+    return compiled
+
+
+def recompile_clusters(
+    compiled: Compiled, clusters: Iterable[Cluster], names: Mapping[Files, str]
+) -> tuple[Compiled, list[Key]]:
+    """The same with these clusters replaced, and what differs then."""
+    changed = compiled.copy(compiled.credentials)
+    keys: list[Key] = []
+    for cluster in clusters:
+        _add_cluster(changed, cluster, names)
+        keys += ((CLUSTER, cluster.name), (ENDPOINTS, cluster.name))
+    return changed, [key for key in keys if changed.digests[key] != compiled.digests.get(key)]
+
+
+def sni_routes(listener: Listener) -> list[tuple[int, Route]]:
+    """The routes that the server name decides, each with its index in the document."""
+    return [(at, route) for at, route in enumerate(listener.routes) if route.match.sni]
+
+
+def http_routes(listener: Listener) -> list[tuple[int, Route]]:
+    """The routes of the listener's table, each with its index in the document."""
+    return [(at, route) for at, route in enumerate(listener.routes) if not route.match.sni]
+
+
+def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, str]) -> None:
+    wire = _fields(listener, leave=("protocol", "tls", "routes", "to"))
+    uses: list[str] = []
+    if "protocol" in listener.model_fields_set:
+        wire["protocol"] = listener.protocol.replace("-", "_")
+    if listener.tls is not None:
+        wire["tls"], uses = _listener_tls(listener.tls, names)
+    if listener.to:
+        wire["to"] = _targets(listener.to)
+    if by_name := sni_routes(listener):
+        wire["sni_routes"] = [
+            {"sni": list(route.match.sni), "to": _targets(route.to)} for _, route in by_name
+        ]
+    table = http_routes(listener)
+    if table and listener.protocol in {"http", "auto"}:
+        wire["route_table"] = listener.name
+        routes: list[Wire] = [_route(listener.name, at, route) for at, route in table]
+        body = _encode({"name": listener.name, "routes": routes})
+        compiled.add((ROUTE_TABLE, listener.name), body.encode())
+    compiled.add((LISTENER, listener.name), _encode(wire).encode(), tuple(uses))
+
+
+def _add_cluster(compiled: Compiled, cluster: Cluster, names: Mapping[Files, str]) -> None:
+    wire = _fields(cluster, leave=("tls", "endpoints"))
+    uses: list[str] = []
+    if (tls := cluster.tls) is not None:
+        shown = _fields(tls, leave=("ca", "certificate", "key"))
+        if tls.ca is not None:
+            uses.append(names[tls.ca, None])
+            shown["ca"] = uses[-1]
+        if tls.certificate is not None:
+            uses.append(names[tls.certificate, tls.key])
+            shown["certificate"] = uses[-1]
+        wire["tls"] = shown
+    compiled.add((CLUSTER, cluster.name), _encode(wire).encode(), tuple(uses))
+    endpoints: list[Wire] = [_fields(endpoint) for endpoint in cluster.endpoints]
+    body = _encode({"name": cluster.name, "endpoints": endpoints})
+    compiled.add((ENDPOINTS, cluster.name), body.encode())
+
+
+def _listener_tls(tls: ListenerTls, names: Mapping[Files, str]) -> tuple[Wire, list[str]]:
+    wire = _fields(tls, leave=("certificate", "key", "certificates", "client_ca"))
+    uses = [names[files] for files in certificate_files(tls)]
+    wire["certificates"] = list(uses)
+    if tls.client_ca is not None:
+        uses.append(names[tls.client_ca, None])
+        wire["client_ca"] = uses[-1]
+    return wire, uses
+
+
+def certificate_files(tls: ListenerTls) -> list[Files]:
+    """The pairs of a listener, in the order of the document."""
+    if tls.certificate is not None and tls.key is not None:
+        return [(tls.certificate, tls.key)]
+    return [(pair.certificate, pair.key) for pair in tls.certificates]
+
+
+def _route(listener: str, index: int, route: Route) -> Wire:
+    wire: dict[str, Wire] = {
+        "name": route.name if route.name is not None else f"{listener}/{index}",
+        "to": _targets(route.to),
+    }
+    match = route.match
+    given = match.model_fields_set
+    if given:
+        condition = _fields(match, leave=("host", "method", "headers", "sni"))
+        if match.host:
+            condition["hosts"] = list(match.host)
+        if match.method:
+            condition["methods"] = list(match.method)
+        if match.headers:
+            condition["headers"] = {
+                name.lower(): _fields(wanted) for name, wanted in match.headers.items()
+            }
+        wire["match"] = condition
+    if "timeout" in route.model_fields_set:
+        wire["timeout_ms"] = route.timeout // _MILLISECOND
+    return wire
+
+
+def _targets(targets: tuple[Target, ...]) -> list[Wire]:
+    return [
+        {"cluster": target.cluster, "weight": target.weight}
+        if "weight" in target.model_fields_set
+        else {"cluster": target.cluster}
+        for target in targets
+    ]
+
+
+def _fields(part: Part, leave: tuple[str, ...] = ()) -> dict[str, Wire]:
+    """The keys that the document gives, as the wire names them."""
+    given = part.model_fields_set
+    wire: dict[str, Wire] = {}
+    for name in _names(type(part)):
+        if name in given and name not in leave:
+            value = getattr(part, name)
+            if value is None:
+                continue
+            if isinstance(value, timedelta):
+                wire[f"{name}_ms"] = value // _MILLISECOND
+            else:
+                wire[name] = _value(value)
+    return wire
+
+
+@cache
+def _names(part: type[Part]) -> tuple[str, ...]:
+    # In the order of the model: a set's own order changes from process to process, and with it
+    # every content hash would.
+    return tuple(part.model_fields)
+
+
+def _value(value: object) -> Wire:
+    if isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Part):
+        return _fields(value)
+    if isinstance(value, dict):
+        return {str(key): _value(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_value(item) for item in value]
+    message = f"{type(value).__name__} has no form on the wire"
+    raise TypeError(message)

@@ -1,0 +1,106 @@
+"""The native document as typed, immutable values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, PrivateAttr
+
+from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
+from meshcore.config.model.base import Part
+from meshcore.config.model.cluster import (
+    Cluster,
+    ClusterTimeouts,
+    ClusterTls,
+    Dns,
+    Endpoint,
+    Pool,
+)
+from meshcore.config.model.listener import (
+    AccessLog,
+    CertificateFiles,
+    Http,
+    Listener,
+    ListenerLimits,
+    ListenerTimeouts,
+    ListenerTls,
+)
+from meshcore.config.model.route import Match, PathMatch, Route, StringMatch, Target
+from meshcore.config.origin import Origin
+
+__all__ = [
+    "DEFAULT_ADMIN",
+    "AccessLog",
+    "Admin",
+    "CertificateFiles",
+    "Cluster",
+    "ClusterTimeouts",
+    "ClusterTls",
+    "Config",
+    "Dns",
+    "Drain",
+    "Endpoint",
+    "Http",
+    "Listener",
+    "ListenerLimits",
+    "ListenerTimeouts",
+    "ListenerTls",
+    "Match",
+    "Part",
+    "PathMatch",
+    "Pool",
+    "Route",
+    "StringMatch",
+    "Target",
+]
+
+
+def _off(value: object) -> object:
+    return {"address": None} if value is False or value == "none" else value
+
+
+class Config(Part):
+    """A complete configuration: the native document.
+
+    Build it from a file with `meshcore.load`, or here: `Config(listeners=[…], clusters=[…])` takes
+    the parts or what a document would hold. It is immutable; `model_copy(update=…)` and
+    `with_endpoints` make changed ones, and an `apply` then costs only what differs.
+    """
+
+    listeners: tuple[Listener, ...] = ()
+    """Addresses that accept."""
+    clusters: tuple[Cluster, ...] = ()
+    """Where it goes."""
+    admin: Annotated[Admin, BeforeValidator(_off)] | None = None
+    """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
+    drain: Drain = Drain()
+    """How the proxy ends."""
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was read from; of use to place problems and to resolve file names."""
+        return self._origin
+
+    def read_from(self, origin: Origin) -> Config:
+        """The same, read from there."""
+        self._origin = origin
+        return self
+
+    def with_endpoints(self, cluster: str, endpoints: tuple[Endpoint | str, ...]) -> Config:
+        """The same, but for the endpoints of one cluster.
+
+        Raises:
+            KeyError: There is no such cluster.
+            pydantic.ValidationError: An address is not one.
+        """
+        group = tuple(
+            Endpoint(address=item) if isinstance(item, str) else item for item in endpoints
+        )
+        for index, found in enumerate(self.clusters):
+            if found.name == cluster:
+                changed = found.model_copy(update={"endpoints": group})
+                clusters = (*self.clusters[:index], changed, *self.clusters[index + 1 :])
+                return self.model_copy(update={"clusters": clusters})
+        raise KeyError(cluster)

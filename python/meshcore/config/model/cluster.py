@@ -1,0 +1,99 @@
+"""Clusters: a named group of endpoints and how to reach and choose among them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr
+
+from meshcore.config.model.base import Part
+from meshcore.config.model.units import Count, Duration, EndpointAddress, Name
+
+
+class Endpoint(Part):
+    """One address of a cluster; a plain string is its `address`."""
+
+    address: EndpointAddress
+    """`127.0.0.1:9001`, `[::1]:9001`, `host.name:9001` or `unix:/path`."""
+    weight: Annotated[StrictInt, Field(ge=1, le=0xFFFF)] = 1
+    """The relative share, 1 to 65535."""
+    locality: StrictStr = ""
+    """`region/zone/subzone`."""
+
+
+class ClusterTls(Part):
+    """TLS towards the endpoints."""
+
+    ca: StrictStr | None = None
+    """A PEM file with the trusted roots; left out, the system's."""
+    server_name: StrictStr | None = None
+    """The name that the certificate must carry, and SNI; left out, the endpoint's host name."""
+    certificate: StrictStr | None = None
+    """A PEM file: the certificate that we show when asked."""
+    key: StrictStr | None = None
+    """A PEM file: its key."""
+    alpn: tuple[StrictStr, ...] = ()
+    """Protocol names offered, in order of preference."""
+
+
+class ClusterTimeouts(Part):
+    """Waits."""
+
+    connect: Duration = timedelta(seconds=5)
+    """For the TCP and TLS handshakes together."""
+    idle: Duration = timedelta(seconds=60)
+    """A pooled connection without a request is closed after this; `0s` is off."""
+
+
+class Pool(Part):
+    """Bounds of the connection pool."""
+
+    max_idle: Count = 128
+    """Idle connections kept for each endpoint and worker."""
+    max_connections: Count = 0
+    """Connections to one endpoint, over all workers; 0 is off. Beyond it: 503."""
+    max_age: Duration = timedelta(0)
+    """A connection is not used again when older than this; `0s` is off."""
+    max_requests: Count = 0
+    """Requests on one connection before it is closed; 0 is off."""
+
+
+class Dns(Part):
+    """How host names are resolved again: when their TTL ends, within these bounds."""
+
+    min_ttl: Duration = timedelta(seconds=1)
+    """Never sooner than this."""
+    max_ttl: Duration = timedelta(seconds=60)
+    """Never later than this; also the wait after a failure."""
+
+
+def _plain_is_address(value: object) -> object:
+    return {"address": value} if isinstance(value, str) else value
+
+
+EndpointItem = Annotated[Endpoint, BeforeValidator(_plain_is_address)]
+"""An address, or `{address, weight, locality}`."""
+
+
+class Cluster(Part):
+    """A named group of endpoints."""
+
+    name: Name
+    """What routes call it."""
+    protocol: Literal["http1"] = "http1"
+    """What is spoken to the endpoints of HTTP routes."""
+    balance: Literal["round_robin", "random", "least_request", "p2c_ewma"] = "round_robin"
+    """How an endpoint is chosen."""
+    endpoints: tuple[EndpointItem, ...] = ()
+    """Addresses, or `{address, weight, locality}`; none answers 503."""
+    tls: ClusterTls | None = None
+    """TLS towards the endpoints."""
+    timeouts: ClusterTimeouts = ClusterTimeouts()
+    """Waits."""
+    pool: Pool = Pool()
+    """Bounds of the connection pool."""
+    proxy_protocol: Literal["v1", "v2"] | None = None
+    """A PROXY protocol header at the start of each connection."""
+    dns: Dns = Dns()
+    """How host names are resolved again."""

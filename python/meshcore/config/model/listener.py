@@ -1,0 +1,127 @@
+"""Listeners: an address that accepts, and what is done with what it accepts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictStr
+
+from meshcore.config.model.base import Part
+from meshcore.config.model.route import Route, Targets
+from meshcore.config.model.units import Count, Duration, ListenAddress, Name, Size
+
+
+class CertificateFiles(Part):
+    """A certificate chain and its key."""
+
+    certificate: StrictStr
+    """A PEM file: the certificate, then its intermediates."""
+    key: StrictStr
+    """A PEM file: the certificate's key."""
+
+
+def _version(value: object) -> object:
+    return str(value) if isinstance(value, float) else value  # nobody quotes 1.3
+
+
+class ListenerTls(Part):
+    """TLS termination."""
+
+    certificate: StrictStr | None = None
+    """A PEM file: the certificate, then its intermediates."""
+    key: StrictStr | None = None
+    """A PEM file: the certificate's key."""
+    certificates: tuple[CertificateFiles, ...] = ()
+    """Several, chosen by server name and key type; the first is the default."""
+    client_ca: StrictStr | None = None
+    """A PEM file with the roots that clients must chain to; makes TLS mutual."""
+    alpn: tuple[StrictStr, ...] = ()
+    """Protocol names accepted, in order of preference; left out, the listener's own."""
+    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
+    """The lowest version accepted."""
+    session_resumption: Literal["on", "off"] = "on"
+    """Tickets; they end with the trust configuration that issued them."""
+
+
+class ListenerTimeouts(Part):
+    """Waits; `0s` switches one off."""
+
+    header: Duration = timedelta(seconds=10)
+    """From a request's first byte to its head's end (408); also TLS handshake and PROXY header."""
+    idle: Duration = timedelta(seconds=60)
+    """A kept-alive connection without a request."""
+    stream_idle: Duration = timedelta(minutes=5)
+    """A request, response or TCP connection on which no byte moves (408 or 504)."""
+
+
+class ListenerLimits(Part):
+    """Bounds."""
+
+    head_bytes: Size = 32 * 1024
+    """Bytes of a head, request line included (431)."""
+    head_count: Count = 100
+    """Fields of a head (431)."""
+    target_bytes: Size = 8 * 1024
+    """Bytes of a request target (414)."""
+    body_bytes: Size = 0
+    """Bytes of a request body (413); 0 is off."""
+    connections: Count = 0
+    """Open connections over all workers; 0 is off. Beyond it: closed at once."""
+
+
+class Http(Part):
+    """How HTTP heads are treated."""
+
+    trusted_hops: Count = 0
+    """Proxies before us whose `X-Forwarded-*` we keep, counted from the right; 0 replaces them."""
+    request_id: StrictBool = True
+    """Make an `X-Request-Id` where none came, or one came from outside the trusted hops."""
+    via: StrictStr | None = None
+    """The pseudonym to add as `Via`; left out, none is added."""
+    allow_connect: StrictBool = False
+    """Accept CONNECT."""
+    underscores: Literal["reject", "drop", "keep"] = "reject"
+    """What happens to header names with an underscore: 400, the field is dropped, or it passes."""
+    path_normalization: Literal["none", "base", "merge_slashes", "decode_and_merge_slashes"] = (
+        "base"
+    )
+    """How paths are normalised before routing, after Istio's modes."""
+    explain_errors: StrictBool = False
+    """Name the response flag and the route in the answers that the proxy itself makes."""
+
+
+class AccessLog(Part):
+    """Where a line for each request goes."""
+
+    path: StrictStr
+    """A file, `/dev/stdout` or `/dev/stderr`."""
+    format: Literal["text", "json"] = "text"
+    """Envoy's default line, or an object a line."""
+
+
+class Listener(Part):
+    """An address that accepts."""
+
+    name: Name
+    """What it is called in logs and metrics."""
+    address: ListenAddress
+    """`127.0.0.1:8080`, `[::]:8080` or `unix:/path`; port 0 takes a free one."""
+    protocol: Literal["http", "tcp", "tls-passthrough", "auto"] = "http"
+    """What is spoken; `auto` decides by the first bytes."""
+    tls: ListenerTls | None = None
+    """TLS termination, for `http` and `tcp`."""
+    proxy_protocol: StrictBool = False
+    """Every connection must begin with a PROXY protocol header, version 1 or 2."""
+    timeouts: ListenerTimeouts = ListenerTimeouts()
+    """Waits."""
+    limits: ListenerLimits = ListenerLimits()
+    """Bounds."""
+    http: Http = Http()
+    """How HTTP heads are treated."""
+    routes: tuple[Route, ...] = Field(default=())
+    """Routes of `http`; with `match.sni`, of `tls-passthrough` and `auto`."""
+    to: Targets = ()
+    """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
+    access_log: AccessLog | None = None
+    """Left out, none is written."""

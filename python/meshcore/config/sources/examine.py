@@ -1,0 +1,117 @@
+"""Every problem of a document in one run: its form, its names, its files, and the engine's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshcore.config.compile import certificate_files, compile_config
+from meshcore.config.model import Cluster, Config, Listener
+from meshcore.config.resources import Credential, complete
+from meshcore.config.sources.credentials import Credentials, read_credentials
+from meshcore.config.sources.locate import engine_problems
+from meshcore.config.sources.native import read_all
+from meshcore.config.sources.prepare import Prepared
+from meshcore.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshcore.config.compile import Files
+
+    EngineCheck = Callable[[bytes, list[Credential]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What one run found."""
+
+    prepared: Prepared | None
+    """Ready to be applied; None when there is a problem."""
+    problems: list[Problem]
+    """All of them, in the order of the document."""
+    config: Config | None
+    """What is sound of the document."""
+    paths: list[str]
+    """The documents and every file that they name, to watch."""
+
+    def or_refuse(self) -> Prepared:
+        """What can be applied.
+
+        Raises:
+            ConfigError: There are problems.
+        """
+        if self.prepared is None:
+            raise ConfigError(self.problems)
+        return self.prepared
+
+
+def examine(path: str, engine_check: EngineCheck) -> Examined:
+    """Read, check and compile the document at `path`, installing nothing."""
+    config, problems = read_all(path)
+    return examine_config(config, problems, engine_check)
+
+
+def examine_config(
+    config: Config | None, problems: list[Problem], engine_check: EngineCheck
+) -> Examined:
+    """The same for what has been read; `problems` are those found until now."""
+    if config is None:
+        return Examined(None, problems, None, [])
+    credentials, troubles = read_credentials(config)
+    problems = [*problems, *map(config.origin.placed, troubles)]
+    whole = config if not problems else _checkable(config, credentials)
+    compiled = compile_config(whole, credentials.names, credentials.pems)
+    sent = complete(compiled)
+    places = {(problem.file, problem.line, problem.column) for problem in problems}
+    for problem in engine_problems(engine_check(sent.body, sent.credentials), config):
+        # What both found is said once, in the words of the document.
+        known = problem.file and (problem.file, problem.line, problem.column) in places
+        if not known and problem not in problems:
+            problems.append(problem)
+    problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
+    prepared = None if problems else Prepared(config, compiled, credentials)
+    return Examined(prepared, problems, config, [*config.origin.files, *credentials.paths])
+
+
+def _checkable(config: Config, credentials: Credentials) -> Config:
+    """What the engine can say more about: problems known already would only be repeated."""
+    present = {cluster.name for cluster in config.clusters}
+    absent = sorted(set(_destinations(config)) - present)
+    clusters = [_without_unread(cluster, credentials) for cluster in config.clusters]
+    return config.model_copy(
+        update={
+            "listeners": tuple(_readable(listener, credentials) for listener in config.listeners),
+            "clusters": (*clusters, *(Cluster(name=name) for name in absent)),
+        }
+    )
+
+
+def _destinations(config: Config) -> Iterator[str]:
+    for listener in config.listeners:
+        for targets in (listener.to, *(route.to for route in listener.routes)):
+            yield from (target.cluster for target in targets)
+
+
+def _readable(listener: Listener, credentials: Credentials) -> Listener:
+    tls = listener.tls
+    if tls is None:
+        return listener
+    files: list[Files] = certificate_files(tls)
+    if tls.client_ca is not None:
+        files.append((tls.client_ca, None))
+    if files and all(pair in credentials.names for pair in files):
+        return listener
+    return listener.model_copy(update={"tls": None})
+
+
+def _without_unread(cluster: Cluster, credentials: Credentials) -> Cluster:
+    tls = cluster.tls
+    if tls is None:
+        return cluster
+    files: list[Files] = [(tls.ca, None)] if tls.ca is not None else []
+    if tls.certificate is not None:
+        files.append((tls.certificate, tls.key))
+    if all(pair in credentials.names for pair in files):
+        return cluster
+    return cluster.model_copy(update={"tls": None})

@@ -1,0 +1,79 @@
+"""The engine's problems, which name resources, become problems of the user's document."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from meshcore.config.compile import http_routes, sni_routes
+from meshcore.config.origin import Loc, Trouble
+from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE
+
+if TYPE_CHECKING:
+    from meshcore.config.model import Config, Listener, Route
+    from meshcore.errors import Problem
+
+_STEP = re.compile(r"\[(\d+)\]|\[?\"([^\"]*)\"\]?|([^.\[\]]+)")
+# The wire's names that the document writes otherwise.
+_NAMES = {"hosts": "host", "methods": "method", "matches": "match", "route_table": "routes"}
+
+
+def engine_problems(raw: bytes, config: Config) -> list[Problem]:
+    """The problems that the engine reports, each with its place in the document."""
+    found = [config.origin.placed(_trouble(item, config)) for item in json.loads(raw)]
+    return sorted(found, key=lambda problem: (problem.file, problem.line, problem.column))
+
+
+def _trouble(item: dict[str, str], config: Config) -> Trouble:
+    loc = _loc(item["kind"], item["name"], _steps(item["path"]), config)
+    return Trouble(loc, item["code"], item["message"], item["hint"])
+
+
+def _steps(path: str) -> Loc:
+    """`routes[3].match.headers.x-a` as steps, in the document's words."""
+    found: list[str | int] = []
+    for index, quoted, word in _STEP.findall(path):
+        if index:
+            found.append(int(index))
+        else:
+            name = quoted or word
+            found.append(_NAMES.get(name, name).removesuffix("_ms"))
+    return tuple(found)
+
+
+def _loc(kind: str, name: str, steps: Loc, config: Config) -> Loc:
+    if kind in {LISTENER, ROUTE_TABLE}:
+        for index, listener in enumerate(config.listeners):
+            if listener.name == name:
+                rest = _in_table(listener, steps) if kind == ROUTE_TABLE else _in(listener, steps)
+                return ("listeners", index, *rest)
+    if kind in {CLUSTER, ENDPOINTS}:
+        for index, cluster in enumerate(config.clusters):
+            if cluster.name == name:
+                return ("clusters", index, *steps)
+    if kind == "Admin" or name == "admin":
+        return ("admin", *steps)
+    return ()
+
+
+def _in_table(listener: Listener, steps: Loc) -> Loc:
+    return _routes(http_routes(listener), steps)
+
+
+def _in(listener: Listener, steps: Loc) -> Loc:
+    if steps[:1] == ("sni_routes",):
+        found = _routes(sni_routes(listener), steps)
+        return (*found[:2], "match", *found[2:]) if "sni" in found[2:3] else found
+    if steps[:2] == ("tls", "certificates"):
+        if listener.tls is not None and listener.tls.certificate is not None:
+            return ("tls", "certificate")
+        return (*steps[:3], "certificate")
+    return steps
+
+
+def _routes(routes: list[tuple[int, Route]], steps: Loc) -> Loc:
+    position = steps[1] if len(steps) > 1 else None
+    if not isinstance(position, int) or position >= len(routes):
+        return ("routes",)
+    return ("routes", routes[position][0], *steps[2:])

@@ -1,0 +1,76 @@
+"""From a `Config` to what an engine takes: check, read the credentials, compile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshcore.config.check import check, check_cluster
+from meshcore.config.compile import compile_config, recompile_clusters
+from meshcore.config.resources import Compiled, Key
+from meshcore.config.sources.credentials import Credentials, read_credentials
+from meshcore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from meshcore.config.model import Cluster, Config
+    from meshcore.config.origin import Trouble
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A configuration that is ready to be applied."""
+
+    config: Config
+    compiled: Compiled
+    credentials: Credentials
+    changed: list[Key] | None = None
+    """What differs from the one it was prepared after; None: anything may."""
+
+
+def prepare(config: Config, after: Prepared | None = None) -> Prepared:
+    """Check `config`, read its certificates, and compile it.
+
+    Args:
+        config: The configuration.
+        after: What runs now. Parts that are the same objects are neither checked nor compiled
+            again: parts are immutable, so that is safe, and a change of endpoints costs no more
+            with 10,000 clusters than with ten.
+
+    Raises:
+        ConfigError: With every problem that was found.
+    """
+    credentials, troubles = read_credentials(config)
+    if after is not None and not troubles and credentials.names == after.credentials.names:
+        clusters = _replaced_clusters(after.config, config)
+        if clusters is not None:
+            return _only(clusters, config, after)
+    refuse(config, [*check(config), *troubles])
+    compiled = compile_config(config, credentials.names, credentials.pems)
+    return Prepared(config, compiled, credentials)
+
+
+def refuse(config: Config, troubles: list[Trouble]) -> None:
+    """Raise if there are any."""
+    if troubles:
+        problems = map(config.origin.placed, troubles)
+        raise ConfigError(sorted(problems, key=lambda at: (at.file, at.line, at.column)))
+
+
+def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | None:
+    """The clusters that differ, when nothing else does and their names are the same."""
+    if old.listeners is not new.listeners or len(old.clusters) != len(new.clusters):
+        return None
+    pairs = enumerate(zip(old.clusters, new.clusters, strict=True))
+    found = [(at, after, before) for at, (before, after) in pairs if before is not after]
+    if any(after.name != before.name for _, after, before in found):
+        return None
+    return [(at, after) for at, after, _ in found]
+
+
+def _only(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) -> Prepared:
+    found = [t for at, cluster in clusters for t in check_cluster(cluster, ("clusters", at))]
+    refuse(config, found)
+    compiled, changed = recompile_clusters(
+        after.compiled, (cluster for _, cluster in clusters), after.credentials.names
+    )
+    return Prepared(config, compiled, after.credentials, changed)

@@ -1,0 +1,286 @@
+"""The engine as Python programs use it: an async context manager on trio.
+
+Nothing here reads requests or answers them: the engine's own threads do, whatever Python is doing.
+Imports neither the model nor YAML, which only a `Config` needs: this module stays resident beside a
+proxy, where configurations arrive compiled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+import trio
+
+from meshcore import _engine
+from meshcore.bridge import Bridge, Payload
+from meshcore.config.resources import Compiled, Delta, Key, complete, delta, delta_of
+from meshcore.errors import ConfigError, EngineError, EngineStopped
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from meshcore.config.model import Config
+    from meshcore.config.resources import Credential
+    from meshcore.config.sources.prepare import Prepared
+    from meshcore.errors import Problem
+
+# Threads end within milliseconds; this bounds a fault, not the usual.
+STOP_DEADLINE = 10.0
+
+VERSION = _engine.version
+FEATURES = _engine.features
+
+
+class Stats(TypedDict):
+    """Counters since the start, by name."""
+
+    clusters: dict[str, dict[str, int | float]]
+
+
+class Socket(NamedTuple):
+    """A listening socket."""
+
+    listener: str
+    """The listener's name."""
+    address: str
+    """As the document has it."""
+    bound: str
+    """What it is bound to: with port 0, the port that the system chose."""
+    fd: int
+    """The engine's own descriptor; valid until the engine stops."""
+
+
+class RefusedResources(ConfigError):
+    """The engine refused resources that came compiled; `raw` is its word for it, as JSON."""
+
+    def __init__(self, raw: bytes, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.raw = raw
+
+
+def check_resources(body: bytes, credentials: list[Credential]) -> bytes:
+    """What the engine would refuse of a complete configuration: its problems as JSON."""
+    return _engine.check(body, credentials)
+
+
+class Engine:
+    """Runs a configuration for as long as its `async with` block lasts.
+
+    Several engines may run in one process. No signal handler is installed.
+
+    Args:
+        config: What to run from the start; None starts with nothing.
+        workers: Threads; 0 is as many as the control group allows.
+        admin: Where the admin endpoints listen, instead of what the configuration says; "" is
+            nowhere. An embedded engine has none unless one of the two names an address.
+        pin: Keep each worker on a core of its own.
+        sockets: Listening sockets to take over, each with its address in the document. They are
+            duplicated; the caller closes its own.
+    """
+
+    def __init__(
+        self,
+        config: Config | Compiled | None = None,
+        *,
+        workers: int = 0,
+        admin: str | None = None,
+        pin: bool = False,
+        sockets: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        self._first = config
+        if admin is None:
+            section = None if config is None or isinstance(config, Compiled) else config.admin
+            admin = (section.address or "") if section is not None else ""
+        self._make = partial(
+            _engine.Engine, workers=workers, admin=admin, pin=pin, sockets=tuple(sockets)
+        )
+        self._engine: _engine.Engine | None = None
+        self._bridge: Bridge | None = None
+        self._applying = trio.Lock()
+        # What the engine has, by digest; after a cancelled apply it is only what it may have.
+        self._known: dict[Key, bytes] = {}
+        self._certain = True
+        self._prepared: Prepared | None = None
+        self._unasked: list[Callable[[str], None]] = []
+
+    async def __aenter__(self) -> Self:
+        if self._engine is not None:
+            message = "an Engine can be entered only once"
+            raise EngineError(message)
+        engine = await trio.to_thread.run_sync(self._make)
+        self._engine = engine
+        self._bridge = Bridge(engine, self._on_unasked)
+        self._nursery_manager = trio.open_nursery()
+        nursery = await self._nursery_manager.__aenter__()
+        self._nursery = nursery
+        try:
+            await nursery.start(self._bridge.run)
+            if self._first is not None:
+                await self.apply(self._first)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        finally:
+            self._first = None
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            # The body's own error must reach the caller as it is, not wrapped in a group: the
+            # nursery holds nothing but the bridge, so it is closed as if the body had ended well.
+            self._nursery.cancel_scope.cancel()
+            try:
+                await self._nursery_manager.__aexit__(None, None, None)
+            except BaseExceptionGroup:
+                if error is None:
+                    raise
+        finally:
+            self._bridge = None
+            engine, self._prepared = self._engine, None
+            if engine is not None:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_DEADLINE):
+                    await trio.to_thread.run_sync(engine.stop, abandon_on_cancel=True)
+
+    async def apply(self, config: Config | Compiled) -> int:
+        """Replace what runs; requests under way end with what they began with.
+
+        Calls from several tasks follow one another. A cancelled call may or may not have taken
+        effect; the next one is right in either case.
+
+        Args:
+            config: The new configuration, complete.
+
+        Returns:
+            The generation, once every worker runs it.
+
+        Raises:
+            ConfigError: It was refused, with every problem; what ran before runs on.
+            EngineError: It could not be installed; what ran before runs on.
+            EngineStopped: The engine isn't running.
+        """
+        async with self._applying:
+            if isinstance(config, Compiled):
+                return await self._apply_compiled(config)
+            return await self._apply_config(config)
+
+    async def _apply_config(self, config: Config) -> int:
+        from meshcore.config.sources.locate import engine_problems
+        from meshcore.config.sources.prepare import prepare
+
+        prepared = prepare(config, self._prepared)
+        # While a call is under way, nothing can be based on it.
+        before, self._prepared = self._prepared, None
+        sent = None
+        if prepared.changed is not None and self._certain and before is not None:
+            sent = delta_of(prepared.compiled, prepared.changed)
+        try:
+            generation = await self._send(prepared.compiled, sent)
+        except RefusedResources as refused:
+            self._prepared = before
+            raise ConfigError(engine_problems(refused.raw, config)) from None
+        except EngineError:
+            self._prepared = before
+            raise
+        self._prepared = prepared
+        return generation
+
+    async def _apply_compiled(self, compiled: Compiled) -> int:
+        self._prepared = None
+        return await self._send(compiled, None)
+
+    async def _send(self, compiled: Compiled, sent: Delta | None) -> int:
+        bridge, engine = self._running()
+        if sent is None and self._certain:
+            sent = delta(self._known, compiled)
+        elif sent is None:
+            sent = complete(compiled, self._known)
+        if sent.empty and self._certain and engine.generation():
+            await trio.lowlevel.checkpoint()
+            return engine.generation()
+        certain, self._certain = self._certain, False
+        before, self._known = self._known, {**self._known, **compiled.digests}
+        kind, payload = await bridge.call(partial(engine.apply, sent.body, sent.credentials))
+        # From here on nothing was cancelled, so that it is known what the engine has.
+        if kind == "applied" and isinstance(payload, int):
+            self._known, self._certain = compiled.digests, True
+            return payload
+        self._known, self._certain = before, certain
+        raise _refusal(kind, payload)
+
+    async def drain(self, timeout: float = 30.0, idle_grace: float = 5.0) -> None:  # noqa: ASYNC109
+        """Stop accepting and wait until all connections have ended.
+
+        Args:
+            timeout: Seconds after which the connections that are left are cut.
+            idle_grace: Seconds in which an idle connection may still bring a request.
+
+        Raises:
+            EngineStopped: The engine isn't running.
+        """
+        bridge, engine = self._running()
+        times = (max(0, round(timeout * 1_000)), max(0, round(idle_grace * 1_000)))
+        kind, payload = await bridge.call(partial(engine.drain, *times))
+        if kind != "drained":
+            raise _refusal(kind, payload)
+
+    def stats(self) -> Stats:
+        """Counters since the start, merged from all workers.
+
+        Raises:
+            EngineStopped: The engine isn't running.
+        """
+        found: Stats = json.loads(self._running()[1].stats())
+        return found
+
+    @property
+    def generation(self) -> int:
+        """The number of the snapshot that runs; 0 before the first one."""
+        return self._running()[1].generation()
+
+    def listeners(self) -> list[Socket]:
+        """The sockets that are listened on, several for a listener with several workers."""
+        return [Socket(*found) for found in self._running()[1].listeners()]
+
+    def set_log_level(self, level: str) -> None:
+        """Say more or less: error, warning, info or debug."""
+        self._running()[1].set_log_level(level)
+
+    def reopen_logs(self) -> None:
+        """Open the access logs' files again, as after a rotation."""
+        self._running()[1].reopen_logs()
+
+    def on_request_of_operator(self, call: Callable[[str], None]) -> None:
+        """Have `call` told what the admin endpoints are asked for: `quit` or `drain`."""
+        self._unasked.append(call)
+
+    def _on_unasked(self, kind: str) -> None:
+        for call in self._unasked:
+            call(kind)
+
+    def _running(self) -> tuple[Bridge, _engine.Engine]:
+        if self._bridge is None or self._engine is None:
+            raise EngineStopped
+        return self._bridge, self._engine
+
+
+def _refusal(kind: str, payload: Payload) -> EngineError | RefusedResources:
+    raw = payload if isinstance(payload, bytes) else b""
+    if kind == "refused":
+        return RefusedResources(raw, [_unplaced(item) for item in json.loads(raw)])
+    return EngineError(raw.decode(errors="replace") or f"the engine answered {kind}")
+
+
+def _unplaced(item: dict[str, str]) -> Problem:
+    from meshcore.errors import Problem
+
+    path = f"{item['kind']} {item['name']}: {item['path']}"
+    return Problem(item["code"], path, item["message"], item["hint"])
