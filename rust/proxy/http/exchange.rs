@@ -67,11 +67,12 @@ pub(super) enum Done {
 }
 
 /// Serves the request whose head is the first `len` bytes of `buffer`; gives back what follows it.
+/// The head began and was complete at these times: only what comes after it has deadlines here.
 pub(super) async fn serve(
     conn: &Downstream,
     mut buffer: Buffer,
     len: usize,
-    begun: Instant,
+    (begun, complete): (Instant, Instant),
 ) -> (Next, Option<Buffer>) {
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
@@ -96,8 +97,8 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     let activity = Activity {
-        touched: Cell::new(begun),
-        deadline: admit::deadline(begun, plan.timeout),
+        touched: Cell::new(complete),
+        deadline: plan.timeout.map(|timeout| complete + timeout),
         idle: current.listener.stream_idle_timeout,
         started: Cell::new(false),
         uploaded: Cell::new(false),

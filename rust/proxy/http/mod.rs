@@ -121,12 +121,12 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 async fn requests(conn: &Downstream, mut buffer: Buffer) -> Next {
     loop {
         let begun = clock::now();
-        let len = match head::read(conn, &mut buffer, begun).await {
-            Ok(Some(len)) => len,
+        let (len, complete) = match head::read(conn, &mut buffer, begun).await {
+            Ok(Some(head)) => head,
             Ok(None) => return Next::Gone,
             Err(error) => return refuse(conn, error, begun, &buffer).await,
         };
-        let (next, rest) = exchange::serve(conn, buffer, len, begun).await;
+        let (next, rest) = exchange::serve(conn, buffer, len, (begun, complete)).await;
         match rest {
             Some(rest) if next == Next::KeepAlive && !rest.is_empty() => buffer = rest,
             _ => return next,
