@@ -10,6 +10,7 @@ mod record;
 mod reply;
 mod response;
 mod tunnel;
+mod watch;
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
