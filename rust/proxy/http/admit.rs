@@ -102,7 +102,7 @@ pub(super) fn admit(
         .ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     let route = find(conn, table, &head, &normal).ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     record.routed(conn, route);
-    let view = conn.worker().view();
+    let view = conn.view();
     let slot = conn
         .worker()
         .with_random(|random| route.split.pick(random.next_u64()));
