@@ -171,6 +171,13 @@ impl Error {
         }
     }
 
+    /// The same, no longer taken for unprocessed.
+    #[must_use]
+    pub const fn processed(mut self) -> Self {
+        self.retry = false;
+        self
+    }
+
     /// The same, marked as provably unprocessed: it may be sent again.
     #[must_use]
     pub const fn unprocessed(mut self) -> Self {

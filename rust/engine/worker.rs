@@ -49,7 +49,6 @@ pub(super) async fn run(
 ) {
     let worker = Rc::new(Worker::new(index, registry, seed));
     let sweeper = spawn_local(sweep(Rc::clone(&worker)));
-    let mut accepting = HashMap::new();
     while let Some(command) = commands.recv().await {
         match command {
             Command::Install {
@@ -57,7 +56,7 @@ pub(super) async fn run(
                 sockets,
                 done,
             } => {
-                install(&worker, &snapshot, sockets, &mut accepting);
+                install(&worker, &snapshot, sockets);
                 // Nobody waits any more: the engine stops.
                 let _ = done.send(());
             }
@@ -70,21 +69,17 @@ pub(super) async fn run(
     sweeper.abort();
 }
 
-fn install(
-    worker: &Rc<Worker>,
-    snapshot: &Arc<Snapshot>,
-    sockets: Vec<(String, OwnedFd)>,
-    accepting: &mut HashMap<String, Rc<crate::proxy::listener::ListenerRun>>,
-) {
+fn install(worker: &Rc<Worker>, snapshot: &Arc<Snapshot>, sockets: Vec<(String, OwnedFd)>) {
     worker.install(snapshot);
+    // Several sockets of one listener share a tenure: they accept side by side.
+    let mut tenures = HashMap::new();
     for (name, fd) in sockets {
         let (Some(run), Ok(acceptor)) = (worker.listener(&name), Acceptor::new(fd)) else {
             continue;
         };
-        accepting.insert(name, Rc::clone(&run));
-        spawn_local(accept::run(Rc::clone(worker), run, acceptor));
+        let tenure = *tenures.entry(name).or_insert_with(|| run.succeed());
+        spawn_local(accept::run(Rc::clone(worker), run, acceptor, tenure));
     }
-    accepting.retain(|name, _| worker.listener(name).is_some());
 }
 
 async fn sweep(worker: Rc<Worker>) {
@@ -97,7 +92,7 @@ async fn sweep(worker: Rc<Worker>) {
 
 async fn drained(worker: Rc<Worker>, done: oneshot::Sender<()>) {
     let mut ticks = tokio::time::interval(DRAIN_INTERVAL);
-    while worker.open_connections() > 0 {
+    while !worker.is_deserted() {
         ticks.tick().await;
     }
     let _ = done.send(());

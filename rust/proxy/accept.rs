@@ -18,14 +18,20 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// Connections taken in one go before others get their turn.
 const BATCH: usize = 64;
 
-/// Accepts until the listener stops; what waits in the kernel's queue then is still served.
-pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor) {
+/// Pauses after the listener has stopped while connections still wait in the kernel's queue; then
+/// they are given up, for their clients to try elsewhere.
+const LAST_PAUSES: usize = 50;
+
+/// Accepts until the listener stops or has other sockets than those of `tenure`; what waits in the
+/// kernel's queue then is still served.
+pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor, tenure: u64) {
+    let _counted = worker.begin_accepting();
     let mut taken = 0;
     loop {
         let accepted = tokio::select! {
             biased;
             accepted = poll_fn(|cx| acceptor.poll_accept(cx)) => accepted,
-            () = listener.stopped() => break,
+            () = listener.stopped(tenure) => break,
         };
         match accepted {
             Ok(Accepted::Exhausted(error)) => pause(&worker, &error).await,
@@ -39,8 +45,16 @@ pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Accept
         }
     }
     // Closing the socket would reset what waits in its queue.
+    let mut pauses = 0;
     while let Some(accepted) = acceptor.accept_now() {
-        take(&worker, &listener, accepted);
+        match accepted {
+            Accepted::Exhausted(_) if pauses == LAST_PAUSES => return,
+            Accepted::Exhausted(error) => {
+                pauses += 1;
+                pause(&worker, &error).await;
+            }
+            accepted => take(&worker, &listener, accepted),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::listener::ListenerRun;
 use super::worker::{Open, Worker};
 use super::{http, tcp};
 use crate::net::Socket;
+use crate::pool::View;
 use crate::protocol::detect::Detected;
 use crate::runtime::timer::Timer;
 use crate::snapshot::Place;
@@ -42,6 +43,12 @@ impl Downstream {
     /// The worker that serves it.
     pub fn worker(&self) -> &Rc<Worker> {
         self.open.worker()
+    }
+
+    /// The view that a request beginning now keeps to its end.
+    pub fn view(&self) -> Rc<View> {
+        let last = self.listener.last_view().map(Rc::clone);
+        last.unwrap_or_else(|| self.worker().view())
     }
 
     /// Whether TLS carries it.

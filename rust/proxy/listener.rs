@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::pool::View;
 use crate::runtime::clock;
 use crate::snapshot::Listener;
 use crate::telemetry::{ListenerStats, Registry, RouteStats};
@@ -22,7 +23,10 @@ pub struct ListenerRun {
     pub stats: Arc<ListenerStats>,
     current: RefCell<Rc<Current>>,
     gone: Cell<Option<Instant>>,
+    last_view: OnceCell<Rc<View>>,
     accepting: Cell<bool>,
+    /// Counts its addresses: those who accept on an earlier one stop.
+    tenure: Cell<u64>,
     stopped: Notify,
 }
 
@@ -73,7 +77,9 @@ impl ListenerRun {
             stats: registry.0.listener(registry.1, &listener.name),
             current: RefCell::new(Rc::new(Current::new(listener))),
             gone: Cell::new(None),
+            last_view: OnceCell::new(),
             accepting: Cell::new(true),
+            tenure: Cell::new(0),
             stopped: Notify::new(),
         }
     }
@@ -90,10 +96,17 @@ impl ListenerRun {
         }
     }
 
-    /// It has left the configuration: its connections end after what they carry.
-    pub fn leave(&self) {
+    /// It has left the configuration: its connections end after what they carry. `view` is the last
+    /// one that its routes were made for; in a later one their slots may be another's.
+    pub fn leave(&self, view: &Rc<View>) {
+        let _ = self.last_view.set(Rc::clone(view));
         self.gone.set(Some(clock::now()));
         self.stop_accepting();
+    }
+
+    /// The view that it left with.
+    pub fn last_view(&self) -> Option<&Rc<View>> {
+        self.last_view.get()
     }
 
     /// When it left.
@@ -107,9 +120,16 @@ impl ListenerRun {
         self.stopped.notify_waiters();
     }
 
-    /// Ends when it accepts no more.
-    pub async fn stopped(&self) {
-        while self.accepting.get() {
+    /// It has new sockets: those who accept on the old ones stop. Gives the number for the new.
+    pub fn succeed(&self) -> u64 {
+        self.tenure.set(self.tenure.get() + 1);
+        self.stopped.notify_waiters();
+        self.tenure.get()
+    }
+
+    /// Ends when nothing is to be accepted any more on the sockets of `tenure`.
+    pub async fn stopped(&self, tenure: u64) {
+        while self.accepting.get() && self.tenure.get() == tenure {
             self.stopped.notified().await;
         }
     }

@@ -36,7 +36,7 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
         reset(&conn.io);
         return;
     };
-    let view = worker.view();
+    let view = conn.view();
     let slot = worker.with_random(|random| split.pick(random.next_u64()));
     let Some(cluster) = worker.cluster(&view, slot).map(Rc::clone) else {
         reset(&conn.io);

@@ -38,6 +38,7 @@ pub struct Worker {
     started: Instant,
     scratch: RefCell<Vec<Vec<u8>>>,
     drain: Cell<Option<Drain>>,
+    accepting: Cell<usize>,
     connections: RefCell<Connections>,
 }
 
@@ -71,6 +72,7 @@ impl Worker {
             started: clock::now(),
             scratch: RefCell::default(),
             drain: Cell::new(None),
+            accepting: Cell::new(0),
             connections: RefCell::default(),
         }
     }
@@ -82,13 +84,15 @@ impl Worker {
         let view = View::after(&before, Arc::clone(snapshot), registry);
         *self.view.borrow_mut() = Rc::new(view);
         let mut listeners = self.listeners.borrow_mut();
+        let mut left = false;
         listeners.retain(|name, run| {
             let stays = snapshot
                 .listeners
                 .iter()
                 .any(|listener| listener.name == *name);
             if !stays {
-                run.leave();
+                run.leave(&before);
+                left = true;
             }
             stays
         });
@@ -102,7 +106,10 @@ impl Worker {
             }
         }
         drop(listeners);
-        self.wake_connections();
+        // Only a listener's end concerns idle connections; ten thousand need not hear of the rest.
+        if left {
+            self.wake_connections();
+        }
     }
 
     /// The view that a request beginning now keeps to its end.
@@ -181,12 +188,19 @@ impl Worker {
         Open {
             worker: Rc::clone(self),
             id,
+            noted: Cell::new(false),
         }
     }
 
-    /// Connections that are open.
-    pub fn open_connections(&self) -> usize {
-        self.connections.borrow().wakers.len()
+    /// Counts a task that accepts, until its guard is dropped.
+    pub fn begin_accepting(self: &Rc<Self>) -> Accepting {
+        self.accepting.set(self.accepting.get() + 1);
+        Accepting(Rc::clone(self))
+    }
+
+    /// Whether no connection is open and none can come.
+    pub fn is_deserted(&self) -> bool {
+        self.accepting.get() == 0 && self.connections.borrow().wakers.is_empty()
     }
 
     fn wake_connections(&self) {
@@ -196,11 +210,24 @@ impl Worker {
     }
 }
 
+/// A task that accepts.
+#[derive(Debug)]
+pub struct Accepting(Rc<Worker>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0
+            .accepting
+            .set(self.0.accepting.get().saturating_sub(1));
+    }
+}
+
 /// An open connection; dropping it counts it out, and a drop by a panic counts that.
 #[derive(Debug)]
 pub struct Open {
     worker: Rc<Worker>,
     id: u64,
+    noted: Cell<bool>,
 }
 
 impl Open {
@@ -211,6 +238,9 @@ impl Open {
 
     /// Notes how to wake the connection's task; a task keeps its waker, so once is enough.
     pub fn note_waker(&self, cx: &Context<'_>) {
+        if self.noted.replace(true) {
+            return;
+        }
         if let Some(slot @ None) = self
             .worker
             .connections

@@ -1,7 +1,7 @@
 //! From a head to a plan: who should get the request, and the head that they get.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::connection::Downstream;
 use super::super::flow::Body;
@@ -77,12 +77,14 @@ pub(super) fn admit(
         record.log = Some(Box::new(LogFields::of(&head)));
     }
     let facts = facts(&head);
+    let is_connect = matches!(facts.method, RequestMethod::Connect);
     let refuse = |kind| Refusal {
         kind,
         shape: Shape::closing(facts),
-        reusable: facts.keep_alive && head.framing.is_empty(),
+        // FR-20: what follows a refused upgrade or CONNECT may not be HTTP.
+        reusable: facts.keep_alive && head.framing.is_empty() && !facts.upgrade && !is_connect,
     };
-    if matches!(facts.method, RequestMethod::Connect) && !listener.wire.http.allow_connect {
+    if is_connect && !listener.wire.http.allow_connect {
         return Err(refuse(ErrorKind::ConnectRefused));
     }
     let body_limit = match listener.wire.limits.body_bytes {
@@ -100,7 +102,7 @@ pub(super) fn admit(
         .ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     let route = find(conn, table, &head, &normal).ok_or_else(|| refuse(ErrorKind::NoRoute))?;
     record.routed(conn, route);
-    let view = conn.worker().view();
+    let view = conn.view();
     let slot = conn
         .worker()
         .with_random(|random| route.split.pick(random.next_u64()));
@@ -207,9 +209,4 @@ fn request_id_text(conn: &Downstream) -> [u8; 36] {
         }
     }
     text
-}
-
-/// When a request that began at `begun` must be answered.
-pub(super) fn deadline(begun: Instant, timeout: Option<Duration>) -> Option<Instant> {
-    timeout.map(|timeout| begun + timeout)
 }

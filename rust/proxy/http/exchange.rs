@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use super::admit::{self, Facts, Plan, Refusal};
 use super::record::Record;
 use super::response::{self, Arrived};
+use super::watch::ClientWatch;
 use super::{Next, reply, tunnel};
 use crate::error::{Error, ErrorKind};
-use crate::net::socket::Peek;
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::RequestMethod;
 use crate::proxy::connection::Downstream;
@@ -19,7 +19,6 @@ use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::upstream::{self, Ask};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
-use crate::tls::io::Io;
 
 /// How often a request is sent again because a kept-alive connection had ended under it. Each
 /// time is proved harmless; more would only say that the endpoint closes everything.
@@ -67,11 +66,12 @@ pub(super) enum Done {
 }
 
 /// Serves the request whose head is the first `len` bytes of `buffer`; gives back what follows it.
+/// The head began and was complete at these times: only what comes after it has deadlines here.
 pub(super) async fn serve(
     conn: &Downstream,
     mut buffer: Buffer,
     len: usize,
-    begun: Instant,
+    (begun, complete): (Instant, Instant),
 ) -> (Next, Option<Buffer>) {
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
@@ -96,8 +96,8 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     let activity = Activity {
-        touched: Cell::new(begun),
-        deadline: admit::deadline(begun, plan.timeout),
+        touched: Cell::new(complete),
+        deadline: plan.timeout.map(|timeout| complete + timeout),
         idle: current.listener.stream_idle_timeout,
         started: Cell::new(false),
         uploaded: Cell::new(false),
@@ -262,17 +262,22 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
         touched: &activity.touched,
     };
     let mut sending = Sending::Going;
-    let mut watch = ClientWatch {
-        over: conn.is_tls(),
-    };
+    let mut watch = ClientWatch::default();
     let mut reader = response::Reader::new(side.facts);
     loop {
         let arrived = poll_fn(|cx| {
             sending.poll(cx, upload, &ground, side)?;
             if matches!(sending, Sending::Done) {
-                watch.poll(cx, &conn.io)?;
+                watch.poll(cx, conn.io.socket())?;
             }
-            reader.poll(cx, &ground, side)
+            let arrived = reader.poll(cx, &ground, side);
+            arrived.map_err(|error| {
+                if sending.was_reset() {
+                    error.processed()
+                } else {
+                    error
+                }
+            })
         })
         .await?;
         activity.touched.set(clock::now());
@@ -290,6 +295,9 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
                 let copied = poll_fn(|cx| {
                     // An early response doesn't stop a body that the upstream still takes.
                     sending.poll(cx, upload, &ground, side)?;
+                    if matches!(sending, Sending::Done) {
+                        watch.poll(cx, conn.io.socket())?;
+                    }
                     let copied = download.poll(cx, &ground, &upstream.io, &conn.io);
                     copied.map_err(|error| response::failed(&error))
                 })
@@ -321,10 +329,16 @@ enum Sending {
     Going,
     Done,
     /// The upstream takes no more; it may have said why.
-    Failed,
+    Failed(std::io::Error),
 }
 
 impl Sending {
+    /// Whether a write met a reset: that uses the reset up, and reading then shows a clean end
+    /// that nobody sent.
+    fn was_reset(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.kind() != std::io::ErrorKind::BrokenPipe)
+    }
+
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -345,29 +359,10 @@ impl Sending {
                 side.activity.uploaded.set(true);
                 *self = Self::Done;
             }
-            Poll::Ready(Err(FlowError::To(_))) => *self = Self::Failed,
+            Poll::Ready(Err(FlowError::To(error))) => *self = Self::Failed(error),
             Poll::Ready(Err(FlowError::From(_))) => return Err(ErrorKind::DownstreamClosed.into()),
             Poll::Ready(Err(FlowError::Framing)) => return Err(ErrorKind::BadRequest.into()),
             Poll::Ready(Err(FlowError::TooLarge)) => return Err(ErrorKind::BodyTooLarge.into()),
-        }
-        Ok(())
-    }
-}
-
-/// Notices that a client reset its connection while its answer is awaited. A client that only
-/// ended its sending direction still wants the answer.
-struct ClientWatch {
-    over: bool,
-}
-
-impl ClientWatch {
-    fn poll(&mut self, cx: &mut Context<'_>, io: &Io) -> Result<(), Error> {
-        while !self.over && io.poll_readable(cx).is_ready() {
-            match io.plain().map(crate::net::Socket::peek) {
-                Some(Peek::Nothing) => {}
-                Some(Peek::Failed(_)) => return Err(ErrorKind::DownstreamClosed.into()),
-                _ => self.over = true,
-            }
         }
         Ok(())
     }
@@ -395,7 +390,8 @@ fn settle(
             from_upstream: ended.surplus,
         };
     }
-    if ended.keep_upstream {
+    // A connection that began with a PROXY header speaks for one client alone.
+    if ended.keep_upstream && cluster.cluster.wire.proxy_protocol.is_none() {
         flight
             .run()
             .checkin(upstream, &cluster.cluster.wire, clock::now());

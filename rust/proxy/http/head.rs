@@ -7,8 +7,10 @@ use super::super::connection::Downstream;
 use crate::error::ErrorKind;
 use crate::protocol::http1::HeadScanner;
 use crate::runtime::buffers::Buffer;
+use crate::runtime::clock;
 
-/// Reads until the head is complete; gives its length, or `None` when the client has gone.
+/// Reads until the head is complete; gives its length and when that was, or `None` when the client
+/// has gone.
 ///
 /// # Errors
 /// What to answer: a head that is malformed, too large or too slow.
@@ -16,14 +18,15 @@ pub(super) async fn read(
     conn: &Downstream,
     buffer: &mut Buffer,
     begun: Instant,
-) -> Result<Option<usize>, ErrorKind> {
+) -> Result<Option<(usize, Instant)>, ErrorKind> {
     let current = conn.listener.current();
     let limits = &current.listener.head_limits;
     let mut scanner = HeadScanner::default();
+    let mut now = begun;
     loop {
         if !buffer.is_empty() {
             if let Some(len) = scanner.scan(buffer, limits).map_err(|error| error.kind())? {
-                return Ok(Some(len));
+                return Ok(Some((len, now)));
             }
         }
         let deadline = current.listener.header_timeout.map(|wait| begun + wait);
@@ -32,7 +35,10 @@ pub(super) async fn read(
             Ok(Ok(0)) if buffer.is_empty() => return Ok(None),
             // Half a head and then the end: nothing could be answered that anybody asked for.
             Ok(Ok(0)) => return Err(ErrorKind::BadRequest),
-            Ok(Ok(n)) => buffer.filled(n),
+            Ok(Ok(n)) => {
+                buffer.filled(n);
+                now = clock::now();
+            }
             Ok(Err(_)) => return Ok(None),
             Err(_) if buffer.is_empty() => return Ok(None),
             Err(_) => return Err(ErrorKind::HeadTimeout),

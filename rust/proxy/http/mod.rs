@@ -10,9 +10,10 @@ mod record;
 mod reply;
 mod response;
 mod tunnel;
+mod watch;
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::connection::Downstream;
@@ -43,12 +44,16 @@ const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
     let mut carried = first;
     loop {
-        if carried.is_none() && !wait_for_request(conn).await {
+        let begun = match carried.take() {
+            Some(first) => Some(first),
+            None => wait_for_request(conn).await,
+        };
+        let Some(buffer) = begun else {
             end(conn).await;
             return;
-        }
+        };
         // Boxed, so that the state of a request exists only while there is one.
-        match Box::pin(requests(conn, carried.take())).await {
+        match Box::pin(requests(conn, buffer)).await {
             Next::KeepAlive => {}
             Next::Close => {
                 Box::pin(linger(conn)).await;
@@ -59,22 +64,39 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
     }
 }
 
-/// Waits for the next request's first byte; `false` when it is time to close.
-async fn wait_for_request(conn: &Downstream) -> bool {
+/// Waits for the next request's first bytes; `None` when it is time to close. Readiness alone
+/// doesn't end the wait: it may be left over from the last read, or half a TLS record.
+async fn wait_for_request(conn: &Downstream) -> Option<Buffer> {
     let since = clock::now();
     let idle = conn.listener.current().listener.idle_timeout;
     poll_fn(|cx| {
-        if conn.io.poll_readable(cx).is_ready() {
-            return Poll::Ready(true);
+        if let Poll::Ready(first) = poll_first(conn, cx) {
+            return Poll::Ready(first);
         }
         conn.open.note_waker(cx);
         let deadline = earliest(idle.map(|idle| since + idle), idle_deadline(conn, since));
         match deadline {
-            Some(deadline) => conn.timer.poll_expired(cx, deadline).map(|()| false),
+            Some(deadline) => conn.timer.poll_expired(cx, deadline).map(|()| None),
             None => Poll::Pending,
         }
     })
     .await
+}
+
+/// Ready with the first bytes, or with `None` at the end of the connection.
+fn poll_first(conn: &Downstream, cx: &mut Context<'_>) -> Poll<Option<Buffer>> {
+    // A buffer is lent only once there is something to put in.
+    if ready!(conn.io.poll_readable(cx)).is_err() {
+        return Poll::Ready(None);
+    }
+    let mut buffer = conn.worker().buffers.lend();
+    match ready!(conn.io.poll_read(cx, buffer.room())) {
+        Ok(0) | Err(_) => Poll::Ready(None),
+        Ok(n) => {
+            buffer.filled(n);
+            Poll::Ready(Some(buffer))
+        }
+    }
 }
 
 /// A drain lets an idle connection make one more request within its grace, to be told
@@ -97,18 +119,17 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// Serves requests until the buffer is empty and the client owes the next.
-async fn requests(conn: &Downstream, carried: Option<Buffer>) -> Next {
-    let mut buffer = carried.unwrap_or_else(|| conn.worker().buffers.lend());
+async fn requests(conn: &Downstream, mut buffer: Buffer) -> Next {
     loop {
         let begun = clock::now();
-        let len = match head::read(conn, &mut buffer, begun).await {
-            Ok(Some(len)) => len,
+        let (len, complete) = match head::read(conn, &mut buffer, begun).await {
+            Ok(Some(head)) => head,
             Ok(None) => return Next::Gone,
             Err(error) => return refuse(conn, error, begun, &buffer).await,
         };
-        let (next, rest) = exchange::serve(conn, buffer, len, begun).await;
+        let (next, rest) = exchange::serve(conn, buffer, len, (begun, complete)).await;
         match rest {
-            Some(rest) if next == Next::KeepAlive => buffer = rest,
+            Some(rest) if next == Next::KeepAlive && !rest.is_empty() => buffer = rest,
             _ => return next,
         }
     }
@@ -121,10 +142,7 @@ async fn refuse(conn: &Downstream, kind: ErrorKind, begun: Instant, buffer: &Buf
     let mut record = record::Record::new(conn, current, begun);
     record.refused_head(buffer);
     record.fail(kind);
-    if kind.status() == 0 {
-        record.finish(conn);
-        return Next::Gone;
-    }
+    record.status = kind.status();
     let outcome = reply::send(conn, kind, reply::Shape::default(), &record).await;
     record.finish(conn);
     if outcome.is_ok() {

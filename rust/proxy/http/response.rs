@@ -142,7 +142,8 @@ impl Reader {
             return Ok(out.map(Arrived::Interim));
         }
         let switched = head.status == 101;
-        if switched && !self.facts.upgrade {
+        // Before the request has ended, what follows it would be read as the new protocol.
+        if switched && !(self.facts.upgrade && side.activity.uploaded.get()) {
             return Err(protocol());
         }
         let body = self.body(head.framing);
