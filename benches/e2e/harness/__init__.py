@@ -1,0 +1,1 @@
+"""Measures meshcore beside the proxies that it wants to replace."""

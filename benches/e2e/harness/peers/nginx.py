@@ -1,0 +1,114 @@
+"""nginx: one worker process, upstream keep-alive, a server for each host, a location for each route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.environment import Tool
+from harness.peers import Command, Peer
+from harness.plan import Plan
+
+#: Idle upstream connections that nginx keeps: as many as any scenario has clients. It reserves room for all.
+KEPT = 64
+HEAD = """daemon off;
+worker_processes {workers};
+worker_rlimit_nofile 40000;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections 25000; }}
+"""
+HTTP = """http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  keepalive_timeout 300s;
+  server_names_hash_max_size 65536;
+  server_names_hash_bucket_size 128;
+  proxy_max_temp_file_size 0;
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_set_header Host $host;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+{body}}}
+"""
+
+
+def nginx(tool: Tool, stream: Path | None) -> Peer:
+    """Return nginx as a peer; Debian keeps its TCP part in a module of its own."""
+    return Peer("nginx", _command(tool, stream), tool.version("-v"), tool.variables)
+
+
+def _command(tool: Tool, stream: Path | None) -> Callable[[Plan, Path], Command]:
+    def command(plan: Plan, folder: Path) -> Command:
+        path = folder / "nginx.conf"
+        head = HEAD.format(workers=plan.workers, folder=folder)
+        body = _http(plan, folder) if plan.protocol == "http" else _stream(plan)
+        module = f"load_module {stream};\n" if plan.protocol == "tcp" and stream else ""
+        path.write_text(module + head + body)
+        return [tool.path, "-e", folder / "start.log", "-p", folder, "-c", path]
+
+    return command
+
+
+def _stream(plan: Plan) -> str:
+    return (
+        f"stream {{ server {{ listen 127.0.0.1:{plan.listen}; tcp_nodelay on;"
+        f" proxy_pass 127.0.0.1:{plan.target}; }} }}\n"
+    )
+
+
+def _http(plan: Plan, folder: Path) -> str:
+    body = "".join(_upstream(name, address) for name, address in _upstreams(plan))
+    listen = _listen(plan)
+    scheme = "https" if plan.tls_out else "http"
+    for n in range(plan.hosts):
+        body += (
+            f"  server {{ {listen} server_name h{n}.test;"
+            f" location / {{ proxy_pass http://b{n}; }} }}\n"
+        )
+    if not plan.hosts:
+        places = [f"/p{n}/" for n in range(plan.routes)] or ["/"]
+        inner = "".join(f"    location {at} {{ proxy_pass {scheme}://all; }}\n" for at in places)
+        body += f"  server {{ {listen}\n{_origination(plan)}{inner}  }}\n"
+    return HTTP.format(folder=folder, body=body)
+
+
+def _upstreams(plan: Plan) -> list[tuple[str, str]]:
+    if plan.hosts:
+        return [(f"b{n}", plan.host_address(n)) for n in range(plan.hosts)]
+    return [("all", f"127.0.0.1:{plan.target}")]
+
+
+def _upstream(name: str, address: str) -> str:
+    return (
+        f"  upstream {name} {{ server {address}; keepalive {KEPT};"
+        " keepalive_requests 1000000000; keepalive_timeout 300s; }\n"
+    )
+
+
+def _listen(plan: Plan) -> str:
+    if plan.tls_in == "none":
+        return f"listen 127.0.0.1:{plan.listen};"
+    pem = plan.pem()
+    mutual = f" ssl_client_certificate {pem.ca}; ssl_verify_client on;"
+    return (
+        f"listen 127.0.0.1:{plan.listen} ssl; ssl_certificate {pem.certificate};"
+        f" ssl_certificate_key {pem.key}; ssl_protocols TLSv1.3;"
+        " ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;"
+        f"{mutual if plan.tls_in == 'mutual' else ''}"
+    )
+
+
+def _origination(plan: Plan) -> str:
+    if not plan.tls_out:
+        return ""
+    pem = plan.pem()
+    return (
+        f"    proxy_ssl_certificate {pem.certificate}; proxy_ssl_certificate_key {pem.key};\n"
+        f"    proxy_ssl_trusted_certificate {pem.ca}; proxy_ssl_verify on;\n"
+        "    proxy_ssl_name localhost; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;\n"
+    )

@@ -1,0 +1,23 @@
+"""The bare relay: the limit, without any understanding of what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.peers import Command, Peer
+from harness.plan import Plan
+
+
+def relay(binary: Path, way: str) -> Peer:
+    """Return the relay that copies, or the one that splices."""
+    name = "relay" if way == "copy" else "splice"
+    return Peer(name, _command(binary, way), "ours", {})
+
+
+def _command(binary: Path, way: str) -> Callable[[Plan, Path], Command]:
+    def command(plan: Plan, folder: Path) -> Command:
+        del folder  # it has no files
+        return [binary, way, str(plan.listen), str(plan.target)]
+
+    return command
