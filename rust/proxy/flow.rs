@@ -3,16 +3,14 @@
 //! It holds one lent buffer (or what a pipe holds) and nothing while it waits for bytes. Until the
 //! first bytes that it was made with are followed by others, it can be rewound and sent again.
 
-use std::cell::Cell;
 use std::io;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use crate::net::Socket;
 use crate::net::splice::Pipe;
 use crate::protocol::http1::ChunkScanner;
 use crate::runtime::buffers::{BUFFER_BYTES, Buffer, Buffers};
-use crate::runtime::clock;
+use crate::runtime::timer::Movement;
 use crate::tls::io::Io;
 
 /// Bodies with at least this much to come go through a pipe: below, two copies cost less than a
@@ -50,8 +48,8 @@ pub enum FlowError {
 pub struct Ground<'a> {
     /// Where buffers come from.
     pub buffers: &'a Buffers,
-    /// When a byte moved last.
-    pub touched: &'a Cell<Instant>,
+    /// Notes that bytes move.
+    pub movement: &'a Movement,
 }
 
 /// One direction of a copy.
@@ -82,7 +80,8 @@ impl Flow {
         Self {
             prefix,
             body,
-            buffer,
+            // An empty one serves others while this flow has nothing to put in.
+            buffer: buffer.filter(|buffer| !buffer.is_empty()),
             staged: 0,
             skip: 0,
             sent: 0,
@@ -185,7 +184,7 @@ impl Flow {
                 return Poll::Ready(Err(FlowError::To(io::ErrorKind::WriteZero.into())));
             }
             self.sent += n;
-            ground.touched.set(clock::now());
+            ground.movement.mark();
         }
         Poll::Ready(Ok(()))
     }
@@ -270,7 +269,7 @@ impl Flow {
             0 if matches!(self.body, Body::UntilEnd) => self.body = Body::Done,
             0 => return Poll::Ready(Err(FlowError::From(io::ErrorKind::UnexpectedEof.into()))),
             n => {
-                ground.touched.set(clock::now());
+                ground.movement.mark();
                 if let Some(buffer) = &mut self.buffer {
                     buffer.filled(n);
                 }
@@ -327,7 +326,7 @@ impl Flow {
         }
         while pipe.held() > 0 {
             ready!(pipe.poll_drain(cx, sink)).map_err(FlowError::To)?;
-            ground.touched.set(clock::now());
+            ground.movement.mark();
         }
         if matches!(self.body, Body::Length(0)) {
             self.body = Body::Done;

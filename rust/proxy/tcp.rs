@@ -1,6 +1,5 @@
 //! Bytes both ways, each direction ended as its sender ended it.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -12,6 +11,7 @@ use super::upstream::{self, Ask};
 use crate::pool::Tried;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
+use crate::runtime::timer::Movement;
 use crate::tls::io::Io;
 use crate::wire::listener::Protocol;
 
@@ -77,10 +77,10 @@ pub async fn relay(
     from_upstream: Option<Buffer>,
 ) -> (u64, u64) {
     let idle = conn.listener.current().listener.stream_idle_timeout;
-    let touched = Cell::new(clock::now());
+    let movement = Movement::since(clock::now());
     let ground = Ground {
         buffers: &conn.worker().buffers,
-        touched: &touched,
+        movement: &movement,
     };
     let mut up = Half::new(from_client);
     let mut down = Half::new(from_upstream);
@@ -93,7 +93,7 @@ pub async fn relay(
             Poll::Pending
         }
     });
-    let deadline = || idle.map(|idle| touched.get() + idle);
+    let deadline = || idle.map(|idle| movement.last() + idle);
     let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, both).await;
     if !matches!(ended, Ok(Ok(()))) {
         reset(&conn.io);

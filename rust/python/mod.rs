@@ -16,17 +16,22 @@ use crate::engine::{self, Credential, Options};
 /// (name, certificate PEM, key PEM or None for trust anchors).
 type CredentialTuple = (String, Vec<u8>, Option<Vec<u8>>);
 
+/// What the extension was built with.
+const FEATURES: &str = "http1 tcp tls proxy_protocol";
+
 /// All that Python sees.
 #[pymodule(gil_used = false)]
 mod _engine {
+    use pyo3::prelude::*;
+
+    use super::FEATURES;
     #[pymodule_export]
     use super::{Engine, check};
 
-    use pyo3::prelude::*;
-
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("version", env!("CARGO_PKG_VERSION"))
+        module.add("version", env!("CARGO_PKG_VERSION"))?;
+        module.add("features", FEATURES)
     }
 }
 

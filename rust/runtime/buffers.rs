@@ -8,7 +8,7 @@ use std::rc::Rc;
 pub const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Buffers kept for reuse; more are given out but freed when they come back.
-const KEPT: usize = 32;
+const KEPT: usize = 64;
 
 /// A worker's buffers.
 #[derive(Debug, Clone, Default)]

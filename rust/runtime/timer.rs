@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
@@ -22,6 +22,36 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 pub struct Timer {
     sleep: RefCell<Option<Pin<Box<Sleep>>>>,
     armed: Cell<Instant>,
+    /// The task that the sleep wakes; a connection has one for life.
+    waker: RefCell<Option<Waker>>,
+}
+
+/// When something moved last, known to within one turn of a task: a turn notes that bytes moved,
+/// and the clock is read once, when the turn ends and has to wait.
+#[derive(Debug)]
+pub struct Movement {
+    moved: Cell<bool>,
+    last: Cell<Instant>,
+}
+
+impl Movement {
+    /// Nothing moved since `start`.
+    pub fn since(start: Instant) -> Self {
+        Self { moved: Cell::new(false), last: Cell::new(start) }
+    }
+
+    /// Something moves now.
+    pub fn mark(&self) {
+        self.moved.set(true);
+    }
+
+    /// When something moved last.
+    pub fn last(&self) -> Instant {
+        if self.moved.replace(false) {
+            self.last.set(clock::now());
+        }
+        self.last.get()
+    }
 }
 
 /// The deadline passed first.
@@ -33,6 +63,7 @@ impl Default for Timer {
         Self {
             sleep: RefCell::new(None),
             armed: Cell::new(clock::now()),
+            waker: RefCell::new(None),
         }
     }
 }
@@ -41,6 +72,18 @@ impl Timer {
     /// Ready once `deadline` has passed; registers the task's waker otherwise.
     pub fn poll_expired(&self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let mut slot = self.sleep.borrow_mut();
+        let mut waker = self.waker.borrow_mut();
+        let known = waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if known
+            && deadline >= self.armed.get()
+            && slot.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+        {
+            // Armed early enough, registered and not fired: polling it would change nothing.
+            return Poll::Pending;
+        }
+        if !known {
+            *waker = Some(cx.waker().clone());
+        }
         let sleep = slot.get_or_insert_with(|| {
             self.armed.set(deadline);
             Box::pin(tokio::time::sleep_until(deadline.into()))

@@ -19,6 +19,7 @@ use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::upstream::{self, Ask};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
+use crate::runtime::timer::Movement;
 
 /// How often a request is sent again because a kept-alive connection had ended under it. Each
 /// time is proved harmless; more would only say that the endpoint closes everything.
@@ -27,7 +28,7 @@ const RESENDS_MAX: u32 = 2;
 /// The deadlines of one exchange, and what to say when one has passed.
 #[derive(Debug)]
 pub(super) struct Activity {
-    pub(super) touched: Cell<Instant>,
+    movement: Movement,
     deadline: Option<Instant>,
     idle: Option<Duration>,
     /// The client has seen the head of a response.
@@ -40,7 +41,7 @@ pub(super) struct Activity {
 
 impl Activity {
     fn next(&self) -> Option<Instant> {
-        let idle = self.idle.map(|idle| self.touched.get() + idle);
+        let idle = self.idle.map(|idle| self.movement.last() + idle);
         super::earliest(idle, self.deadline)
     }
 
@@ -96,7 +97,7 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     let activity = Activity {
-        touched: Cell::new(complete),
+        movement: Movement::since(complete),
         deadline: plan.timeout.map(|timeout| complete + timeout),
         idle: current.listener.stream_idle_timeout,
         started: Cell::new(false),
@@ -259,7 +260,7 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
     } = side;
     let ground = Ground {
         buffers: &conn.worker().buffers,
-        touched: &activity.touched,
+        movement: &activity.movement,
     };
     let mut sending = Sending::Going;
     let mut watch = ClientWatch::default();
@@ -280,7 +281,6 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
             })
         })
         .await?;
-        activity.touched.set(clock::now());
         match arrived {
             Arrived::Interim(head) => {
                 let mut download = Flow::new(head, Body::Done, None);
