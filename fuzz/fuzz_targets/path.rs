@@ -11,7 +11,9 @@ use meshcore::wire::listener::PathNormalization;
 fuzz_target!(|bytes: &[u8]| {
     let half = detect(&bytes[..bytes.len() / 2]);
     assert!(half == Detected::NeedMore || half == detect(bytes));
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     if let Ok(host) = host_for_match(text) {
         assert_eq!(host_for_match(&host).as_ref(), Ok(&host));
     }
@@ -21,10 +23,16 @@ fuzz_target!(|bytes: &[u8]| {
         PathNormalization::MergeSlashes,
         PathNormalization::DecodeAndMergeSlashes,
     ] {
-        let Ok(normal) = normalize(text, mode) else { continue };
+        let Ok(normal) = normalize(text, mode) else {
+            continue;
+        };
         assert_eq!(normalize(&normal, mode).as_ref(), Ok(&normal));
         if mode != PathNormalization::None && normal.starts_with('/') {
-            assert!(normal.split('/').all(|segment| segment != "." && segment != ".."));
+            assert!(
+                normal
+                    .split('/')
+                    .all(|segment| segment != "." && segment != "..")
+            );
             assert!(!normal.contains('\\'));
         }
     }

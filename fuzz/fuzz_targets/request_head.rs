@@ -18,7 +18,12 @@ const LIMITS: HeadLimits = HeadLimits {
 };
 
 /// Larger than any input, for what we wrote ourselves.
-const WIDE: HeadLimits = HeadLimits { bytes: 1 << 20, count: 256, target: 1 << 20, ..LIMITS };
+const WIDE: HeadLimits = HeadLimits {
+    bytes: 1 << 20,
+    count: 256,
+    target: 1 << 20,
+    ..LIMITS
+};
 
 /// What must not change on the way.
 fn facts(head: &RequestHead<'_, '_>) -> String {
@@ -29,8 +34,14 @@ fn facts(head: &RequestHead<'_, '_>) -> String {
     let fields: Vec<_> = fields.map(|(_, field)| (field.name, field.value)).collect();
     format!(
         "{} {} {:?} {:?} {:?} {} {:?} {} {fields:?}",
-        head.method, head.path, head.query, head.authority, head.framing, head.expect_continue,
-        head.upgrade, head.te_trailers,
+        head.method,
+        head.path,
+        head.query,
+        head.authority,
+        head.framing,
+        head.expect_continue,
+        head.upgrade,
+        head.te_trailers,
     )
 }
 
@@ -55,12 +66,22 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let Ok(Some(length)) = found else { return };
     let mut storage = FieldStorage::new();
-    let Ok(head) = parse_request(&bytes[..length], &mut storage, &LIMITS) else { return };
+    let Ok(head) = parse_request(&bytes[..length], &mut storage, &LIMITS) else {
+        return;
+    };
     let before = facts(&head);
-    let edits = RequestEdits { client_ip: "192.0.2.1", proto: "http", upgrade: true, ..RequestEdits::default() };
+    let edits = RequestEdits {
+        client_ip: "192.0.2.1",
+        proto: "http",
+        upgrade: true,
+        ..RequestEdits::default()
+    };
     let mut out = Vec::new();
     write_request(&head, &edits, &mut out);
-    assert_eq!(HeadScanner::default().scan(&out, &WIDE), Ok(Some(out.len())));
+    assert_eq!(
+        HeadScanner::default().scan(&out, &WIDE),
+        Ok(Some(out.len()))
+    );
     let mut storage = FieldStorage::new();
     let again = parse_request(&out, &mut storage, &WIDE).expect("what was written is valid");
     assert_eq!(facts(&again), before);
