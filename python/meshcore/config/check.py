@@ -43,12 +43,16 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
 
 
 def _unique(config: Config) -> Iterator[Trouble]:
-    for key, items in (("listeners", config.listeners), ("clusters", config.clusters)):
+    named = {
+        "listeners": [listener.name for listener in config.listeners],
+        "clusters": [cluster.name for cluster in config.clusters],
+    }
+    for key, names in named.items():
         seen: dict[str, int] = {}
-        for index, item in enumerate(items):
-            first = seen.setdefault(item.name, index)
+        for index, name in enumerate(names):
+            first = seen.setdefault(name, index)
             if first != index:
-                message = f"{item.name!r} is already the name of {key}[{first}]"
+                message = f"{name!r} is already the name of {key}[{first}]"
                 yield Trouble((key, index, "name"), "duplicate_name", message, "names are single")
     bound: dict[str, int] = {}
     for index, listener in enumerate(config.listeners):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import typing
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from meshcore.config.model import Config, Part
-from meshcore.config.model.units import duration_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from meshcore.config.model import Config
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 

@@ -32,7 +32,9 @@ class _OneOf(Part):
         if len(given) != 1:
             known = ", ".join(type(self).model_fields)
             found = " and ".join(given) or "none"
-            raise refused("one_of", f"needs exactly one of {known}; has {found}", "keep one of them")
+            raise refused(
+                "one_of", f"needs exactly one of {known}; has {found}", "keep one of them"
+            )
         return self
 
 
@@ -95,7 +97,9 @@ def _method(value: str) -> str:
     return value
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"}
+)
 
 
 def _header_name(value: str) -> str:

@@ -36,7 +36,7 @@ _HIGHEST_PORT = 65_535
 def refused(code: str, message: str, hint: str = "") -> PydanticCustomError:
     """An error whose code, words and hint reach the user as they are."""
     # Braces would be taken for a template by pydantic.
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
 def _duration(value: object) -> object:

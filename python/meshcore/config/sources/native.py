@@ -73,7 +73,9 @@ def read_all(path: str) -> tuple[Config | None, list[Problem]]:
     except OSError as error:
         names = []
         words = (error.strerror or str(error)).lower()
-        merged.problems.append(Problem("unreadable", "", f"cannot be read: {words}", "", path, 1, 1))
+        merged.problems.append(
+            Problem("unreadable", "", f"cannot be read: {words}", "", path, 1, 1)
+        )
     if not names and not merged.problems:
         hint = f"put a file ending in {', '.join(SUFFIXES)} there"
         merged.problems.append(Problem("no_document", "", "no document here", hint, path, 1, 1))
@@ -216,12 +218,13 @@ def _validated(merged: _Merged, base: str) -> tuple[Config | None, list[Problem]
 def _existing(value: Value, loc: Loc) -> Loc:
     """As much of `loc` as the document has: a short form ends where it stands."""
     for depth, step in enumerate(loc):
-        if isinstance(value, dict) and isinstance(step, str) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return loc[:depth]
+        match value, step:
+            case dict(), str() if step in value:
+                value = value[step]
+            case list(), int() if step < len(value):
+                value = value[step]
+            case _:
+                return loc[:depth]
     return loc
 
 
