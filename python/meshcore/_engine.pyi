@@ -51,7 +51,8 @@ class Engine:
 
         Each is (id, kind, payload): `applied` with the generation, `refused` with the problems as
         JSON, `failed` with a text in UTF-8, `drained` with None; and with the id 0, unasked:
-        `quit` (POST /quitquitquit), `drain` (POST /drain_listeners), `resync` (events were lost).
+        `quit` (POST /quitquitquit), `drain` (POST /drain_listeners), `notice` with a line for the
+        operator in UTF-8, `resync` (events were lost).
         """
 
     def cancel(self, ident: int) -> None:

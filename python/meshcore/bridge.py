@@ -53,7 +53,7 @@ class Events(Protocol):
 class Bridge:
     """Lets trio tasks wait for the completions of one engine."""
 
-    def __init__(self, engine: Events, unasked: Callable[[str], None]) -> None:
+    def __init__(self, engine: Events, unasked: Callable[[str, Payload], None]) -> None:
         self._engine = engine
         self._unasked = unasked
         self._waiting: dict[int, Task] = {}
@@ -78,7 +78,7 @@ class Bridge:
     def _drain(self) -> None:
         for ident, kind, payload in self._engine.drain_events(BATCH):
             if ident == UNASKED:
-                self._unasked(kind)
+                self._unasked(kind, payload)
             elif (task := self._waiting.pop(ident, None)) is not None:
                 reschedule(task, outcome.Value((kind, payload)))
 

@@ -105,7 +105,7 @@ class Engine:
         self._known: dict[Key, bytes] = {}
         self._certain = True
         self._prepared: Prepared | None = None
-        self._unasked: list[Callable[[str], None]] = []
+        self._unasked: list[Callable[[str, str], None]] = []
 
     async def __aenter__(self) -> Self:
         if self._engine is not None:
@@ -258,13 +258,17 @@ class Engine:
         """Open the access logs' files again, as after a rotation."""
         self._running()[1].reopen_logs()
 
-    def on_request_of_operator(self, call: Callable[[str], None]) -> None:
-        """Have `call` told what the admin endpoints are asked for: `quit` or `drain`."""
+    def on_request_of_operator(self, call: Callable[[str, str], None]) -> None:
+        """Have `call` told what the admin endpoints are asked for: `quit` or `drain`.
+
+        It is also told `notice`, with a line for the operator: `warning: host name … can't …`.
+        """
         self._unasked.append(call)
 
-    def _on_unasked(self, kind: str) -> None:
+    def _on_unasked(self, kind: str, payload: Payload) -> None:
+        text = payload.decode(errors="replace") if isinstance(payload, bytes) else ""
         for call in self._unasked:
-            call(kind)
+            call(kind, text)
 
     def _running(self) -> tuple[Bridge, _engine.Engine]:
         if self._bridge is None or self._engine is None:

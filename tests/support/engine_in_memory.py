@@ -4,8 +4,6 @@ For tests of the Python side alone: it knows what was applied, listens on real s
 they can be handed over), and completes when the test says so. Border tests use the real engine.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

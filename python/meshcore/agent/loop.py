@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -81,9 +82,7 @@ class Proxy:
             try:
                 self._announce(engine)
                 async with trio.open_nursery() as nursery:
-                    engine.on_request_of_operator(
-                        lambda kind: self._operator(kind, engine, nursery)
-                    )
+                    engine.on_request_of_operator(partial(self._operator, engine, nursery))
                     nursery.start_soon(self._obey, signals, engine, nursery)
                     nursery.start_soon(self._reload_when_asked, engine)
                     nursery.start_soon(self._hand_over, successor, engine, nursery)
@@ -141,8 +140,10 @@ class Proxy:
         say("drained")
         nursery.cancel_scope.cancel()
 
-    def _operator(self, kind: str, engine: Engine, nursery: trio.Nursery) -> None:
-        if kind == "quit":
+    def _operator(self, engine: Engine, nursery: trio.Nursery, kind: str, text: str) -> None:
+        if kind == "notice":
+            say(text)
+        elif kind == "quit":
             say("POST /quitquitquit: ending")
             nursery.cancel_scope.cancel()
         elif kind == "drain":

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from meshcore.config.origin import Loc
 
 
+ABSENCES = frozenset({"no_destination", "no_listener"})
+"""Codes that say that something is missing."""
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """A hint when something known is close to `word`, else nothing."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
     return f"did you mean {close[0]!r}?" if close else ""
 
 

@@ -108,18 +108,27 @@ def _header_name(value: str) -> str:
     return value
 
 
-Strings = Annotated[tuple[StrictStr, ...], BeforeValidator(_one_or_more)]
+Strings = Annotated[
+    tuple[StrictStr, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[str, ...]),
+]
 """One string or a list of them."""
 
 Methods = Annotated[
-    tuple[Annotated[StrictStr, AfterValidator(_method)], ...], BeforeValidator(_one_or_more)
+    tuple[Annotated[StrictStr, AfterValidator(_method)], ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[str, ...]),
 ]
 """One method or a list of them."""
 
-Targets = Annotated[tuple[Target, ...], BeforeValidator(_targets)]
+Targets = Annotated[
+    tuple[Target, ...],
+    BeforeValidator(_targets, json_schema_input_type=str | Target | tuple[str | Target, ...]),
+]
 """A cluster's name, or a list of `{cluster, weight}`."""
 
-Condition = Annotated[StringMatch, BeforeValidator(_plain_is_exact)]
+Condition = Annotated[
+    StringMatch, BeforeValidator(_plain_is_exact, json_schema_input_type=str | StringMatch)
+]
 """A plain string (exact), or one of exact, prefix, suffix, contains, regex, present."""
 
 HeaderName = Annotated[StrictStr, AfterValidator(_header_name)]

@@ -69,7 +69,12 @@ def _not_one_of(loc: Loc, found: object, expected: str) -> Trouble:
     elif isinstance(found, bool) and (word := "on" if found else "off") in known:
         hint = f"write {word}"
     else:
-        hint = did_you_mean(str(found), known)
+        # Versions that look alike are no slips of the pen.
+        hint = (
+            ""
+            if str(found)[:1].isdigit() and len(str(found)) > 1
+            else did_you_mean(str(found), known)
+        )
     message = (
         f"must be {listed}, not {shown}"
         if len(known) == 1
