@@ -1,7 +1,7 @@
 """meshcore: a service mesh data plane, embedded.
 
-What is named here is imported when it is first used, so that a proxy, which needs few of them, stays
-small.
+What is named here is imported when it is first used, so that a proxy, which needs few of them,
+stays small.
 """
 
 from __future__ import annotations

@@ -6,9 +6,7 @@ from typing import final
 version: str
 features: str
 
-def check(
-    delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]
-) -> bytes:
+def check(delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]) -> bytes:
     """Compile a complete configuration without installing it.
 
     Args:
@@ -46,7 +44,7 @@ class Engine:
         """
 
     def event_fd(self) -> int:
-        """The descriptor that turns readable when `drain_events` has something; the engine's own."""
+        """The descriptor, the engine's own, that turns readable when there are events."""
 
     def drain_events(self, limit: int) -> list[tuple[int, str, bytes | int | None]]:
         """Take at most `limit` events.

@@ -1,9 +1,10 @@
 """How completions of the engine reach trio: one task waits on an eventfd and drains in batches.
 
-A call returns an id at once and its completion arrives later as an event with that id. None can slip
-in between a call's start and its sleep: events are drained by a task on the same trio thread, and
-there is no checkpoint between the two. A completion that nobody waits for any more (its waiter was
-cancelled) is ignored by its id. The engine never waits for Python, nor attaches to the interpreter.
+A call returns an id at once and its completion arrives later as an event with that id. None can
+slip in between a call's start and its sleep: events are drained by a task on the same trio thread,
+and there is no checkpoint between the two. A completion that nobody waits for any more (its waiter
+was cancelled) is ignored by its id. The engine never waits for Python, nor attaches to the
+interpreter.
 """
 
 from __future__ import annotations
@@ -58,9 +59,7 @@ class Bridge:
         self._waiting: dict[int, Task] = {}
         self._running = False
 
-    async def run(
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hand out completions until cancelled; whoever still waits then gets `EngineStopped`."""
         fd = self._engine.event_fd()
         self._running = True

@@ -8,7 +8,6 @@ proxy, where configurations arrive compiled.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
@@ -20,6 +19,7 @@ from meshcore.config.resources import Compiled, Delta, Key, complete, delta, del
 from meshcore.errors import ConfigError, EngineError, EngineStopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 

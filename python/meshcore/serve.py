@@ -91,7 +91,7 @@ class _Thread:
     def _run(self) -> None:
         try:
             trio.run(self._main)
-        except BaseException as error:  # noqa: BLE001  it is raised where `start` was called
+        except BaseException as error:
             self._failure = error
         finally:
             self._started.set()

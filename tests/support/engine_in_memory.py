@@ -4,8 +4,7 @@ For tests of the Python side alone: it knows what was applied, listens on real s
 they can be handed over), and completes when the test says so. Border tests use the real engine.
 """
 
-from __future__ import annotations
-
+import contextlib
 import json
 import os
 import socket
@@ -78,10 +77,8 @@ class Engine:
         return self._fd
 
     def drain_events(self, limit: int) -> list[tuple[int, str, Payload]]:
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._fd)
-        except BlockingIOError:
-            pass
         found = [self._events.popleft() for _ in range(min(limit, len(self._events)))]
         if self._events:
             os.eventfd_write(self._fd, 1)

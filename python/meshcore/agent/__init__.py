@@ -1,1 +1,1 @@
-"""What stays beside a proxy: a small process of trio and the engine, without YAML, models or CLI."""
+"""What stays beside a proxy: a small process of trio and the engine; no YAML, models or CLI."""

@@ -108,7 +108,7 @@ def _short(settings: Settings) -> Examined:
     return examine_config(config, [], check_resources)
 
 
-class _by_flag:  # noqa: N801  it stands where a function is wanted
+class _by_flag:
     """Names the flag instead of a place in a file."""
 
     def __init__(self, settings: Settings) -> None:

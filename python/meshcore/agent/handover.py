@@ -1,7 +1,7 @@
 """Handing the listening sockets from a running proxy to the one that replaces it.
 
-A proxy answers on a unix socket in its state directory. The newcomer asks for the sockets, starts on
-them beside the old one, takes the name over, and says that it serves; only then does the old one
+A proxy answers on a unix socket in its state directory. The newcomer asks for the sockets, starts
+on them beside the old one, takes the name over, and says that it serves; only then does the old one
 stop accepting and drain. If the newcomer fails before that, its connection ends and the old one has
 lost nothing. Messages are JSON with a length before it; descriptors follow in batches. Both sides
 name a version; a field that one doesn't know it ignores, so that later versions can offer more
@@ -16,7 +16,6 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -26,6 +25,7 @@ from meshcore.errors import MeshcoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from meshcore.engine import Socket
 
@@ -191,7 +191,7 @@ class Successor:
         return True
 
 
-class _within:  # noqa: N801  reads as a clause
+class _within:
     """A deadline whose passing is a `HandoverError`; so is a broken connection."""
 
     def __init__(self, seconds: float, words: str) -> None:
@@ -201,7 +201,9 @@ class _within:  # noqa: N801  reads as a clause
     def __enter__(self) -> None:
         self._scope.__enter__()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         try:
             self._scope.__exit__(kind, error, None)
         except trio.TooSlowError:

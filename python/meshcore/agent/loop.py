@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -115,7 +116,9 @@ class Proxy:
         say(f"runs generation {engine.generation}")
         notify.ready()
 
-    async def _obey(self, signals: AsyncIterator[int], engine: Engine, nursery: trio.Nursery) -> None:
+    async def _obey(
+        self, signals: AsyncIterator[int], engine: Engine, nursery: trio.Nursery
+    ) -> None:
         async for number in signals:
             if number == signal.SIGHUP:
                 self._reload("SIGHUP")
@@ -184,7 +187,9 @@ class Proxy:
     async def _reload_once(self, why: str, engine: Engine) -> None:
         outcome = await compile_apart(self._settings)
         if outcome.bundle is None:
-            say(f"{why}: the document could not be compiled; generation {engine.generation} runs on")
+            say(
+                f"{why}: the document could not be compiled; generation {engine.generation} runs on"
+            )
             return
         self._watched = outcome.bundle.watch
         if outcome.refused:
@@ -206,5 +211,7 @@ class Proxy:
 
 def _words(error: Exception, admin: str) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"admin {admin}: {error.strerror.lower()} (hint: --admin 127.0.0.1:0, or --admin none)"
+        return (
+            f"admin {admin}: {error.strerror.lower()} (hint: --admin 127.0.0.1:0, or --admin none)"
+        )
     return str(error)

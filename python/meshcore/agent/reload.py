@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,8 @@ import trio
 from meshcore.agent.settings import Bundle
 
 if TYPE_CHECKING:
+    import subprocess
+
     from meshcore.agent.settings import Settings
 
 COMMAND = ("-P", "-m", "meshcore.agent.compile")

@@ -6,9 +6,12 @@ import os
 import stat
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meshcore.agent.settings import Settings
 from meshcore.errors import MeshcoreError
+
+if TYPE_CHECKING:
+    from meshcore.agent.settings import Settings
 
 # sockaddr_un holds 108 bytes with the NUL.
 _LONGEST_SOCKET_PATH = 107
@@ -35,7 +38,9 @@ def directory(settings: Settings) -> Path:
         raise StateError(message) from None
     # In /tmp anybody could have made it before us.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        message = f"state directory {path}: not a directory of ours (hint: remove it, or --state-dir)"
+        message = (
+            f"state directory {path}: not a directory of ours (hint: remove it, or --state-dir)"
+        )
         raise StateError(message)
     if found.st_mode & 0o077:
         message = f"state directory {path}: others may enter it (hint: chmod 700 {path})"

@@ -18,8 +18,18 @@ app = App(
 config = App(name="config", help="Show what configurations look like.")
 
 app.command("meshcore.cli.proxy:proxy", name="proxy", help="Run a proxy.")
-app.command("meshcore.cli.check:check", name="check", help="Say what is wrong with a configuration.")
+app.command(
+    "meshcore.cli.check:check", name="check", help="Say what is wrong with a configuration."
+)
 app.command(config)
-config.command("meshcore.cli.schema:schema", name="schema", help="Print the JSON schema of the native document.")
+config.command(
+    "meshcore.cli.schema:schema",
+    name="schema",
+    help="Print the JSON schema of the native document.",
+)
 app.command("meshcore.cli.version:version", name="version", help="Print the versions.")
-app.command("meshcore.cli.completion:completion", name="completion", help="Print a shell's completion script.")
+app.command(
+    "meshcore.cli.completion:completion",
+    name="completion",
+    help="Print a shell's completion script.",
+)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Balance = Literal["round_robin", "random", "least_request", "p2c_ewma"]
 
 
-def proxy(  # noqa: PLR0913  these are the command's flags
+def proxy(
     *,
     config: Annotated[str, Parameter(name=["--config", "-c"])] = "",
     listen: Annotated[list[str] | None, Parameter(negative="")] = None,

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from meshcore.config.origin import Loc
 
 
+ABSENCES = frozenset({"no_destination", "no_listener"})
+"""Codes that say that something is missing."""
+
+
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """A hint when something known is close to `word`, else nothing."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
@@ -43,12 +47,16 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
 
 
 def _unique(config: Config) -> Iterator[Trouble]:
-    for key, items in (("listeners", config.listeners), ("clusters", config.clusters)):
+    named = {
+        "listeners": [listener.name for listener in config.listeners],
+        "clusters": [cluster.name for cluster in config.clusters],
+    }
+    for key, names in named.items():
         seen: dict[str, int] = {}
-        for index, item in enumerate(items):
-            first = seen.setdefault(item.name, index)
+        for index, name in enumerate(names):
+            first = seen.setdefault(name, index)
             if first != index:
-                message = f"{item.name!r} is already the name of {key}[{first}]"
+                message = f"{name!r} is already the name of {key}[{first}]"
                 yield Trouble((key, index, "name"), "duplicate_name", message, "names are single")
     bound: dict[str, int] = {}
     for index, listener in enumerate(config.listeners):

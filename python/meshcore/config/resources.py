@@ -68,9 +68,7 @@ class Compiled:
 
     def copy(self, credentials: dict[str, Pem]) -> Compiled:
         """One to change, with other credentials."""
-        return Compiled(
-            self.resources.copy(), self.digests.copy(), self.uses.copy(), credentials
-        )
+        return Compiled(self.resources.copy(), self.digests.copy(), self.uses.copy(), credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,10 @@ def unpack(packed: bytes) -> Compiled:
             compiled.uses[kind, name] = tuple(uses)
     for name, length, key_length in credentials:
         certificates = take(length)
-        compiled.credentials[name] = (certificates, None if key_length is None else take(key_length))
+        compiled.credentials[name] = (
+            certificates,
+            None if key_length is None else take(key_length),
+        )
     return compiled
 
 

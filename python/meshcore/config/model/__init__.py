@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PrivateAttr
 
@@ -55,6 +55,9 @@ __all__ = [
 ]
 
 
+_AdminInput = Literal[False, "none"] | Admin
+
+
 def _off(value: object) -> object:
     return {"address": None} if value is False or value == "none" else value
 
@@ -71,7 +74,7 @@ class Config(Part):
     """Addresses that accept."""
     clusters: tuple[Cluster, ...] = ()
     """Where it goes."""
-    admin: Annotated[Admin, BeforeValidator(_off)] | None = None
+    admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""

@@ -72,7 +72,9 @@ def _plain_is_address(value: object) -> object:
     return {"address": value} if isinstance(value, str) else value
 
 
-EndpointItem = Annotated[Endpoint, BeforeValidator(_plain_is_address)]
+EndpointItem = Annotated[
+    Endpoint, BeforeValidator(_plain_is_address, json_schema_input_type=str | Endpoint)
+]
 """An address, or `{address, weight, locality}`."""
 
 

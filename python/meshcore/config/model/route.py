@@ -32,7 +32,9 @@ class _OneOf(Part):
         if len(given) != 1:
             known = ", ".join(type(self).model_fields)
             found = " and ".join(given) or "none"
-            raise refused("one_of", f"needs exactly one of {known}; has {found}", "keep one of them")
+            raise refused(
+                "one_of", f"needs exactly one of {known}; has {found}", "keep one of them"
+            )
         return self
 
 
@@ -95,7 +97,9 @@ def _method(value: str) -> str:
     return value
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"}
+)
 
 
 def _header_name(value: str) -> str:
@@ -104,18 +108,27 @@ def _header_name(value: str) -> str:
     return value
 
 
-Strings = Annotated[tuple[StrictStr, ...], BeforeValidator(_one_or_more)]
+Strings = Annotated[
+    tuple[StrictStr, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[str, ...]),
+]
 """One string or a list of them."""
 
 Methods = Annotated[
-    tuple[Annotated[StrictStr, AfterValidator(_method)], ...], BeforeValidator(_one_or_more)
+    tuple[Annotated[StrictStr, AfterValidator(_method)], ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=str | tuple[str, ...]),
 ]
 """One method or a list of them."""
 
-Targets = Annotated[tuple[Target, ...], BeforeValidator(_targets)]
+Targets = Annotated[
+    tuple[Target, ...],
+    BeforeValidator(_targets, json_schema_input_type=str | Target | tuple[str | Target, ...]),
+]
 """A cluster's name, or a list of `{cluster, weight}`."""
 
-Condition = Annotated[StringMatch, BeforeValidator(_plain_is_exact)]
+Condition = Annotated[
+    StringMatch, BeforeValidator(_plain_is_exact, json_schema_input_type=str | StringMatch)
+]
 """A plain string (exact), or one of exact, prefix, suffix, contains, regex, present."""
 
 HeaderName = Annotated[StrictStr, AfterValidator(_header_name)]

@@ -29,14 +29,14 @@ _BYTES = {
     "GB": 10**9,
     "TB": 10**12,
 }
-_LARGEST_SIZE = 1 << 60
+_LARGEST_SIZE = 1 << 50
 _HIGHEST_PORT = 65_535
 
 
 def refused(code: str, message: str, hint: str = "") -> PydanticCustomError:
     """An error whose code, words and hint reach the user as they are."""
     # Braces would be taken for a template by pydantic.
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
 def _duration(value: object) -> object:
@@ -133,16 +133,16 @@ def _name(value: str) -> str:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration),
+    BeforeValidator(_duration, json_schema_input_type=str),
     PlainSerializer(duration_text, return_type=str),
-    Field(json_schema_extra={"type": "string", "format": None, "examples": ["500ms", "5s", "5m"]}),
+    Field(json_schema_extra={"examples": ["500ms", "5s", "1m30s"]}),
 ]
 """A time: `500ms`, `5s`, `1m30s`, `1h`."""
 
 Size = Annotated[
     int,
-    BeforeValidator(_size),
-    Field(json_schema_extra={"type": ["string", "integer"], "examples": ["64KiB", 65536]}),
+    BeforeValidator(_size, json_schema_input_type=int | str),
+    Field(json_schema_extra={"examples": ["64KiB", 65536]}),
 ]
 """Bytes: `64KiB`, `10MB` or a plain number."""
 

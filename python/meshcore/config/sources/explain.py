@@ -65,12 +65,21 @@ def _not_one_of(loc: Loc, found: object, expected: str) -> Trouble:
     shown = repr(found) if isinstance(found, str) else _described(found)
     listed = ", ".join(known)
     if isinstance(found, (float, int)) and str(found) in known:
-        hint = f"put it in quotes: \"{found}\""
+        hint = f'put it in quotes: "{found}"'
     elif isinstance(found, bool) and (word := "on" if found else "off") in known:
         hint = f"write {word}"
     else:
-        hint = did_you_mean(str(found), known)
-    message = f"must be {listed}, not {shown}" if len(known) == 1 else f"must be one of {listed}, not {shown}"
+        # Versions that look alike are no slips of the pen.
+        hint = (
+            ""
+            if str(found)[:1].isdigit() and len(str(found)) > 1
+            else did_you_mean(str(found), known)
+        )
+    message = (
+        f"must be {listed}, not {shown}"
+        if len(known) == 1
+        else f"must be one of {listed}, not {shown}"
+    )
     return Trouble(loc, "invalid_choice", message, hint)
 
 

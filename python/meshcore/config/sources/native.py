@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from meshcore.config.check import check
+from meshcore.config.check import ABSENCES, check
 from meshcore.config.model import Config
 from meshcore.config.origin import Loc, Origin, Place, Trouble, path_text
 from meshcore.config.sources.explain import explain
@@ -68,20 +68,20 @@ def read_all(path: str) -> tuple[Config | None, list[Problem]]:
     be applied.
     """
     merged = _Merged()
+    names: list[str] = []
     try:
         names = documents(path)
     except OSError as error:
-        names = []
         words = (error.strerror or str(error)).lower()
-        merged.problems.append(Problem("unreadable", "", f"cannot be read: {words}", "", path, 1, 1))
-    if not names and not merged.problems:
+        merged.lose(path, SourceError("unreadable", f"cannot be read: {words}", 1, 1))
+    if not names and not merged.broken:
         hint = f"put a file ending in {', '.join(SUFFIXES)} there"
-        merged.problems.append(Problem("no_document", "", "no document here", hint, path, 1, 1))
+        merged.lose(path, SourceError("no_document", "no document here", 1, 1, hint))
     for name in names:
         try:
             merged.add(read(name))
         except SourceError as error:
-            merged.refuse(name, error)
+            merged.lose(name, error)
     base = Path.cwd() if path == STDIN else Path(path) if Path(path).is_dir() else Path(path).parent
     return _validated(merged, str(base.resolve()))
 
@@ -91,6 +91,8 @@ class _Merged:
     """The documents of one configuration taken together."""
 
     value: dict[str, Value] = field(default_factory=dict)
+    # A whole document can't be used.
+    broken: bool = False
     problems: list[Problem] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
     # For each list: (document, index there), by the index in the merged list.
@@ -106,19 +108,24 @@ class _Merged:
         try:
             value = self._parse(index)
         except SourceError as error:
-            self.refuse(document.name, error)
+            self.lose(document.name, error)
             return
         if value is None:
             return
         if not isinstance(value, dict):
             message = "a document is a mapping with listeners and clusters"
-            self.refuse(document.name, SourceError("not_a_mapping", message, 1, 1))
+            self.lose(document.name, SourceError("not_a_mapping", message, 1, 1))
             return
         for key, part in value.items():
             self._take(index, key, part)
 
+    def lose(self, name: str, error: SourceError) -> None:
+        """Note that a whole document can't be used."""
+        self.broken = True
+        self.refuse(name, error)
+
     def refuse(self, name: str, error: SourceError) -> None:
-        """Note that a document can't be read."""
+        """Note a problem of a document's text."""
         shown = "<stdin>" if name == STDIN else name
         problem = Problem(
             error.code, "", error.message, error.hint, shown, error.line, error.column
@@ -200,10 +207,14 @@ def _validated(merged: _Merged, base: str) -> tuple[Config | None, list[Problem]
         merged.problems += map(merged.placed, troubles)
         config, kept = salvage(merged.value, error)
     if config is not None:
-        names = _cluster_names(merged.value)
         back = kept.back if kept is not None else _same
-        troubles = check(config, names)
-        merged.problems += (merged.placed(trouble.moved(back)) for trouble in troubles)
+        # With a document missing, what the others name can't be judged.
+        troubles = [] if merged.broken else check(config, _cluster_names(merged.value))
+        moved = [trouble.moved(back) for trouble in troubles]
+        if kept is not None:
+            # What was left out as unsound isn't missing.
+            moved = [t for t in moved if t.code not in ABSENCES or not kept.lost(t.loc)]
+        merged.problems += map(merged.placed, moved)
 
         def placed(trouble: Trouble) -> Problem:
             return merged.placed(trouble.moved(back))
@@ -216,12 +227,13 @@ def _validated(merged: _Merged, base: str) -> tuple[Config | None, list[Problem]
 def _existing(value: Value, loc: Loc) -> Loc:
     """As much of `loc` as the document has: a short form ends where it stands."""
     for depth, step in enumerate(loc):
-        if isinstance(value, dict) and isinstance(step, str) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return loc[:depth]
+        match value, step:
+            case dict(), str() if step in value:
+                value = value[step]
+            case list(), int() if step < len(value):
+                value = value[step]
+            case _:
+                return loc[:depth]
     return loc
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.check import check, check_cluster
 from meshcore.config.compile import compile_config, recompile_clusters
-from meshcore.config.resources import Compiled, Key
 from meshcore.config.sources.credentials import Credentials, read_credentials
 from meshcore.errors import ConfigError
 
 if TYPE_CHECKING:
     from meshcore.config.model import Cluster, Config
     from meshcore.config.origin import Trouble
+    from meshcore.config.resources import Compiled, Key
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,10 @@ class Kept:
 
     lists: dict[Loc, list[int]] = field(default_factory=dict)
 
+    def lost(self, loc: Loc) -> bool:
+        """Whether something below this place of the document was left out."""
+        return any(at[: len(loc)] == loc for at in self.lists)
+
     def back(self, loc: Loc) -> Loc:
         """A place in what is left, as a place in the document."""
         found: Loc = ()

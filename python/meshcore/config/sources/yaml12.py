@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from meshcore.config.origin import Loc
 from meshcore.config.sources.text import SourceError, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from meshcore.config.origin import Loc
 
 # 10,000 hosts with a cluster each are about 400,000 values; ten times that is no one's document.
 MAX_VALUES = 4_000_000
@@ -138,7 +139,11 @@ class Constructor:
         if depth >= MAX_DEPTH:
             raise _at(node, "too_deep", f"nested deeper than {MAX_DEPTH} levels")
         self._open.add(id(node))
-        built = self._sequence(node, depth) if isinstance(node, SequenceNode) else self._map(node, depth)
+        built = (
+            self._sequence(node, depth)
+            if isinstance(node, SequenceNode)
+            else self._map(node, depth)
+        )
         self._open.discard(id(node))
         if built.size > MAX_VALUES:
             message = f"more than {MAX_VALUES} values once its aliases are written out"
@@ -167,7 +172,9 @@ class Constructor:
         for key_node, child in node.value:
             key = _key(key_node)
             if key in items:
-                self.errors.append(_at(key_node, "duplicate_key", f"the key {key!r} stands here twice"))
+                self.errors.append(
+                    _at(key_node, "duplicate_key", f"the key {key!r} stands here twice")
+                )
             if child.__class__ is ScalarNode:
                 items[key] = _scalar(child)
                 size += 1

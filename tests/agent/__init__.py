@@ -1,0 +1,1 @@
+"""What stays beside a proxy: handing over, watching, its place on disk."""

@@ -1,0 +1,1 @@
+"""The border: Python and the real engine."""

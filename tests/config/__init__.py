@@ -1,0 +1,1 @@
+"""Documents, models, resources: everything before the border."""
