@@ -5,9 +5,9 @@
     callgrind.py --append --label … -- …
 
 The command after `--` serves HTTP on 127.0.0.1:{listen}, sends to 127.0.0.1:{backend}, and ends
-at SIGTERM. It runs twice under valgrind, with a short and a long run of the same requests one after the
-other on one connection; the difference over the difference in requests has no start-up in it, and
-repeats to within a tenth of a percent.
+at SIGTERM. It runs twice under valgrind, with a short and a long run of the same requests, one
+after the other on one connection; the difference over the difference in requests has no start-up
+in it, and repeats to within a tenth of a percent.
 """
 
 from __future__ import annotations
