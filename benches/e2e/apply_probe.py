@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-import meshcore
 import trio
+
+import meshcore
 
 #: Applies start this far apart, as in a busy mesh; each takes a few milliseconds.
 PAUSE_S = 0.05

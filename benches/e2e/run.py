@@ -17,16 +17,25 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from typing import TYPE_CHECKING
+
 from harness.contest import Bench
-from harness.environment import ROOT, Tool, c_program, debian, enter_venv, envoy, generator, nginx_stream
+from harness.environment import (
+    ROOT,
+    Tool,
+    c_program,
+    debian,
+    enter_venv,
+    envoy,
+    generator,
+    nginx_stream,
+)
 from harness.judge import judge
 from harness.measure import Figures, measure
-from harness.peers import Peer
 from harness.peers.envoy import envoy as envoy_peer
 from harness.peers.haproxy import haproxy
 from harness.peers.meshcore import meshcore
@@ -34,7 +43,12 @@ from harness.peers.nginx import nginx
 from harness.peers.relay import relay
 from harness.picture import draw
 from harness.report import markdown, table, verdicts
-from harness.scenarios import SCENARIOS, Scenario
+from harness.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.peers import Peer
 
 #: Foreign work on the proxy's core above this share of the time makes a figure doubtful.
 FOREIGN_SHARE = 0.05
@@ -48,7 +62,7 @@ def main() -> int:
     enter_venv()
     raise_file_limit()
     cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:  # noqa: PLR2004 - one for the proxy, one for everything else
+    if len(cores) < 2:
         raise SystemExit("the benches need two cores: one for the proxy, one for load and backend")
     os.sched_setaffinity(0, {cores[0]})
     bench = Bench(
@@ -74,19 +88,33 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     """Read the command line."""
     names = [one.name for one in SCENARIOS]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--meshcore", type=Path, help="the command to measure, inside its virtual environment")
-    parser.add_argument("--only", action="append", choices=names, metavar="SCENARIO", help=", ".join(names))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--meshcore", type=Path, help="the command to measure, inside its virtual environment"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=names, metavar="SCENARIO", help=", ".join(names)
+    )
     parser.add_argument("--peers", help="only these peers, separated by commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one turn")
-    parser.add_argument("--launches", type=int, default=1, help="start everything anew so many times")
+    parser.add_argument(
+        "--launches", type=int, default=1, help="start everything anew so many times"
+    )
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if a bar is missed or a peer failed")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 1 if a bar is missed or a peer failed"
+    )
     parser.add_argument("--profile", default="release", help="cargo profile of the generator")
-    parser.add_argument("--label", default=time.strftime("%Y-%m-%d-%H%M%S"), help="name of the result file")
+    parser.add_argument(
+        "--label", default=time.strftime("%Y-%m-%d-%H%M%S"), help="name of the result file"
+    )
     parser.add_argument("--picture", type=Path, help="write the README's picture here")
-    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/benchmarks.md")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the tables of docs/benchmarks.md"
+    )
     return parser.parse_args()
 
 
@@ -117,10 +145,11 @@ def conclude(
     found = list(judge(results))
     print("\n".join(verdicts(found)))
     if bench.foreign:
-        high = [share for share in bench.foreign if share > FOREIGN_SHARE]
+        high = sum(share > FOREIGN_SHARE for share in bench.foreign)
         print(
-            f"\nforeign load on the proxy's core: median {statistics.median(bench.foreign):.1%}, highest"
-            f" {max(bench.foreign):.1%}; above {FOREIGN_SHARE:.0%} in {len(high)} of {len(bench.foreign)} turns"
+            "\nforeign load on the proxy's core:"
+            f" median {statistics.median(bench.foreign):.1%}, highest {max(bench.foreign):.1%};"
+            f" above {FOREIGN_SHARE:.0%} in {high} of {len(bench.foreign)} turns"
         )
     for note in dict.fromkeys(bench.notes):
         print(f"note: {note}")

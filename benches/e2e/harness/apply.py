@@ -1,31 +1,39 @@
-"""Times `Engine.apply` inside a program that embeds the engine, and the requests that pass meanwhile."""
+"""Times `Engine.apply` in a program that embeds the engine, and the requests meanwhile."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.contest import Bench, Entry, load
-from harness.peers import Peer
 from harness.peers.meshcore import write
-from harness.plan import Plan
 from harness.processes import Child, Fault, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.peers import Peer
+    from harness.plan import Plan
 
 PROBE = Path(__file__).resolve().parent.parent / "apply_probe.py"
 
 
-def measure_apply(bench: Bench, peer: Peer, plan: Plan, arguments: Sequence[str]) -> dict[str, list[float]]:
+def measure_apply(
+    bench: Bench, peer: Peer, plan: Plan, arguments: Sequence[str]
+) -> dict[str, list[float]]:
     """Return the milliseconds of applies, and the generator's p99.9 with and without them."""
     with tempfile.TemporaryDirectory(prefix="bench-apply-") as folder:
         started = replace(plan, admin=free_port())
         document = write(started, Path(folder))
         python = Path(peer.variables["MESHCORE_PYTHON"])
         command = ["taskset", "-c", bench.proxy_core, str(python), str(PROBE), str(document)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as probe:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as probe:
             try:
                 return _talk(bench, probe, started, arguments)
             except (Fault, ValueError) as fault:

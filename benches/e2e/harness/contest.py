@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.peers import Peer
 from harness.plan import Plan
 from harness.processes import Child, Fault, core_busy_seconds, cpu_seconds, free_port, memory_mib
+
+if TYPE_CHECKING:
+    from harness.peers import Peer
 
 Sample = dict[str, float]
 #: After a run the proxy still sees its clients leave; then it may sleep.
@@ -93,12 +96,12 @@ class Entry:
 def backend(bench: Bench, address: str = "127.0.0.1") -> Iterator[Backend]:
     """Run the backend on the generator's core."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [bench.backend, "backend", address, "0", "0"]
+        command: list[str | Path] = [bench.backend, "backend", address, "0", "0"]
         log = Path(folder) / "log"
         child = Child(command, cores=bench.load_core, log=log, env={})
         try:
             limit = time.monotonic() + 10
-            while len(ports := log.read_text().split()) < 2:  # noqa: PLR2004 - one line each
+            while len(ports := log.read_text().split()) < 2:
                 if time.monotonic() > limit or child.process.poll() is not None:
                     raise Fault(f"the backend didn't start: {child.last_words()}")
                 time.sleep(0.005)
@@ -116,16 +119,14 @@ def running(bench: Bench, peer: Peer, plans: Sequence[Plan], cores: str) -> Iter
     children: list[Child] = []
     with tempfile.TemporaryDirectory(prefix=f"bench-{peer.name}-") as folder:
         # nginx's workers leave root behind and must still reach their folders.
-        Path(folder).chmod(0o755)  # noqa: S103
+        Path(folder).chmod(0o755)
         try:
             for number, plan in reversed(list(enumerate(plans))):
                 place = Path(folder) / str(number)
                 place.mkdir()
                 started = replace(plan, admin=free_port())
                 command = peer.command(started, place)
-                children.append(
-                    Child(command, cores=cores, log=place / "log", env=peer.variables)
-                )
+                children.append(Child(command, cores=cores, log=place / "log", env=peer.variables))
                 children[-1].wait_for(plan.listen)
             yield Entry(peer.name, plans[0].listen, children, cores)
         finally:
@@ -184,7 +185,9 @@ def sample(result: Mapping[str, object], cpu: float, elapsed: float) -> Sample:
     return figures | {name: float(value) for name, value in latency.items()}
 
 
-def rounds(bench: Bench, entries: Sequence[Entry], arguments: Sequence[str]) -> dict[str, list[Sample]]:
+def rounds(
+    bench: Bench, entries: Sequence[Entry], arguments: Sequence[str]
+) -> dict[str, list[Sample]]:
     """Let every entry have its turn, A B C A B C …; a faulty one drops out with a note."""
     samples: dict[str, list[Sample]] = {entry.name: [] for entry in entries}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""What a run needs and where it comes from: the generator, the C programs, a venv, the peers' binaries."""
+"""What a run needs and where it comes from: generator, C programs, venv, peers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def enter_venv() -> None:
         stamp.write_text(wanted)
     if Path(sys.prefix).resolve() != VENV.resolve():
         python = str(VENV / "bin/python")
-        os.execv(python, [python, *sys.argv])  # noqa: S606 - the same program, another interpreter
+        os.execv(python, [python, *sys.argv])
 
 
 def c_program(name: str) -> Path:
@@ -72,16 +72,14 @@ def c_program(name: str) -> Path:
 def generator(profile: str) -> Path:
     """Build the load generator."""
     chosen = ["--release"] if profile == "release" else ["--profile", profile]
-    subprocess.run(
-        ["cargo", "build", "-q", *chosen, "--example", "loadgen"], cwd=ROOT, check=True
-    )
+    subprocess.run(["cargo", "build", "-q", *chosen, "--example", "loadgen"], cwd=ROOT, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / profile / "examples/loadgen"
 
 
 def envoy() -> Tool:
     """Find the binary inside the installed package."""
-    import envoy as package  # noqa: PLC0415 - only there inside the venv
+    import envoy as package  # type: ignore[import-untyped]
 
     folder = Path(str(package.__file__)).parent
     return Tool(folder / "_bin/envoy", {})

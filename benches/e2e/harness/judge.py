@@ -13,7 +13,7 @@ Results = Mapping[str, Sequence[Launch]]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """At most `limit` times a peer's figure of the same round, or at most `limit` where there is no peer."""
+    """At most `limit` times a peer's figure of the same round; without a peer, at most `limit`."""
 
     scenario: str
     metric: str

@@ -8,16 +8,20 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.apply import measure_apply
 from harness.contest import Backend, Bench, Entry, Sample, backend, check, load, rounds, running
-from harness.peers import Peer
 from harness.plan import Certificates, Plan, certificates
 from harness.processes import START_LIMIT_S, Fault, awake
 from harness.scenarios import Scenario, client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from harness.peers import Peer
 
 Figures = dict[str, dict[str, list[float]]]
 #: Connections held open in the idle scenario; the figure is told per 10,000.
@@ -31,9 +35,9 @@ def measure(bench: Bench, scenario: Scenario, peers: Mapping[str, Peer]) -> Figu
     chosen = [peers[name] for name in scenario.peers if name in peers]
     with (
         tempfile.TemporaryDirectory(prefix="bench-pem-") as folder,
-        backend(bench, "0.0.0.0" if scenario.own_addresses else "127.0.0.1") as behind,  # noqa: S104
+        backend(bench, "0.0.0.0" if scenario.own_addresses else "127.0.0.1") as behind,
     ):
-        Path(folder).chmod(0o755)  # noqa: S103 - nginx's workers aren't root
+        Path(folder).chmod(0o755)
         pem = certificates(Path(folder))
         pem.key.chmod(0o644)
         stage = Stage(bench, scenario, behind, pem)
@@ -43,7 +47,9 @@ def measure(bench: Bench, scenario: Scenario, peers: Mapping[str, Peer]) -> Figu
 class Stage:
     """A scenario with its backend and certificates in place."""
 
-    def __init__(self, bench: Bench, scenario: Scenario, behind: Backend, pem: Certificates) -> None:
+    def __init__(
+        self, bench: Bench, scenario: Scenario, behind: Backend, pem: Certificates
+    ) -> None:
         """Remember what all ways of measuring need."""
         self.bench = bench
         self.scenario = scenario
@@ -71,14 +77,20 @@ class Stage:
     def enter(self, stack: contextlib.ExitStack, peer: Peer, workers: int = 1) -> Entry | None:
         """Start a peer; one that can't start is noted and left out."""
         plans = [replace(plan, workers=workers) for plan in self.plans()]
-        cores = self.bench.proxy_core if workers == 1 else f"{self.bench.load_core},{self.bench.proxy_core}"
+        cores = (
+            self.bench.proxy_core
+            if workers == 1
+            else f"{self.bench.load_core},{self.bench.proxy_core}"
+        )
         try:
             return stack.enter_context(running(self.bench, peer, plans, cores))
         except Fault as fault:
             self.bench.notes.append(f"{peer.name}: {fault}")
             return None
 
-    def interleaved(self, stack: contextlib.ExitStack, peers: Sequence[Peer], *more: Entry) -> dict[str, list[Sample]]:
+    def interleaved(
+        self, stack: contextlib.ExitStack, peers: Sequence[Peer], *more: Entry
+    ) -> dict[str, list[Sample]]:
         """Start all and let them take turns."""
         entries = [entry for peer in peers if (entry := self.enter(stack, peer))]
         return rounds(self.bench, [*more, *entries], self.load)
@@ -142,7 +154,9 @@ class Stage:
             "taskset", "-c", self.bench.load_core, str(self.bench.loadgen), mode,
             "--target", f"127.0.0.1:{entry.port}", "--connections", str(IDLE), *flags,
         ]  # fmt: skip
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
             if process.stdin is None or process.stdout is None:
                 raise Fault("no pipes")
             process.stdout.readline()
@@ -153,7 +167,11 @@ class Stage:
         check(entry.name, result)
         if result["still_open"] != IDLE:
             raise Fault(f"{entry.name} kept {result['still_open']} of {IDLE} idle connections")
-        return {"rss_mib": [rss], "pss_mib": [before], "mib_per_10k": [(after - before) * 10_000 / IDLE]}
+        return {
+            "rss_mib": [rss],
+            "pss_mib": [before],
+            "mib_per_10k": [(after - before) * 10_000 / IDLE],
+        }
 
     def start(self, peers: Sequence[Peer]) -> Figures:
         """Time from the start to the first answer, CPU per request, and memory after it."""
@@ -202,7 +220,10 @@ def first_answer(port: int, scenario: Scenario) -> None:
     limit = time.monotonic() + START_LIMIT_S
     while time.monotonic() < limit:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        with (
+            contextlib.closing(connection),
+            contextlib.suppress(OSError, http.client.HTTPException),
+        ):
             connection.request("GET", path, headers={"Host": host})
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.judge import Results
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.judge import Results
 
 PANELS = (
     ("http1", "cpu_us", "HTTP/1.1, 1 KiB", "CPU µs per request"),
@@ -31,14 +34,14 @@ def draw(results: Results, target: Path) -> bool:
     panels = [panel for panel in PANELS if panel[0] in results]
     if not panels:
         return False
-    import matplotlib as mpl  # noqa: PLC0415 - heavy, and only there inside the venv
+    import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import pyplot  # noqa: PLC0415 - after the choice of what draws
+    from matplotlib import pyplot as plt
 
     across = min(3, len(panels))
     down = -(-len(panels) // across)
-    figure, grid = pyplot.subplots(down, across, figsize=(4.2 * across, 2.6 * down), squeeze=False)
+    figure, grid = plt.subplots(down, across, figsize=(4.2 * across, 2.6 * down), squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
         scenario, metric, title, unit = panel
         bars = medians(results, scenario, metric)
@@ -65,9 +68,7 @@ def medians(results: Results, scenario: str, metric: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for peer in COLOURS:
         values: Sequence[float] = [
-            value
-            for launch in results[scenario]
-            for value in launch.get(peer, {}).get(metric, ())
+            value for launch in results[scenario] for value in launch.get(peer, {}).get(metric, ())
         ]
         if values:
             found[peer] = statistics.median(values)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Plan:
 
 def certificates(folder: Path) -> Certificates:
     """Make an authority and one P-256 certificate for servers and clients."""
-    import trustme  # noqa: PLC0415 - only there inside the venv
+    import trustme
 
     folder.mkdir(parents=True, exist_ok=True)
     made = Certificates(folder / "ca.pem", folder / "certificate.pem", folder / "key.pem")

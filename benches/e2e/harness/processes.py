@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 #: A proxy that hasn't answered by then never will.
 START_LIMIT_S = 60.0
@@ -134,7 +137,17 @@ def awake(cores: Sequence[int]) -> Iterator[None]:
     """Keep cores from sleeping with loops that yield to everything else."""
     loops = [
         subprocess.Popen(
-            ["taskset", "-c", str(core), "chrt", "-i", "0", sys.executable, "-c", "while True: pass"]
+            [
+                "taskset",
+                "-c",
+                str(core),
+                "chrt",
+                "-i",
+                "0",
+                sys.executable,
+                "-c",
+                "while True: pass",
+            ]
         )
         for core in cores
     ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from harness.judge import Launch, Results, Verdict
-from harness.scenarios import Scenario
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from harness.judge import Launch, Results, Verdict
+    from harness.scenarios import Scenario
 
 
 def table(scenario: Scenario, launch: Launch) -> Iterator[str]:
-    """Yield a scenario's lines: median (lowest–highest) of each metric, and the ratio to meshcore's."""
+    """Yield a scenario's lines: median (lowest..highest) of each metric, and meshcore's ratio."""
     yield f"\n{scenario.title} [{scenario.name}]"
     first = scenario.metrics[0]
     ours = launch.get("meshcore", {}).get(first, ())
@@ -28,12 +31,12 @@ def spread(values: Sequence[float]) -> str:
     middle = statistics.median(values)
     if len(values) == 1:
         return number(middle)
-    return f"{number(middle)} ({number(min(values))}–{number(max(values))})"
+    return f"{number(middle)} ({number(min(values))}..{number(max(values))})"
 
 
 def number(value: float) -> str:
     """Write three significant digits."""
-    if abs(value) >= 1000:  # noqa: PLR2004
+    if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
@@ -42,18 +45,22 @@ def verdicts(found: Sequence[Verdict]) -> Iterator[str]:
     """Yield a line for each bar."""
     if not found:
         return
-    yield "\nbar                                           limit   median  lowest–highest      launches"
+    head = ("limit", "median", "lowest..highest", "launches")
+    yield "\n{:45} {:>7} {:>8}  {:18}  {}".format("bar", *head)
     for verdict in found:
         bar = verdict.bar
         against = f"/{bar.peer}" if bar.peer else ""
         name = f"{bar.scenario} {bar.metric} {bar.ours}{against}"
         launches = " ".join(number(value) for value in verdict.launches)
-        spread_ = f"{number(verdict.lowest)}–{number(verdict.highest)}"
+        spread_ = f"{number(verdict.lowest)}..{number(verdict.highest)}"
         word = "PASS" if verdict.holds else "MISS"
-        yield f"{word} {name:40} {bar.limit:>7} {number(verdict.figure):>8}  {spread_:18}  {launches}"
+        figure = number(verdict.figure)
+        yield f"{word} {name:40} {bar.limit:>7} {figure:>8}  {spread_:18}  {launches}"
 
 
-def markdown(scenarios: Sequence[Scenario], results: Results, versions: Mapping[str, str]) -> Iterator[str]:
+def markdown(
+    scenarios: Sequence[Scenario], results: Results, versions: Mapping[str, str]
+) -> Iterator[str]:
     """Yield the tables of docs/benchmarks.md: medians over all launches."""
     yield "Versions: " + "; ".join(f"{name} {version}" for name, version in versions.items()) + "."
     peers = [name for name in versions if name != "direct"]
@@ -63,7 +70,7 @@ def markdown(scenarios: Sequence[Scenario], results: Results, versions: Mapping[
     for scenario in scenarios:
         for metric in scenario.metrics:
             cells = [_cell(results.get(scenario.name, ()), peer, metric) for peer in peers]
-            if metric not in {"busy", "rps"} and any(cell != "–" for cell in cells):
+            if metric not in {"busy", "rps"} and any(cell != "-" for cell in cells):
                 yield f"| {scenario.title} | {metric} | " + " | ".join(cells) + " |"
 
 
@@ -73,4 +80,4 @@ def _cell(launches: Sequence[Launch], peer: str, metric: str) -> str:
         for launch in launches
         if launch.get(peer, {}).get(metric)
     ]
-    return number(statistics.median(values)) if values else "–"
+    return number(statistics.median(values)) if values else "-"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.plan import Plan
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.plan import Plan
 
 Command = list[str | Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A proxy that takes part: `command` writes its files into a folder and returns what to start."""
+    """A proxy that takes part; `command` writes its files, and returns what to start."""
 
     name: str
     command: Callable[[Plan, Path], Command]

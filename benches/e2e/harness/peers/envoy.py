@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from harness.environment import Tool
 from harness.peers import Command, Peer
-from harness.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.environment import Tool
+    from harness.plan import Plan
 
 Json = dict[str, object]
 TYPES = "type.googleapis.com/envoy.extensions"
@@ -43,7 +46,11 @@ def _render(plan: Plan, mesh: bool) -> Json:
     chain: Json = {"filters": [network]}
     if plan.tls_in != "none":
         chain["transport_socket"] = _tls_in(plan)
-    listener = {"name": "web", "address": _address(f"127.0.0.1:{plan.listen}"), "filter_chains": [chain]}
+    listener = {
+        "name": "web",
+        "address": _address(f"127.0.0.1:{plan.listen}"),
+        "filter_chains": [chain],
+    }
     return {"static_resources": {"listeners": [listener], "clusters": clusters}}
 
 

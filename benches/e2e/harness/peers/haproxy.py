@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.environment import Tool
 from harness.peers import Command, Peer
-from harness.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.environment import Tool
+    from harness.plan import Plan
 
 HEAD = """global
   nbthread {threads}

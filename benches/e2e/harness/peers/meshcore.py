@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.environment import Tool
 from harness.peers import Command, Peer
-from harness.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from harness.environment import Tool
+    from harness.plan import Plan
 
 Json = dict[str, object]
 
@@ -60,17 +64,13 @@ def _routes(plan: Plan) -> list[Json]:
     if plan.hosts:
         return [{"match": {"host": f"h{n}.test"}, "to": f"b{n}"} for n in range(plan.hosts)]
     if plan.routes:
-        return [
-            {"match": {"path": {"prefix": f"/p{n}"}}, "to": "all"} for n in range(plan.routes)
-        ]
+        return [{"match": {"path": {"prefix": f"/p{n}"}}, "to": "all"} for n in range(plan.routes)]
     return [{"to": "all"}]
 
 
 def _clusters(plan: Plan) -> list[Json]:
     if plan.hosts:
-        return [
-            {"name": f"b{n}", "endpoints": [plan.host_address(n)]} for n in range(plan.hosts)
-        ]
+        return [{"name": f"b{n}", "endpoints": [plan.host_address(n)]} for n in range(plan.hosts)]
     cluster: Json = {"name": "all", "endpoints": [f"127.0.0.1:{plan.target}"]}
     if plan.tls_out:
         pem = plan.pem()

@@ -1,15 +1,19 @@
-"""nginx: one worker process, upstream keep-alive, a server for each host, a location for each route."""
+"""nginx: one worker, upstream keep-alive, a server for each host, a location for each route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.environment import Tool
 from harness.peers import Command, Peer
-from harness.plan import Plan
 
-#: Idle upstream connections that nginx keeps: as many as any scenario has clients. It reserves room for all.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.environment import Tool
+    from harness.plan import Plan
+
+#: Idle upstream connections to keep, for which nginx reserves memory: as many as clients.
 KEPT = 64
 HEAD = """daemon off;
 worker_processes {workers};
