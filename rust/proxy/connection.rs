@@ -71,7 +71,7 @@ pub fn spawn(
 ) {
     let (socket, peer) = accepted;
     let conn = Downstream {
-        open: worker.enter(),
+        open: worker.enter(&listener.stats),
         listener: Rc::clone(listener),
         io: Io::Plain(socket),
         peer,
