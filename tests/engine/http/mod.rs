@@ -1,0 +1,3 @@
+//! HTTP/1 through the engine.
+
+mod keep_alive;

@@ -1,0 +1,61 @@
+//! An upstream whose connections the test takes one by one.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::PATIENCE;
+use super::peer::Peer;
+
+/// A listening socket.
+pub(crate) struct Upstream {
+    listener: TcpListener,
+}
+
+impl Upstream {
+    pub(crate) fn new() -> Self {
+        Self {
+            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.listener.local_addr().unwrap().to_string()
+    }
+
+    pub(crate) fn socket_addr(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// Takes the next connection.
+    #[track_caller]
+    pub(crate) fn accept(&self) -> Peer {
+        let wait = Timespec::try_from(PATIENCE).unwrap();
+        let mut fds = [PollFd::from_borrowed_fd(
+            self.listener.as_fd(),
+            PollFlags::IN,
+        )];
+        assert_eq!(poll(&mut fds, Some(&wait)), Ok(1), "nobody connects");
+        Peer::plain(self.listener.accept().unwrap().0)
+    }
+
+    /// Checks that no connection waits to be taken.
+    #[track_caller]
+    pub(crate) fn is_untouched(&self) {
+        let mut fds = [PollFd::from_borrowed_fd(
+            self.listener.as_fd(),
+            PollFlags::IN,
+        )];
+        assert_eq!(
+            poll(&mut fds, Some(&Timespec::default())),
+            Ok(0),
+            "somebody connected"
+        );
+    }
+}
+
+/// An address where connects are refused.
+pub(crate) fn nobody() -> String {
+    Upstream::new().address()
+}
