@@ -224,6 +224,8 @@ async fn attempts(
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
         }
+        // Nor may the other side still get what waits in the kernel: a close alone would send it.
+        upstream.io.socket().reset_on_close();
         cluster.stats.resends_total.increment();
         resends += 1;
         tokio::task::yield_now().await;
