@@ -28,9 +28,16 @@ fn chunks_and_trailers_pass_up_at_any_split() {
         in_pieces(CHUNKED, seed, |piece| client.send(piece));
         let peer = peer.get_or_insert_with(|| upstream.accept());
         let request = peer.message();
-        assert_eq!((request.text(), request.is_chunked()), ("hello, world", true));
+        assert_eq!(
+            (request.text(), request.is_chunked()),
+            ("hello, world", true)
+        );
         let trailers: Vec<&str> = request.trailers.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(trailers, ["x-sum", "x-end"], "FR-11: forbidden trailers are dropped");
+        assert_eq!(
+            trailers,
+            ["x-sum", "x-end"],
+            "FR-11: forbidden trailers are dropped"
+        );
         peer.answer("ok");
         assert_eq!(client.message().text(), "ok");
     }
@@ -49,7 +56,10 @@ fn chunks_and_trailers_pass_down_at_any_split() {
         let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         in_pieces(&[head, CHUNKED].concat(), seed, |piece| peer.send(piece));
         let response = client.message();
-        assert_eq!((response.text(), response.is_chunked()), ("hello, world", true));
+        assert_eq!(
+            (response.text(), response.is_chunked()),
+            ("hello, world", true)
+        );
         assert_eq!(response.trailers.len(), 2);
     }
 }
@@ -122,7 +132,10 @@ fn an_old_client_gets_chunks_without_their_framing() {
     peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
     peer.send(CHUNKED);
     let head = client.head();
-    assert_eq!((head.field("transfer-encoding"), head.field("connection")), ("", "close"));
+    assert_eq!(
+        (head.field("transfer-encoding"), head.field("connection")),
+        ("", "close")
+    );
     assert_eq!(client.rest().unwrap(), b"hello, world");
 }
 
@@ -137,5 +150,8 @@ fn a_get_with_a_body_is_followed_by_the_next_request() {
     peer.answer("a");
     assert_eq!(peer.message().target(), "/b");
     peer.answer("b");
-    assert_eq!((client.message().text(), client.message().text()), ("a", "b"));
+    assert_eq!(
+        (client.message().text(), client.message().text()),
+        ("a", "b")
+    );
 }

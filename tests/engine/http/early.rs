@@ -33,7 +33,10 @@ fn a_final_answer_instead_of_a_100_ends_both_connections() {
     peer.head();
     peer.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 2\r\n\r\nno");
     let response = client.message();
-    assert_eq!((response.status(), response.field("connection")), (417, "close"));
+    assert_eq!(
+        (response.status(), response.field("connection")),
+        (417, "close")
+    );
     client.ends();
     peer.is_left();
 }
@@ -59,7 +62,10 @@ fn an_early_answer_ends_the_connection_without_reading_on() {
     peer.head();
     peer.answer("enough");
     let response = client.message();
-    assert_eq!((response.text(), response.field("connection")), ("enough", "close"));
+    assert_eq!(
+        (response.text(), response.field("connection")),
+        ("enough", "close")
+    );
     // The rest of the body looks like a request and must not become one.
     client.send("GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n");
     client.half_close();

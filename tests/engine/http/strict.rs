@@ -36,10 +36,16 @@ fn ambiguous_heads_are_refused_and_never_forwarded() {
     let proxy = given().to(upstream.address()).start();
     for fields in AMBIGUOUS {
         let mut client = proxy.connect();
-        client.send(format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n{BEHIND}"));
+        client.send(format!(
+            "POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n{BEHIND}"
+        ));
         let response = client.message();
         assert_eq!(response.status(), 400, "{fields:?}");
-        assert_eq!(response.field("x-meshcore-error"), "bad_request", "{fields:?}");
+        assert_eq!(
+            response.field("x-meshcore-error"),
+            "bad_request",
+            "{fields:?}"
+        );
         assert_eq!(response.field("connection"), "close", "{fields:?}");
         client.is_left();
     }
@@ -87,7 +93,13 @@ fn an_unknown_coding_is_501() {
 fn bad_chunks_cut_the_upstream_request_short() {
     let upstream = Upstream::new();
     let proxy = given().to(upstream.address()).start();
-    for bad in ["5\nhello", "0x5\r\nhello\r\n", "3\r\nhello\r\n", "11111111111111111\r\n", "5;\na\r\n"] {
+    for bad in [
+        "5\nhello",
+        "0x5\r\nhello\r\n",
+        "3\r\nhello\r\n",
+        "11111111111111111\r\n",
+        "5;\na\r\n",
+    ] {
         let mut client = proxy.connect();
         client.send("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n");
         let mut peer = upstream.accept();
@@ -96,7 +108,10 @@ fn bad_chunks_cut_the_upstream_request_short() {
         client.send(bad);
         client.message().is_local(400, "bad_request");
         let forwarded = peer.rest().unwrap_or_default();
-        assert!(!forwarded.ends_with(b"0\r\n\r\n"), "{bad:?}: it must not look complete");
+        assert!(
+            !forwarded.ends_with(b"0\r\n\r\n"),
+            "{bad:?}: it must not look complete"
+        );
         client.is_left();
     }
 }
@@ -110,7 +125,10 @@ fn absolute_form_wins_over_host() {
     let mut peer = upstream.accept();
     let request = peer.message();
     assert_eq!(request.target(), "/a?b");
-    assert!(request.field("host").eq_ignore_ascii_case("real.test:80"), "{request:?}");
+    assert!(
+        request.field("host").eq_ignore_ascii_case("real.test:80"),
+        "{request:?}"
+    );
 }
 
 #[test]
@@ -124,7 +142,10 @@ fn hop_by_hop_fields_end_here_and_ours_cannot_be_nominated_away() {
     );
     let mut peer = upstream.accept();
     let request = peer.message();
-    assert_eq!((request.field("x-secret"), request.field("keep-alive")), ("", ""));
+    assert_eq!(
+        (request.field("x-secret"), request.field("keep-alive")),
+        ("", "")
+    );
     assert_eq!(request.field("x-forwarded-for"), "127.0.0.1");
     assert_eq!(request.field("x-request-id").len(), 36);
 }

@@ -17,10 +17,16 @@ fn bytes_right_behind_both_heads_arrive() {
     client.send(format!("{ASKING}early bird"));
     let mut peer = upstream.accept();
     let request = peer.head();
-    assert_eq!((request.field("upgrade"), request.field("connection")), ("websocket", "upgrade"));
+    assert_eq!(
+        (request.field("upgrade"), request.field("connection")),
+        ("websocket", "upgrade")
+    );
     peer.send(format!("{AGREEING}and worm"));
     let response = client.head();
-    assert_eq!((response.status(), response.field("upgrade")), (101, "websocket"));
+    assert_eq!(
+        (response.status(), response.field("upgrade")),
+        (101, "websocket")
+    );
     assert_eq!(client.exactly(8), b"and worm");
     assert_eq!(peer.exactly(10), b"early bird");
     client.send([0, 255, 13, 10]);

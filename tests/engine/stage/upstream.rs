@@ -20,6 +20,35 @@ impl Upstream {
         }
     }
 
+    /// Its connections take a few thousand bytes before they are read.
+    pub(crate) fn with_small_window() -> Self {
+        let upstream = Self::new();
+        let socket = socket2::SockRef::from(&upstream.listener);
+        socket.set_recv_buffer_size(4096).unwrap();
+        drop(socket);
+        upstream
+    }
+
+    /// Its queue is full, so that a connect is neither accepted nor refused; the connections that
+    /// fill it go with the second value.
+    pub(crate) fn deaf() -> (Self, Vec<socket2::Socket>) {
+        let upstream = Self::new();
+        socket2::SockRef::from(&upstream.listener)
+            .listen(0)
+            .unwrap();
+        let address = upstream.socket_addr().into();
+        let fill = || {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+            let socket = socket.unwrap();
+            socket.set_nonblocking(true).unwrap();
+            // In progress is all that it can say.
+            let _ = socket.connect(&address);
+            socket
+        };
+        let filling = std::iter::repeat_with(fill).take(4).collect();
+        (upstream, filling)
+    }
+
     pub(crate) fn address(&self) -> String {
         self.listener.local_addr().unwrap().to_string()
     }
