@@ -70,3 +70,6 @@ impl Drop for Place {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

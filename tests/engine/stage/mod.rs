@@ -10,9 +10,8 @@ mod upstream;
 
 use std::time::Duration;
 
-pub(crate) use authority::{Authority, Issued, client_config, server_config};
+pub(crate) use authority::{Authority, client_config, server_config};
 pub(crate) use given::{Given, given};
-pub(crate) use message::Message;
 pub(crate) use peer::Peer;
 pub(crate) use proxy::{Proxy, eventually};
 pub(crate) use server::Server;

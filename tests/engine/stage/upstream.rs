@@ -69,6 +69,24 @@ impl Upstream {
         Peer::plain(self.listener.accept().unwrap().0)
     }
 
+    /// Takes the next connection to any of `upstreams`, and says whose it was.
+    #[track_caller]
+    pub(crate) fn accept_any(upstreams: &[Self]) -> (usize, Peer) {
+        let wait = Timespec::try_from(PATIENCE).unwrap();
+        let mut fds: Vec<PollFd<'_>> = upstreams
+            .iter()
+            .map(|upstream| PollFd::from_borrowed_fd(upstream.listener.as_fd(), PollFlags::IN))
+            .collect();
+        assert_eq!(
+            poll(&mut fds, Some(&wait)),
+            Ok(1),
+            "nobody connects, or two at once"
+        );
+        let ready = |fd: &PollFd<'_>| fd.revents().contains(PollFlags::IN);
+        let index = fds.iter().position(ready).unwrap();
+        (index, upstreams[index].accept())
+    }
+
     /// Checks that no connection waits to be taken.
     #[track_caller]
     pub(crate) fn is_untouched(&self) {
