@@ -115,3 +115,19 @@ async fn serve(mut conn: Downstream) {
         _ => Box::pin(tcp::serve(&conn, first.map(|first| first.bytes))).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(_: impl Fn(Downstream) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand idle connections cost what their futures cost: the design's bound.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let size = size_of_future(serve);
+        assert!(size <= 1024, "{size} bytes");
+    }
+}
