@@ -21,7 +21,9 @@ fn counts() -> (usize, usize) {
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)).unwrap();
+    let kib = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .unwrap();
     kib.parse::<usize>().unwrap() * 1024
 }
 
