@@ -1,6 +1,6 @@
 //! One change: parsed, resolved, compiled, bound; then in force everywhere, or refused whole.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::sockets::Bound;
 use crate::snapshot::{Compiler, Names, Surroundings};
 use crate::telemetry::{LogSinks, Registry};
 use crate::tls::credentials::Credentials;
-use crate::wire::{Delta, Kind, Problem};
+use crate::wire::{Delta, Kind, Problem, Problems};
 
 /// Puts a change in force and gives its generation.
 pub(super) async fn apply(
@@ -50,17 +50,13 @@ async fn stage_and_install(
             return Err(problems);
         }
     };
-    let going: HashSet<String> = service
-        .sockets
-        .bound
-        .keys()
-        .filter(|name| staged.removes(Kind::Listener, name))
-        .cloned()
-        .collect();
+    let bound = &service.sockets.bound;
+    let removed = |name: &&String| staged.removes(Kind::Listener, name);
+    let going: HashSet<String> = bound.keys().filter(removed).cloned().collect();
     let count = service.workers.len();
     let prepared = service.sockets.prepare(staged.listeners(), &going, count)?;
+    let handed = hand_out(&prepared, count)?;
     let snapshot = service.compiler.commit(staged);
-    let handed = hand_out(&prepared, count);
     for name in &going {
         service.sockets.bound.remove(name);
     }
@@ -68,6 +64,7 @@ async fn stage_and_install(
     service.install(&snapshot, handed).await;
     service.seen.set_sockets(&service.sockets.bound);
     service.names.follow(&service.compiler);
+    service.forget_unused();
     Ok(snapshot.generation)
 }
 
@@ -107,22 +104,31 @@ fn insert(store: &mut Credentials, credentials: Vec<Credential>) -> Vec<Problem>
 }
 
 /// Each worker's copy of each new socket. More sockets than workers come from a predecessor that
-/// had more; the rest go round, so that no queue is left without a taker.
+/// had more; the rest go round, so that no queue is left without a taker: where descriptors lack,
+/// the change is refused.
 fn hand_out(
-    prepared: &std::collections::HashMap<String, Bound>,
+    prepared: &HashMap<String, Bound>,
     workers: usize,
-) -> Vec<Vec<(String, OwnedFd)>> {
+) -> Result<Vec<Vec<(String, OwnedFd)>>, Vec<Problem>> {
     let mut handed: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     for (name, bound) in prepared {
         for (index, socket) in bound.sockets.iter().enumerate() {
-            if let Ok(copy) = socket.try_clone()
-                && let Some(place) = handed.get_mut(index % workers.max(1))
-            {
+            let copy = socket
+                .try_clone()
+                .map_err(|error| no_descriptor(name, &error))?;
+            if let Some(place) = handed.get_mut(index % workers.max(1)) {
                 place.push((name.clone(), copy));
             }
         }
     }
-    handed
+    Ok(handed)
+}
+
+fn no_descriptor(listener: &str, error: &std::io::Error) -> Vec<Problem> {
+    let mut problems = Problems::new(Kind::Listener, listener);
+    let hint = "raise the limit of open files (ulimit -n)";
+    problems.add("address_unusable", "address", error.to_string(), hint);
+    problems.into_vec()
 }
 
 /// Compiles a complete configuration without putting it in force: what an `apply` would refuse.

@@ -72,16 +72,23 @@ impl Service {
         let seen = Arc::clone(&self.seen);
         loop {
             tokio::select! {
-                () = seen.stopping.notified() => return,
+                () = seen.stopping.notified() => break,
                 request = queue.recv() => match request {
                     Some(request) => self.handle(request).await,
-                    None => return,
+                    None => break,
                 },
                 changed = self.names.changed() => {
                     let snapshot = self.compiler.resolved(&changed, self.names.known());
                     self.install(&snapshot, Vec::new()).await;
+                    self.forget_unused();
                 }
             }
+        }
+        // Who asked waits for an answer.
+        queue.close();
+        while let Ok(Request::Apply { id, .. } | Request::Drain { id, .. }) = queue.try_recv() {
+            let why = "the engine has stopped".to_owned();
+            self.seen.events.complete(Event::Failed(id, why));
         }
     }
 
@@ -145,9 +152,21 @@ impl Service {
         self.seen.install(snapshot);
     }
 
+    /// Drops the numbers of what is configured no longer: that bounds the labels.
+    pub(super) fn forget_unused(&self) {
+        let compiler = &self.compiler;
+        self.seen
+            .registry
+            .forget_unused(|resource| compiler.configures(resource));
+    }
+
     /// The wait happens beside, so that changes and the admin interface go on.
-    async fn drain(&self, id: u64, timeout: Duration, idle_grace: Duration) {
+    async fn drain(&mut self, id: u64, timeout: Duration, idle_grace: Duration) {
         self.seen.begin_drain();
+        // The workers' copies are left, for as long as their queues are: with the last one closed,
+        // new clients are refused instead of left waiting. A successor has copies of its own.
+        self.sockets.bound.clear();
+        self.seen.forget_sockets();
         let mut waits = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, wait) = oneshot::channel();
@@ -159,8 +178,12 @@ impl Service {
                 waits.push(wait);
             }
         }
-        let seen = Arc::clone(&self.seen);
+        let told = Told {
+            seen: Arc::clone(&self.seen),
+            id,
+        };
         spawn_local(async move {
+            let _told = told;
             let all = async {
                 for wait in waits {
                     let _ = wait.await;
@@ -168,7 +191,18 @@ impl Service {
             };
             // What is still open at the end of the time is cut by `stop`.
             let _ = tokio::time::timeout(timeout, all).await;
-            seen.events.complete(Event::Drained(id));
         });
+    }
+}
+
+/// Tells the end of a drain, also where `stop` brings it.
+struct Told {
+    seen: Arc<Seen>,
+    id: u64,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.seen.events.complete(Event::Drained(self.id));
     }
 }

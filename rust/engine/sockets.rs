@@ -51,25 +51,32 @@ impl Sockets {
         })
     }
 
-    /// Binds what `listeners` need and isn't bound; those of `going` may give theirs.
+    /// Binds what `listeners` need and isn't bound; those of `going`, and listeners that move, may
+    /// give theirs.
     pub(super) fn prepare<'l>(
         &mut self,
         listeners: impl Iterator<Item = &'l Arc<Listener>>,
         going: &HashSet<String>,
         workers: usize,
     ) -> Result<HashMap<String, Bound>, Vec<Problem>> {
+        let mut wanting: Vec<&Arc<Listener>> = listeners.collect();
+        wanting.retain(|listener| {
+            let bound = self.bound.get(&*listener.name);
+            bound.is_none_or(|bound| bound.address != listener.address)
+        });
+        let moving: HashSet<&str> = wanting.iter().map(|listener| &*listener.name).collect();
+        let mut free: HashMap<Address, Bound> = self
+            .bound
+            .iter()
+            .filter(|(name, _)| going.contains(*name) || moving.contains(&***name))
+            .map(|(_, bound)| (bound.address.clone(), bound.clone()))
+            .collect();
         let mut prepared = HashMap::new();
         let mut found = Vec::new();
-        for listener in listeners {
-            let name = listener.name.to_string();
-            let same = |bound: &&Bound| bound.address == listener.address;
-            if self.bound.get(&name).as_ref().is_some_and(same) {
-                continue;
-            }
-            let leaving = self.bound.iter().filter(|(name, _)| going.contains(*name));
-            let moved = leaving.map(|(_, bound)| bound).find(same).cloned();
-            match moved.map_or_else(|| self.bind(&listener.address, workers), Ok) {
-                Ok(bound) => drop(prepared.insert(name, bound)),
+        for listener in wanting {
+            let freed = free.remove(&listener.address);
+            match freed.map_or_else(|| self.bind(&listener.address, workers), Ok) {
+                Ok(bound) => drop(prepared.insert(listener.name.to_string(), bound)),
                 Err(error) => found.push(problem(listener, &error)),
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::balance::Active;
 use crate::net::socket::Peek;
 use crate::snapshot::{Endpoint, Place};
-use crate::telemetry::EndpointStats;
+use crate::telemetry::{ClusterStats, EndpointStats};
 use crate::tls::io::Io;
 use crate::wire;
 
@@ -39,18 +39,31 @@ pub struct Upstream {
     idle_since: Instant,
     /// Counts it among the endpoint's open connections.
     _place: Option<Place>,
+    _counted: Counted,
+}
+
+/// An upstream connection in its cluster's numbers; dropping it counts it out.
+#[derive(Debug)]
+struct Counted(Arc<ClusterStats>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections_active.sub(1);
+    }
 }
 
 impl Upstream {
-    /// A new connection.
-    pub fn new(io: Io, now: Instant, place: Option<Place>) -> Self {
+    /// A new connection of a cluster, which carries its first request.
+    pub fn new(io: Io, now: Instant, place: Option<Place>, stats: &Arc<ClusterStats>) -> Self {
+        stats.connections_active.add(1);
         Self {
             io,
-            requests: 0,
+            requests: 1,
             mark: 0,
             created: now,
             idle_since: now,
             _place: place,
+            _counted: Counted(Arc::clone(stats)),
         }
     }
 
@@ -128,6 +141,16 @@ impl EndpointRun {
     pub fn leave(&self) {
         self.gone.set(true);
         self.idle.borrow_mut().clear();
+    }
+
+    /// Closes the idle connection that waits longest, to make room; `false` when none waits.
+    pub fn give_way(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let waits = !idle.is_empty();
+        if waits {
+            drop(idle.remove(0));
+        }
+        waits
     }
 
     /// Idle connections.

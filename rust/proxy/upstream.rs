@@ -67,7 +67,10 @@ async fn connect(
 ) -> Result<Upstream, Error> {
     let limit = cluster.cluster.wire.pool.max_connections;
     let place = if limit > 0 {
-        let Some(place) = run.endpoint.open.enter(limit) else {
+        let enter = || run.endpoint.open.enter(limit);
+        // What can't be reused here, for an upgrade or a PROXY header, must not be in the way.
+        let entered = enter().or_else(|| run.give_way().then(enter).flatten());
+        let Some(place) = entered else {
             cluster.stats.overflow_total.increment();
             return Err(ErrorKind::Overflow.into());
         };
@@ -86,11 +89,7 @@ async fn connect(
         Err(_) => Err(ErrorKind::UpstreamConnectTimeout.into()),
     };
     match result {
-        Ok(io) => {
-            let mut upstream = Upstream::new(io, now, place);
-            upstream.requests = 1;
-            Ok(upstream)
-        }
+        Ok(io) => Ok(Upstream::new(io, now, place, &cluster.stats)),
         Err(error) => {
             cluster.stats.connect_failures_total.increment();
             run.stats.connect_failures_total.increment();

@@ -14,7 +14,7 @@ use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{Registry, WorkerStats};
+use crate::telemetry::{ListenerStats, Registry, WorkerStats};
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -178,15 +178,17 @@ impl Worker {
         self.view().sweep(clock::now());
     }
 
-    /// Counts a connection in and out.
-    pub fn enter(self: &Rc<Self>) -> Open {
+    /// Counts a connection of a listener in and out.
+    pub fn enter(self: &Rc<Self>, listener: &Arc<ListenerStats>) -> Open {
         let mut connections = self.connections.borrow_mut();
         connections.next += 1;
         let id = connections.next;
         connections.wakers.insert(id, None);
         self.stats.connections_active.add(1);
+        listener.connections_active.add(1);
         Open {
             worker: Rc::clone(self),
+            listener: Arc::clone(listener),
             id,
             noted: Cell::new(false),
         }
@@ -226,6 +228,7 @@ impl Drop for Accepting {
 #[derive(Debug)]
 pub struct Open {
     worker: Rc<Worker>,
+    listener: Arc<ListenerStats>,
     id: u64,
     noted: Cell<bool>,
 }
@@ -259,6 +262,7 @@ impl Drop for Open {
             self.worker.stats.panics_total.increment();
         }
         self.worker.stats.connections_active.sub(1);
+        self.listener.connections_active.sub(1);
         self.worker.connections.borrow_mut().wakers.remove(&self.id);
     }
 }

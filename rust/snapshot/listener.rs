@@ -77,19 +77,7 @@ pub(super) fn compile(
 ) -> Option<Listener> {
     let address = address(&wire.address, problems);
     check(&wire, problems);
-    let routes = wire
-        .route_table
-        .as_deref()
-        .and_then(|name| (references.table)(name));
-    if routes.is_none() && matches!(wire.protocol, Protocol::Http) {
-        let hint = "give the listener routes, or use protocol: tcp with to:";
-        problems.add(
-            "routes_missing",
-            "routes",
-            "an http listener needs routes",
-            hint,
-        );
-    }
+    let routes = http_routes(&wire, references, problems);
     let sni = bytes_routes(&wire, references, problems);
     let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) {
         &["http/1.1"]
@@ -126,6 +114,28 @@ pub(super) fn compile(
         stream_idle_timeout: optional(wire.timeouts.stream_idle_ms),
         wire,
     })
+}
+
+fn http_routes(
+    wire: &wire::Listener,
+    references: &References<'_>,
+    problems: &mut Problems,
+) -> Option<Arc<RouteTable>> {
+    let Some(name) = wire.route_table.as_deref() else {
+        if matches!(wire.protocol, Protocol::Http) {
+            let hint = "give the listener routes, or use protocol: tcp with to:";
+            let message = "an http listener needs routes";
+            problems.add("routes_missing", "routes", message, hint);
+        }
+        return None;
+    };
+    let table = (references.table)(name);
+    if table.is_none() {
+        let message = format!("there is no route table {name:?}");
+        let hint = "add it in the same change";
+        problems.add("route_table_unknown", "route_table", message, hint);
+    }
+    table
 }
 
 fn address(text: &str, problems: &mut Problems) -> Option<Address> {

@@ -6,13 +6,16 @@
 mod cluster;
 mod compile;
 mod listener;
+mod references;
+mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use cluster::{Cluster, Endpoint, Names};
-pub use compile::{Compiler, Staged, Surroundings};
+pub use compile::Compiler;
 pub use listener::{AccessLog, Listener};
+pub use stage::{Staged, Surroundings};
 
 use crate::route::ClusterSlot;
 
@@ -67,3 +70,6 @@ impl Drop for Place {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! One request and its response: admit, find a connection, send, receive, record.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::activity::Activity;
 use super::admit::{self, Facts, Plan, Refusal};
 use super::record::Record;
 use super::response::{self, Arrived};
@@ -19,40 +20,10 @@ use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::upstream::{self, Ask};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
-use crate::runtime::timer::Movement;
 
 /// How often a request is sent again because a kept-alive connection had ended under it. Each
 /// time is proved harmless; more would only say that the endpoint closes everything.
 const RESENDS_MAX: u32 = 2;
-
-/// The deadlines of one exchange, and what to say when one has passed.
-#[derive(Debug)]
-pub(super) struct Activity {
-    movement: Movement,
-    deadline: Option<Instant>,
-    idle: Option<Duration>,
-    /// The client has seen the head of a response.
-    pub(super) started: Cell<bool>,
-    /// The request is sent whole.
-    pub(super) uploaded: Cell<bool>,
-    /// The last wait was for the client's body.
-    waits_for_client: Cell<bool>,
-}
-
-impl Activity {
-    fn next(&self) -> Option<Instant> {
-        let idle = self.idle.map(|idle| self.movement.last() + idle);
-        super::earliest(idle, self.deadline)
-    }
-
-    fn elapsed(&self) -> ErrorKind {
-        match self.deadline {
-            Some(deadline) if clock::now() >= deadline => ErrorKind::RequestTimeout,
-            _ if self.waits_for_client.get() => ErrorKind::BodyTimeout,
-            _ => ErrorKind::StreamIdle,
-        }
-    }
-}
 
 /// How an exchange ended.
 pub(super) enum Done {
@@ -60,6 +31,8 @@ pub(super) enum Done {
     Complete { next: Next, rest: Option<Buffer> },
     /// The upstream switched protocols; bytes follow both ways.
     Tunnel {
+        /// Counted at its endpoint until it ends.
+        flight: InFlight,
         upstream: Upstream,
         from_client: Option<Buffer>,
         from_upstream: Option<Buffer>,
@@ -96,14 +69,8 @@ pub(super) async fn serve(
     };
     buffer.consume(len);
     let facts = plan.facts;
-    let activity = Activity {
-        movement: Movement::since(complete),
-        deadline: plan.timeout.map(|timeout| complete + timeout),
-        idle: current.listener.stream_idle_timeout,
-        started: Cell::new(false),
-        uploaded: Cell::new(false),
-        waits_for_client: Cell::new(false),
-    };
+    let idle = current.listener.stream_idle_timeout;
+    let activity = Activity::new(complete, plan.timeout, idle);
     drop(current);
     let record = RefCell::new(record);
     let work = attempts(conn, plan, buffer, &activity, &record);
@@ -115,12 +82,14 @@ pub(super) async fn serve(
     let ended = match outcome {
         Ok(Done::Complete { next, rest }) => (next, rest),
         Ok(Done::Tunnel {
+            flight,
             upstream,
             from_client,
             from_upstream,
         }) => {
             let tunnel = tunnel::run(conn, upstream, (from_client, from_upstream), &mut record);
             Box::pin(tunnel).await;
+            drop(flight);
             (Next::Gone, None)
         }
         Err(error) => (
@@ -207,8 +176,9 @@ async fn attempts(
         let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
         record.borrow_mut().to_endpoint(flight.run());
         if matches!(facts.method, RequestMethod::Connect) {
-            drop((flight, view));
-            return tunnel::connected(conn, upstream, upload.finish().1, record).await;
+            drop(view);
+            let ends = (flight, upstream);
+            return tunnel::connected(conn, ends, upload.finish().1, record).await;
         }
         let side = Side {
             conn,
@@ -225,6 +195,8 @@ async fn attempts(
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
         }
+        // Nor may the other side still get what waits in the kernel: a close alone would send it.
+        upstream.io.socket().reset_on_close();
         cluster.stats.resends_total.increment();
         resends += 1;
         tokio::task::yield_now().await;
@@ -385,6 +357,7 @@ fn settle(
     conn.worker().give_scratch(head);
     if ended.switched {
         return Done::Tunnel {
+            flight,
             upstream,
             from_client: rest,
             from_upstream: ended.surplus,

@@ -3,6 +3,7 @@
 //! A connection that waits holds neither buffer nor request state: both are taken when its first
 //! byte arrives and given back when the last pipelined request is answered.
 
+mod activity;
 mod admit;
 mod exchange;
 mod head;

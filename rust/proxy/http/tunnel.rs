@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::exchange::Done;
 use super::record::Record;
 use crate::error::{Error, ErrorKind};
-use crate::pool::Upstream;
+use crate::pool::{InFlight, Upstream};
 use crate::proxy::connection::Downstream;
 use crate::proxy::tcp;
 use crate::proxy::upstream::write_all;
@@ -17,7 +17,7 @@ const CONNECTED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 /// Tells the client of a CONNECT that its tunnel is open.
 pub(super) async fn connected(
     conn: &Downstream,
-    upstream: Upstream,
+    (flight, upstream): (InFlight, Upstream),
     from_client: Option<Buffer>,
     record: &RefCell<Record>,
 ) -> Result<Done, Error> {
@@ -26,6 +26,7 @@ pub(super) async fn connected(
         .await
         .map_err(|error| Error::io(ErrorKind::DownstreamClosed, error))?;
     Ok(Done::Tunnel {
+        flight,
         upstream,
         from_client,
         from_upstream: None,
