@@ -90,7 +90,8 @@ fn split_name(text: &str) -> Result<(&str, Option<&str>), HeadError> {
         .unwrap_or(text.len());
     let (name, after) = text.split_at_checked(end).ok_or(HeadError::Host)?;
     let host = name.strip_suffix('.').unwrap_or(name);
-    if host.is_empty() || name.len() > MAX_HOST {
+    // One final dot names the root; a second one would be another spelling of the same rule.
+    if host.is_empty() || host.starts_with('.') || host.ends_with('.') || name.len() > MAX_HOST {
         return Err(HeadError::Host);
     }
     match after.strip_prefix(':') {
