@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         MeshcoreError,
         Problem,
     )
-    from meshcore.serve import Served, serve
+    from meshcore.serving import Served, serve
 
     __version__: str
 
@@ -93,7 +93,7 @@ _ELSEWHERE = {
         "MeshcoreError",
         "Problem",
     ),
-    "meshcore.serve": ("Served", "serve"),
+    "meshcore.serving": ("Served", "serve"),
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names}
 
