@@ -146,8 +146,11 @@ impl Service {
     }
 
     /// The wait happens beside, so that changes and the admin interface go on.
-    async fn drain(&self, id: u64, timeout: Duration, idle_grace: Duration) {
+    async fn drain(&mut self, id: u64, timeout: Duration, idle_grace: Duration) {
         self.seen.begin_drain();
+        // While any copy is open the kernel goes on completing handshakes that nobody would answer.
+        self.sockets.bound.clear();
+        self.seen.forget_sockets();
         let mut waits = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, wait) = oneshot::channel();
