@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import meshcore
 import pytest
 
+import meshcore
 from tests.test_architecture import RUST, rust_files, rust_module
 
 ROOT = Path(__file__).parent.parent

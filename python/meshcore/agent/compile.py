@@ -39,8 +39,11 @@ def main(arguments: list[str]) -> int:
     if "--locate" in arguments:
         raw = sys.stdin.buffer.read()
         found = examined(settings, _nothing)
-        problems = engine_problems(raw, found.config) if found.config else found.problems
-        _print(problems)
+        if found.prepared is not None:
+            prepared = found.prepared
+            _print(engine_problems(raw, prepared.config, prepared.credentials))
+        else:
+            _print(found.problems)
         return EXIT_REFUSED
     found = examined(settings)
     sys.stdout.buffer.write(bundle(settings, found).pack())

@@ -18,8 +18,7 @@ from meshcore.engine import Engine, RefusedResources
 from meshcore.errors import EngineError, MeshcoreError
 
 if TYPE_CHECKING:
-    from functools import partial
-from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator
 
     from meshcore.agent.settings import Bundle, Settings
 
