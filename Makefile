@@ -20,9 +20,10 @@ FUZZ_SECONDS ?= 10
 # The share of the full counts of an issue's table that `make test` runs.
 MESHCORE_SCALE ?= 0.01
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help dev fmt lint test bench prove demo wheel docs fuzz clean
-.PHONY: lint-rust lint-python lint-shell test-rust test-python callgrind
+.PHONY: lint-rust lint-python lint-shell test-rust test-python bench-smoke callgrind
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -63,9 +64,9 @@ test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
 	cargo build $(CARGO_FLAGS) --example loadgen
 	MESHCORE_SCALE=$(MESHCORE_SCALE) python -m pytest $(PYTEST_ARGS)
 
-bench: $(WORK)/engine-release $(WORK)/bench-programs $(WORK)/bench-venv ## compare with Envoy, HAProxy and nginx on this machine
+bench: $(WORK)/engine-release ## compare with Envoy, HAProxy and nginx on this machine; BENCH_ARGS=--quick
 	cargo build $(CARGO_FLAGS) --release --examples
-	python -m benches.e2e
+	$(PYTHON) benches/e2e/run.py --meshcore $(BIN)/meshcore $(BENCH_ARGS)
 
 prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
@@ -87,8 +88,14 @@ docs: $(WORK)/engine-dev ## write the pages that are generated from the code
 fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)
 
-callgrind: $(WORK)/venv $(WORK)/bench-programs
-	python -m benches.callgrind
+bench-smoke: $(WORK)/engine-dev
+	cargo build $(CARGO_FLAGS) --release --examples
+	$(PYTHON) benches/e2e/run.py --quick --meshcore $(BIN)/meshcore
+
+callgrind: $(WORK)/prerequisites
+	.ci/programs valgrind
+	cargo build $(CARGO_FLAGS) --release --examples
+	$(PYTHON) benches/e2e/callgrind.py --check -- target/release/examples/engine_http {listen} {backend}
 
 clean: ## remove everything that was built
 	rm -rf $(WORK) .venv dist target fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -106,10 +113,6 @@ $(WORK)/venv: $(WORK)/prerequisites .ci/requirements.txt .ci/constraints.txt pyp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt -c .ci/constraints.txt
 	touch $@
 
-$(WORK)/bench-venv: $(WORK)/venv .ci/requirements-bench.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements-bench.txt -c .ci/constraints.txt
-	touch $@
-
 # One profile's extension at a time stands in python/meshcore.
 $(WORK)/engine-%: $(WORK)/venv $(RUST)
 	PIP_CONSTRAINT=$(CURDIR)/.ci/constraints.txt maturin develop --quiet --locked --profile $*
@@ -122,7 +125,3 @@ $(WORK)/programs: .ci/programs $(WORK)/prerequisites
 
 $(WORK)/backend: benches/e2e/backend.c $(WORK)/prerequisites
 	$(CC) -O2 -Wall -Wextra -o $@ $<
-
-$(WORK)/bench-programs: .ci/programs $(WORK)/prerequisites
-	.ci/programs nginx haproxy valgrind
-	touch $@

@@ -97,7 +97,8 @@ class Proxy:
     async def port(self, listener: str = "web") -> int:
         """The port that a listener has."""
         known = json.loads(await self.ask("/listeners?format=json"))
-        return int(known[listener]["local_address"].rpartition(":")[2])
+        (address,) = (one["local_address"] for one in known if one["name"] == listener)
+        return int(address.rpartition(":")[2])
 
     async def metric(self, name: str, **labels: str) -> float:
         """A metric, summed over the labels that aren't given."""
@@ -191,6 +192,10 @@ async def running(
         finally:
             if process.returncode is None:
                 process.kill()
+            with trio.CancelScope(shield=True):
+                await process.wait()
+    assert process.stderr is not None
+    await process.stderr.aclose()
 
 
 @asynccontextmanager
