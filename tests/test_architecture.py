@@ -21,7 +21,6 @@ LONG_FILES = {
     "rust/net/proxy_protocol.rs": "both versions of one format, read and written",
     "rust/proxy/http/exchange.rs": "one exchange, its phases in their order",
     "rust/proxy/flow.rs": "one state machine of one copy",
-    "rust/snapshot/compile.rs": "one pass whose stages stand in the order in which they run",
     "rust/telemetry/names.rs": "the one list of metrics that everything else is made from",
 }
 

@@ -89,11 +89,11 @@ impl Resolver {
             let due = self.due.iter().filter(|(_, due)| due.at <= now);
             let names: Vec<String> = due.map(|(name, _)| name.clone()).collect();
             let mut changed = HashSet::new();
-            for (name, answer) in self.ask(names).await {
-                if self.note(name.clone(), answer) {
-                    changed.insert(name);
-                }
-            }
+            let answers = self.ask(names).await.into_iter();
+            changed.extend(answers.filter_map(|(name, answer)| {
+                let moved = self.note(name.clone(), answer);
+                moved.then_some(name)
+            }));
             if !changed.is_empty() {
                 return changed;
             }
@@ -106,21 +106,17 @@ impl Resolver {
         let due = self.due.entry(name.clone()).or_insert(Due {
             at: now,
             min_ttl: Duration::from_secs(1),
-            max_ttl: Duration::from_secs(60),
+            max_ttl: Duration::from_mins(1),
         });
-        match answer {
-            Ok((mut addresses, until)) => {
-                addresses.sort_unstable();
-                due.at = until.clamp(now + due.min_ttl, now + due.max_ttl);
-                let changed = self.known.get(&name) != Some(&addresses);
-                self.known.insert(name, addresses);
-                changed
-            }
-            Err(_) => {
-                due.at = now + RETRY_WAIT.min(due.max_ttl);
-                false
-            }
-        }
+        let Ok((mut addresses, until)) = answer else {
+            due.at = now + RETRY_WAIT.min(due.max_ttl);
+            return false;
+        };
+        addresses.sort_unstable();
+        due.at = until.clamp(now + due.min_ttl, now + due.max_ttl);
+        let changed = self.known.get(&name) != Some(&addresses);
+        self.known.insert(name, addresses);
+        changed
     }
 
     async fn ask(&mut self, names: Vec<String>) -> Vec<(String, Answer)> {

@@ -145,10 +145,7 @@ impl Service {
                 waits.push(wait);
             }
         }
-        for wait in waits {
-            // A worker that ended will not run it; the engine stops then.
-            let _ = wait.await;
-        }
+        all(waits).await;
         self.seen.install(snapshot);
     }
 
@@ -184,14 +181,16 @@ impl Service {
         };
         spawn_local(async move {
             let _told = told;
-            let all = async {
-                for wait in waits {
-                    let _ = wait.await;
-                }
-            };
             // What is still open at the end of the time is cut by `stop`.
-            let _ = tokio::time::timeout(timeout, all).await;
+            let _ = tokio::time::timeout(timeout, all(waits)).await;
         });
+    }
+}
+
+/// Waits for every worker's answer; one that ended gives none, and the engine stops then.
+async fn all(waits: Vec<oneshot::Receiver<()>>) {
+    for wait in waits {
+        let _ = wait.await;
     }
 }
 

@@ -93,7 +93,8 @@ impl Seen {
     }
 
     pub(super) fn set_sockets(&self, bound: &HashMap<String, Bound>) {
-        *self.sockets.lock().unwrap_or_else(PoisonError::into_inner) = bound.clone();
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.clone_from(bound);
     }
 
     pub(super) fn forget_sockets(&self) {

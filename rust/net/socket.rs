@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::net::RecvFlags;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::sys;
 
@@ -42,9 +42,7 @@ impl Socket {
             let mut guard = ready!(self.fd.poll_read_ready(cx))?;
             match rustix::net::recv(self.fd.get_ref(), &mut *buf, RecvFlags::empty()) {
                 Ok((n, _)) => {
-                    if 0 < n && n < buf.len() {
-                        guard.clear_ready();
-                    }
+                    clear_if_partial(&mut guard, n, buf.len());
                     return Poll::Ready(Ok(n));
                 }
                 Err(rustix::io::Errno::AGAIN) => guard.clear_ready(),
@@ -94,9 +92,7 @@ impl Socket {
             let mut guard = ready!(self.fd.poll_write_ready(cx))?;
             match send(self.fd.get_ref()) {
                 Ok(n) => {
-                    if 0 < n && n < len {
-                        guard.clear_ready();
-                    }
+                    clear_if_partial(&mut guard, n, len);
                     self.count_written(n);
                     return Poll::Ready(Ok(n));
                 }
@@ -218,6 +214,13 @@ impl Socket {
     pub fn bytes_acked(&self) -> Option<u64> {
         // Linux counts the SYN of a connection that we made as its first byte.
         Some(sys::bytes_acked(self.fd.get_ref().as_fd())?.saturating_sub(1))
+    }
+}
+
+/// Less than was asked for says that the kernel has no more for now.
+fn clear_if_partial(guard: &mut AsyncFdReadyGuard<'_, socket2::Socket>, n: usize, len: usize) {
+    if 0 < n && n < len {
+        guard.clear_ready();
     }
 }
 

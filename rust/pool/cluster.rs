@@ -92,11 +92,9 @@ impl ClusterRun {
             picker.carry_over(&before.picker.borrow(), same);
         }
         if let Some(before) = before {
-            for run in &before.endpoints {
-                if !endpoints.iter().any(|kept| Rc::ptr_eq(kept, run)) {
-                    run.leave();
-                }
-            }
+            let kept = |run: &&Rc<EndpointRun>| endpoints.iter().any(|kept| Rc::ptr_eq(kept, run));
+            let gone = before.endpoints.iter().filter(|run| !kept(run));
+            gone.for_each(|run| run.leave());
         }
         Self {
             cluster,

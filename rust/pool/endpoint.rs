@@ -110,7 +110,7 @@ impl EndpointRun {
     pub fn checkout(&self, bounds: &wire::Cluster, now: Instant) -> Option<Upstream> {
         loop {
             let mut upstream = self.idle.borrow_mut().pop()?;
-            if self.is_usable(&upstream, bounds, now) {
+            if Self::is_usable(&upstream, bounds, now) {
                 upstream.requests += 1;
                 upstream.mark = upstream.io.socket().written();
                 return Some(upstream);
@@ -134,7 +134,7 @@ impl EndpointRun {
         // Dropping a connection closes a socket; nothing of that comes back here.
         self.idle
             .borrow_mut()
-            .retain(|upstream| self.is_usable(upstream, bounds, now));
+            .retain(|upstream| Self::is_usable(upstream, bounds, now));
     }
 
     /// The endpoint has left the configuration: idle connections close now, others after use.
@@ -158,7 +158,7 @@ impl EndpointRun {
         self.idle.borrow().len()
     }
 
-    fn is_usable(&self, upstream: &Upstream, bounds: &wire::Cluster, now: Instant) -> bool {
+    fn is_usable(upstream: &Upstream, bounds: &wire::Cluster, now: Instant) -> bool {
         let within = |since: Instant, ms: u64| {
             ms == 0 || now.saturating_duration_since(since) < Duration::from_millis(ms)
         };

@@ -97,12 +97,11 @@ impl Worker {
             stays
         });
         for listener in &snapshot.listeners {
-            match listeners.get(&listener.name) {
-                Some(run) => run.replace(listener),
-                None => {
-                    let run = ListenerRun::new(listener, (&self.registry, self.index));
-                    listeners.insert(Arc::clone(&listener.name), Rc::new(run));
-                }
+            if let Some(run) = listeners.get(&listener.name) {
+                run.replace(listener);
+            } else {
+                let run = ListenerRun::new(listener, (&self.registry, self.index));
+                listeners.insert(Arc::clone(&listener.name), Rc::new(run));
             }
         }
         drop(listeners);

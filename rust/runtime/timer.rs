@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use super::clock;
 
 /// Where a timer sleeps when nothing is due; any deadline is nearer.
-const FAR: Duration = Duration::from_secs(24 * 3600);
+const FAR: Duration = Duration::from_hours(24);
 
 /// A lazily armed timer.
 #[derive(Debug)]
@@ -37,7 +37,10 @@ pub struct Movement {
 impl Movement {
     /// Nothing moved since `start`.
     pub fn since(start: Instant) -> Self {
-        Self { moved: Cell::new(false), last: Cell::new(start) }
+        Self {
+            moved: Cell::new(false),
+            last: Cell::new(start),
+        }
     }
 
     /// Something moves now.
@@ -73,7 +76,9 @@ impl Timer {
     pub fn poll_expired(&self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let mut slot = self.sleep.borrow_mut();
         let mut waker = self.waker.borrow_mut();
-        let known = waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let known = waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()));
         if known
             && deadline >= self.armed.get()
             && slot.as_ref().is_some_and(|sleep| !sleep.is_elapsed())

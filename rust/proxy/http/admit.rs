@@ -108,7 +108,7 @@ pub(super) fn admit(
         .with_random(|random| route.split.pick(random.next_u64()));
     let cluster = conn.worker().cluster(&view, slot).map(Rc::clone);
     let cluster = cluster.ok_or_else(|| refuse(ErrorKind::NoEndpoint))?;
-    record.to_cluster(&cluster);
+    record.chose_cluster(&cluster);
     let rewritten = (*normal != *head.path).then_some(&*normal);
     Ok(Plan {
         head: rewrite(conn, current, &head, rewritten, record),

@@ -174,7 +174,7 @@ async fn attempts(
             local,
         };
         let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
-        record.borrow_mut().to_endpoint(flight.run());
+        record.borrow_mut().chose_endpoint(flight.run());
         if matches!(facts.method, RequestMethod::Connect) {
             drop(view);
             let ends = (flight, upstream);
@@ -235,22 +235,12 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
         movement: &activity.movement,
     };
     let mut sending = Sending::Going;
-    let mut watch = ClientWatch::default();
     let mut reader = response::Reader::new(side.facts);
     loop {
         let arrived = poll_fn(|cx| {
             sending.poll(cx, upload, &ground, side)?;
-            if matches!(sending, Sending::Done) {
-                watch.poll(cx, conn.io.socket())?;
-            }
             let arrived = reader.poll(cx, &ground, side);
-            arrived.map_err(|error| {
-                if sending.was_reset() {
-                    error.processed()
-                } else {
-                    error
-                }
-            })
+            arrived.map_err(|error| sending.judge(error))
         })
         .await?;
         match arrived {
@@ -267,9 +257,6 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
                 let copied = poll_fn(|cx| {
                     // An early response doesn't stop a body that the upstream still takes.
                     sending.poll(cx, upload, &ground, side)?;
-                    if matches!(sending, Sending::Done) {
-                        watch.poll(cx, conn.io.socket())?;
-                    }
                     let copied = download.poll(cx, &ground, &upstream.io, &conn.io);
                     copied.map_err(|error| response::failed(&error))
                 })
@@ -299,16 +286,20 @@ fn downstream_failed(_: FlowError) -> Error {
 /// How far the request is.
 enum Sending {
     Going,
-    Done,
+    /// The client has only to listen now.
+    Done(ClientWatch),
     /// The upstream takes no more; it may have said why.
     Failed(std::io::Error),
 }
 
 impl Sending {
-    /// Whether a write met a reset: that uses the reset up, and reading then shows a clean end
-    /// that nobody sent.
-    fn was_reset(&self) -> bool {
-        matches!(self, Self::Failed(error) if error.kind() != std::io::ErrorKind::BrokenPipe)
+    /// A reset that a write met is used up by it: reading then shows a clean end that nobody sent,
+    /// and that proves nothing.
+    fn judge(&self, error: Error) -> Error {
+        match self {
+            Self::Failed(why) if why.kind() != std::io::ErrorKind::BrokenPipe => error.processed(),
+            _ => error,
+        }
     }
 
     fn poll(
@@ -318,8 +309,10 @@ impl Sending {
         ground: &Ground<'_>,
         side: &Side<'_>,
     ) -> Result<(), Error> {
-        if !matches!(self, Self::Going) {
-            return Ok(());
+        match self {
+            Self::Going => {}
+            Self::Done(watch) => return watch.poll(cx, side.conn.io.socket()),
+            Self::Failed(_) => return Ok(()),
         }
         let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
         side.activity
@@ -329,7 +322,10 @@ impl Sending {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 side.activity.uploaded.set(true);
-                *self = Self::Done;
+                let mut watch = ClientWatch::default();
+                let gone = watch.poll(cx, side.conn.io.socket());
+                *self = Self::Done(watch);
+                return gone;
             }
             Poll::Ready(Err(FlowError::To(error))) => *self = Self::Failed(error),
             Poll::Ready(Err(FlowError::From(_))) => return Err(ErrorKind::DownstreamClosed.into()),

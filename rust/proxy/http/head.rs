@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::super::connection::Downstream;
 use crate::error::ErrorKind;
+use crate::protocol::error::HeadError;
 use crate::protocol::http1::HeadScanner;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
@@ -24,15 +25,15 @@ pub(super) async fn read(
     let mut scanner = HeadScanner::default();
     let mut now = begun;
     loop {
-        if !buffer.is_empty() {
-            if let Some(len) = scanner.scan(buffer, limits).map_err(|error| error.kind())? {
-                return Ok(Some((len, now)));
-            }
+        if !buffer.is_empty()
+            && let Some(len) = scanner.scan(buffer, limits).map_err(HeadError::kind)?
+        {
+            return Ok(Some((len, now)));
         }
         let deadline = current.listener.header_timeout.map(|wait| begun + wait);
         let read = poll_fn(|cx| conn.io.poll_read(cx, buffer.room()));
         match conn.timer.until(deadline, read).await {
-            Ok(Ok(0)) if buffer.is_empty() => return Ok(None),
+            Ok(Ok(0)) | Err(_) if buffer.is_empty() => return Ok(None),
             // Half a head and then the end: nothing could be answered that anybody asked for.
             Ok(Ok(0)) => return Err(ErrorKind::BadRequest),
             Ok(Ok(n)) => {
@@ -40,7 +41,6 @@ pub(super) async fn read(
                 now = clock::now();
             }
             Ok(Err(_)) => return Ok(None),
-            Err(_) if buffer.is_empty() => return Ok(None),
             Err(_) => return Err(ErrorKind::HeadTimeout),
         }
     }

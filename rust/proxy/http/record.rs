@@ -95,13 +95,13 @@ impl Record {
         }
     }
 
-    pub(super) fn to_cluster(&mut self, cluster: &Rc<ClusterRun>) {
+    pub(super) fn chose_cluster(&mut self, cluster: &Rc<ClusterRun>) {
         cluster.stats.requests_total.increment();
         cluster.stats.requests_active.add(1);
         self.cluster = Some(Rc::clone(cluster));
     }
 
-    pub(super) fn to_endpoint(&mut self, endpoint: &Rc<EndpointRun>) {
+    pub(super) fn chose_endpoint(&mut self, endpoint: &Rc<EndpointRun>) {
         self.endpoint = Some(Rc::clone(endpoint));
     }
 

@@ -68,28 +68,27 @@ impl Reader {
         let io = &side.upstream.io;
         loop {
             if let Some(len) = self.complete()? {
-                if let Some(arrived) = self.take(len, side)? {
-                    return Poll::Ready(Ok(arrived));
+                match self.take(len, side)? {
+                    Some(arrived) => return Poll::Ready(Ok(arrived)),
+                    None => continue,
                 }
-                continue;
             }
             if self.buffer.is_none() {
                 ready!(io.poll_readable(cx)).map_err(|error| self.lost(error))?;
             }
             let buffer = self.buffer.get_or_insert_with(|| ground.buffers.lend());
             let polled = io.poll_read(cx, buffer.room());
-            if polled.is_pending() && buffer.is_empty() {
-                self.buffer = None;
-            }
-            match ready!(polled) {
+            let Poll::Ready(read) = polled else {
+                self.buffer = self.buffer.take().filter(|buffer| !buffer.is_empty());
+                return Poll::Pending;
+            };
+            match read {
                 Ok(0) => {
                     return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into())));
                 }
                 Ok(n) => {
                     self.any = true;
-                    if let Some(buffer) = &mut self.buffer {
-                        buffer.filled(n);
-                    }
+                    buffer.filled(n);
                 }
                 Err(error) => return Poll::Ready(Err(self.lost(error))),
             }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::thread;
 
-use crate::stage::{Upstream, given, nobody, noise};
+use crate::stage::{Peer, Upstream, given, nobody, noise};
 
 #[test]
 fn each_direction_ends_alone() {
@@ -62,7 +62,7 @@ fn a_refused_connect_is_a_reset_or_the_next_endpoint() {
         assert_eq!(upstream.accept().exactly(5), b"hello");
     }
     proxy.endpoints(&[nobody()]);
-    proxy.connect().is_cut();
+    Peer::is_turned_away(proxy.address("web"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_refused_connect_tries_the_next_endpoint() {
         assert_eq!(client.message().status(), 200);
     }
     assert!(proxy.stat("/clusters/api/connect_failures_total") > 0);
-    assert_eq!(proxy.stat("/clusters/api/requests_active"), 0);
+    proxy.has("/clusters/api/requests_active", 0);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_client_that_resets_frees_the_upstream() {
     peer.is_left();
     proxy.has("/listeners/web/connections_active", 0);
     proxy.has("/clusters/api/connections_active", 0);
-    assert_eq!(proxy.stat("/clusters/api/requests_active"), 0);
+    proxy.has("/clusters/api/requests_active", 0);
 }
 
 #[test]
@@ -185,5 +185,5 @@ fn an_answer_reaches_a_client_whose_body_the_upstream_no_longer_takes() {
     drop(peer);
     // Nobody reads any more; the end comes as an error or as a full window, not as a hang.
     let mut socket = client.socket();
-    while socket.write(&[0; 65536]).is_ok_and(|n| n > 0) {}
+    while socket.write(&[0; 8192]).is_ok_and(|n| n > 0) {}
 }

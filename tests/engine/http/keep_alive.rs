@@ -27,11 +27,10 @@ fn pipelined_requests_are_answered_in_order() {
     let proxy = given().to(upstream.address()).start();
     let mut client = proxy.connect();
     let paths: Vec<String> = (0..20).map(|n| format!("/{n}")).collect();
-    let all: String = paths
-        .iter()
-        .map(|path| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc"))
-        .collect();
-    client.send(all);
+    let post =
+        |path: &String| format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc");
+    let all: Vec<String> = paths.iter().map(post).collect();
+    client.send(all.concat());
     let mut peer = upstream.accept();
     for path in &paths {
         let request = peer.message();

@@ -110,7 +110,7 @@ fn upstream_connections_are_limited_over_workers() {
         }
     }
     upstream.is_untouched();
-    assert_eq!(proxy.stat("/clusters/api/overflow_total"), 5);
+    proxy.has("/clusters/api/overflow_total", 5);
     for (peer, client) in peers.iter_mut().zip(&mut clients) {
         peer.answer("held");
         assert_eq!(client.message().text(), "held");

@@ -22,6 +22,15 @@ impl Peer {
         Self::plain(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
     }
 
+    /// Checks that a connection is reset, be it already while it is made.
+    #[track_caller]
+    pub(crate) fn is_turned_away(address: SocketAddr) {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(socket) => Self::plain(socket).is_cut(),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
+        }
+    }
+
     pub(crate) fn plain(socket: TcpStream) -> Self {
         let stream = socket.try_clone().unwrap();
         Self::over(socket, stream)
@@ -140,22 +149,21 @@ impl Peer {
         let mut message = Message::of_head(&self.try_head()?);
         if message.is_chunked() {
             while self.chunk(&mut message.body)? {}
-            while !self.pending.starts_with(b"\r\n") && !contains(&self.pending, b"\r\n\r\n") {
-                if self.more()? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-            }
-            let end = if self.pending.starts_with(b"\r\n") {
-                &b"\r\n"[..]
-            } else {
-                b"\r\n\r\n"
-            };
-            let trailers = String::from_utf8(self.through(end)?).unwrap();
+            let trailers = String::from_utf8(self.trailers()?).unwrap();
             message.trailers = fields(trailers.split("\r\n"));
         } else if let Some(length) = message.length() {
             message.body = self.try_exactly(length)?;
         }
         Ok(message)
+    }
+
+    /// What follows the last chunk, its blank line included.
+    fn trailers(&mut self) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        while all != b"\r\n" && !all.ends_with(b"\r\n\r\n") {
+            all.extend(self.through(b"\r\n")?);
+        }
+        Ok(all)
     }
 
     fn chunk(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
@@ -226,8 +234,4 @@ impl Peer {
         let socket = socket2::SockRef::from(&self.socket);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|at| at == part)
 }

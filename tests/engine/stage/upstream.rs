@@ -23,9 +23,9 @@ impl Upstream {
     /// Its connections take a few thousand bytes before they are read.
     pub(crate) fn with_small_window() -> Self {
         let upstream = Self::new();
-        let socket = socket2::SockRef::from(&upstream.listener);
-        socket.set_recv_buffer_size(4096).unwrap();
-        drop(socket);
+        socket2::SockRef::from(&upstream.listener)
+            .set_recv_buffer_size(4096)
+            .unwrap();
         upstream
     }
 
@@ -102,7 +102,13 @@ impl Upstream {
     }
 }
 
-/// An address where connects are refused.
+/// An address where connects are refused. It stays bound to the process' end, so that no other test
+/// gets it.
 pub(crate) fn nobody() -> String {
-    Upstream::new().address()
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address.to_string()
 }
