@@ -1,29 +1,39 @@
-//! The engine without Python: serves the resources of a JSON file until it is told to end.
+//! The engine without Python: one HTTP listener before one backend, until the process is ended.
 //!
-//! `engine_http FILE [WORKERS]`; the file holds a `Delta` (rust/wire). It is what callgrind counts
-//! and what profiles look at: nothing but the engine is in the process.
-
-use std::os::fd::AsFd;
+//! `engine_http LISTEN BACKEND [WORKERS]`. It is what callgrind counts and what profiles look at:
+//! nothing but the engine is in the process.
+#![expect(
+    clippy::print_stderr,
+    reason = "a program that tells its user what happens"
+)]
 
 use meshcore::engine::events::Event;
 use meshcore::engine::{Engine, Options};
 use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::json;
+
+const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments
-        .next()
-        .ok_or("usage: engine_http FILE [WORKERS]")?;
+    let listen = arguments.next().ok_or(USAGE)?;
+    let backend = arguments.next().ok_or(USAGE)?;
     let workers = arguments.next().map_or(Ok(1), |text| text.parse())?;
-    let engine = Engine::start(Options {
+    let options = Options {
         workers,
         ..Options::default()
-    })?;
-    engine.apply(std::fs::read(file)?, Vec::new());
+    };
+    let engine = Engine::start(options)?;
+    let delta = json!({
+        "listeners": [{ "name": "web", "address": listen, "route_table": "web" }],
+        "route_tables": [{ "name": "web", "routes": [{ "name": "all", "to": [{ "cluster": "one" }] }] }],
+        "clusters": [{ "name": "one" }],
+        "endpoints": [{ "name": "one", "endpoints": [{ "address": backend }] }],
+    });
+    engine.apply(delta.to_string().into_bytes(), Vec::new());
     loop {
-        let fd = engine.event_fd();
         poll(
-            &mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)],
+            &mut [PollFd::from_borrowed_fd(engine.event_fd(), PollFlags::IN)],
             None,
         )?;
         for event in engine.drain_events(16) {
