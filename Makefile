@@ -95,7 +95,7 @@ bench-smoke: $(WORK)/engine-dev
 callgrind: $(WORK)/prerequisites
 	.ci/programs valgrind
 	cargo build $(CARGO_FLAGS) --release --examples
-	$(PYTHON) benches/e2e/callgrind.py --check -- target/release/examples/engine_http {listen} {backend}
+	$(PYTHON) benches/e2e/callgrind.py --check -- target/release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
 
 clean: ## remove everything that was built
 	rm -rf $(WORK) .venv dist target fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
