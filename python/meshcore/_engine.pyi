@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import final
 
+__all__ = ["Engine", "check", "features", "version"]
+
 version: str
 features: str
 
@@ -27,7 +29,7 @@ class Engine:
         workers: int = 0,
         admin: str = "",
         pin: bool = False,
-        sockets: Sequence[tuple[str, int]] = (),
+        sockets: Sequence[tuple[str, int]] = ...,
     ) -> Engine:
         """Start the threads; nothing is listened on before the first `apply`, but the admin port.
 

@@ -99,6 +99,7 @@ class Engine:
             _engine.Engine, workers=workers, admin=admin, pin=pin, sockets=tuple(sockets)
         )
         self._engine: _engine.Engine | None = None
+        self._stopped = False
         self._bridge: Bridge | None = None
         self._applying = trio.Lock()
         # What the engine has, by digest; after a cancelled apply it is only what it may have.
@@ -108,7 +109,7 @@ class Engine:
         self._unasked: list[Callable[[str, str], None]] = []
 
     async def __aenter__(self) -> Self:
-        if self._engine is not None:
+        if self._stopped or self._engine is not None:
             message = "an Engine can be entered only once"
             raise EngineError(message)
         engine = await trio.to_thread.run_sync(self._make)
@@ -149,6 +150,7 @@ class Engine:
             if engine is not None:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_DEADLINE):
                     await trio.to_thread.run_sync(engine.stop, abandon_on_cancel=True)
+            self._stopped, self._engine = True, None
 
     async def apply(self, config: Config | Compiled) -> int:
         """Replace what runs; requests under way end with what they began with.
@@ -186,7 +188,7 @@ class Engine:
             generation = await self._send(prepared.compiled, sent)
         except RefusedResources as refused:
             self._prepared = before
-            raise ConfigError(engine_problems(refused.raw, config)) from None
+            raise ConfigError(engine_problems(refused.raw, config, prepared.credentials)) from None
         except EngineError:
             self._prepared = before
             raise

@@ -18,7 +18,7 @@ def test_the_stub_names_all_there_is() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"\xff", b'{"unknown": []}', b'{"listeners": [{}]}', b'{"clusters": 1}'],
+    [b"", b"{", b"\xff", b'{"unknown": []}', b'{"listeners": [{}]}', b'{"clusters": 1}'],
 )
 def test_what_is_no_delta_is_a_problem_not_a_crash(body: bytes) -> None:
     problems = json.loads(_engine.check(body, NONE))
@@ -41,7 +41,7 @@ def test_a_credential_that_is_none_is_a_problem(credentials: list[Credential]) -
         "endpoints": [{"name": "b", "endpoints": []}],
     }  # fmt: skip
     problems = json.loads(_engine.check(json.dumps(body).encode(), credentials))
-    assert [problem["kind"] for problem in problems] == ["Listener"]
+    assert [problem["kind"] for problem in problems] == ["Credential", "Listener"]
 
 
 @pytest.mark.parametrize(
@@ -59,21 +59,17 @@ def test_a_number_that_is_no_descriptor_is_refused(fd: int) -> None:
         _engine.Engine(sockets=[("127.0.0.1:1", fd)])
 
 
-def test_a_descriptor_that_is_no_socket_does_no_harm() -> None:
+def test_a_descriptor_that_is_no_socket_is_refused() -> None:
     read, write = os.pipe()
-    try:
-        engine = _engine.Engine(workers=1, sockets=[("127.0.0.1:1", read)])
-        engine.stop()
-    except (OSError, ValueError) as error:
-        assert str(error)
-    finally:
-        os.close(read)
-        os.close(write)
+    with pytest.raises(OSError, match="no listening socket"):
+        _engine.Engine(workers=1, sockets=[("127.0.0.1:1", read)])
+    os.close(read)
+    os.close(write)
 
 
 def test_arguments_have_names() -> None:
     with pytest.raises(TypeError):
-        _engine.Engine(1)  # type: ignore[misc]
+        _engine.Engine(1)  # type: ignore[call-arg]
 
 
 def test_stopping_twice_is_stopping_once() -> None:
@@ -96,7 +92,7 @@ def test_levels_of_the_log_are_checked() -> None:
     engine = _engine.Engine(workers=1)
     try:
         engine.set_log_level("debug")
-        with pytest.raises(ValueError, match="loud"):
+        with pytest.raises(ValueError, match="levels are"):
             engine.set_log_level("loud")
         engine.reopen_logs()
     finally:

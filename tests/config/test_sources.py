@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from meshcore import ConfigError, load
+from meshcore.config.sources.credentials import Credentials
 from meshcore.config.sources.examine import examine
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.prepare import prepare
@@ -154,7 +155,7 @@ def test_the_engine_s_problems_find_their_place(
 ) -> None:
     config = load(EVERY_KEY)
     raw = f"[{problem(kind, name, path)}]".replace("'", '"').encode()
-    (found,) = engine_problems(raw, config)
+    (found,) = engine_problems(raw, config, Credentials())
     assert found.file == str(EVERY_KEY)
     assert found.line == line
     assert shown is None or found.path == shown
@@ -162,7 +163,7 @@ def test_the_engine_s_problems_find_their_place(
 
 def test_a_problem_of_nothing_known_is_still_told() -> None:
     raw = f"[{problem('Listener', 'gone', 'x')}]".replace("'", '"').encode()
-    (found,) = engine_problems(raw, load(EVERY_KEY))
+    (found,) = engine_problems(raw, load(EVERY_KEY), Credentials())
     assert found.message == "refused by the stand-in"
 
 

@@ -39,9 +39,11 @@ def main(arguments: list[str]) -> int:
     if "--locate" in arguments:
         raw = sys.stdin.buffer.read()
         found = examined(settings, _nothing)
-        problems = engine_problems(raw, found.config) if found.config else found.problems
-        _print(problems)
-        return EXIT_REFUSED
+        if found.prepared is not None:
+            prepared = found.prepared
+            _print(engine_problems(raw, prepared.config, prepared.credentials))
+            return EXIT_REFUSED
+        return 1
     found = examined(settings)
     sys.stdout.buffer.write(bundle(settings, found).pack())
     sys.stdout.buffer.flush()

@@ -17,6 +17,8 @@ LISTENER = "Listener"
 ROUTE_TABLE = "RouteTable"
 CLUSTER = "Cluster"
 ENDPOINTS = "Endpoints"
+# Not a resource, but problems have it as their kind.
+CREDENTIAL = "Credential"
 
 # The order in which a delta lists them.
 _LISTS = {

@@ -46,7 +46,7 @@ def read_credentials(config: Config) -> tuple[Credentials, list[Trouble]]:
     found = Credentials()
     troubles: list[Trouble] = []
     files = _Files(config.origin.base)
-    for (certificate, key), locs in _references(config):
+    for (certificate, key), locs in references(config):
         if (certificate, key) in found.names:
             continue
         bad = list(files.troubles(certificate, locs[0], "CERTIFICATE"))
@@ -107,7 +107,8 @@ class _Files:
         return self._read[name]
 
 
-def _references(config: Config) -> Iterator[tuple[Files, tuple[Loc, Loc]]]:
+def references(config: Config) -> Iterator[tuple[Files, tuple[Loc, Loc]]]:
+    """Each credential that `config` names: its files, and where each of the two is named."""
     for index, listener in enumerate(config.listeners):
         yield from _of_listener(listener, ("listeners", index, "tls"))
     for index, cluster in enumerate(config.clusters):

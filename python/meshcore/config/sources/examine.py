@@ -64,7 +64,8 @@ def examine_config(
     compiled = compile_config(whole, credentials.names, credentials.pems)
     sent = complete(compiled)
     places = {(problem.file, problem.line, problem.column) for problem in problems}
-    for problem in engine_problems(engine_check(sent.body, sent.credentials), config):
+    raw = engine_check(sent.body, sent.credentials)
+    for problem in engine_problems(raw, config, credentials):
         # What both found is said once, in the words of the document.
         known = problem.file and (problem.file, problem.line, problem.column) in places
         if not known and problem not in problems:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.compile import http_routes, sni_routes
 from meshcore.config.origin import Loc, Trouble
-from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE
+from meshcore.config.resources import CLUSTER, CREDENTIAL, ENDPOINTS, LISTENER, ROUTE_TABLE
+from meshcore.config.sources.credentials import references
 
 if TYPE_CHECKING:
     from meshcore.config.model import Config, Listener, Route
+    from meshcore.config.sources.credentials import Credentials
     from meshcore.errors import Problem
 
 _STEP = re.compile(r"\[(\d+)\]|\[?\"([^\"]*)\"\]?|([^.\[\]]+)")
@@ -19,15 +21,32 @@ _STEP = re.compile(r"\[(\d+)\]|\[?\"([^\"]*)\"\]?|([^.\[\]]+)")
 _NAMES = {"hosts": "host", "methods": "method", "matches": "match", "route_table": "routes"}
 
 
-def engine_problems(raw: bytes, config: Config) -> list[Problem]:
+def engine_problems(raw: bytes, config: Config, credentials: Credentials) -> list[Problem]:
     """The problems that the engine reports, each with its place in the document."""
-    found = [config.origin.placed(_trouble(item, config)) for item in json.loads(raw)]
+    items: list[dict[str, str]] = json.loads(raw)
+    bad = {item["name"] for item in items if item["kind"] == CREDENTIAL}
+    found: list[Problem] = []
+    for item in items:
+        if item["kind"] == CREDENTIAL:
+            locs = _uses(item["name"], config, credentials)
+        elif item["code"] == "credential_unknown" and bad:
+            continue  # what names it isn't at fault
+        else:
+            locs = [_loc(item["kind"], item["name"], _steps(item["path"]), config)]
+        for loc in locs:
+            trouble = Trouble(loc, item["code"], item["message"], item["hint"])
+            found.append(config.origin.placed(trouble))
     return sorted(found, key=lambda problem: (problem.file, problem.line, problem.column))
 
 
-def _trouble(item: dict[str, str], config: Config) -> Trouble:
-    loc = _loc(item["kind"], item["name"], _steps(item["path"]), config)
-    return Trouble(loc, item["code"], item["message"], item["hint"])
+def _uses(name: str, config: Config, credentials: Credentials) -> list[Loc]:
+    """Where the document names the files of a credential."""
+    found = [
+        certificate
+        for files, (certificate, _) in references(config)
+        if credentials.names.get(files) == name
+    ]
+    return found or [()]
 
 
 def _steps(path: str) -> Loc:

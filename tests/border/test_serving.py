@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import urllib.request
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -21,12 +22,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
 
-    def log_message(self, *_: object) -> None:  # type: ignore[override]
+    def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
 @pytest.fixture
-def upstream() -> str:
+def upstream() -> Iterator[str]:
     """A server on threads; it ends with the test."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -46,13 +47,13 @@ def ask(engine: Served) -> bytes:
 
 
 def test_a_plain_program(upstream: str) -> None:
-    before, threads = sockets(), engine_threads()
+    before = sockets()
     with serve(document(upstream)) as engine:
         assert ask(engine) == b"ok"
         assert engine.stats()["clusters"]["api"]["requests_total"] == 1
         assert engine.apply(document(upstream, "127.0.0.1:9")) == 2
         assert engine.generation == 2
-    assert engine_threads() == threads
+    assert engine_threads() == []
     assert sockets() == before
 
 
