@@ -117,7 +117,12 @@ async def test_nonsense_does_no_harm(tmp_path: Path, raw: bytes) -> None:
         assert not old.replaced.is_set()
 
 
-def test_a_name_is_taken_and_kept(tmp_path: Path) -> None:
+def names_in(folder: Path) -> list[str]:
+    """What is there."""
+    return [found.name for found in folder.iterdir()]
+
+
+async def test_a_name_is_taken_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.sock"
     first, second = Successor(path), Successor(path)
     first.publish()
@@ -127,4 +132,4 @@ def test_a_name_is_taken_and_kept(tmp_path: Path) -> None:
     assert path.exists()
     second.withdraw()
     assert not path.exists()
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
