@@ -1,5 +1,6 @@
 """An engine in a Python program: applied, refused, cancelled, ended."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -54,6 +55,7 @@ async def assert_refused(port: int) -> None:
 
 def sockets() -> list[str]:
     """What this process has open that is a socket or an eventfd."""
+    gc.collect()  # what earlier tests have left must not go in between
     found = []
     for link in Path("/proc/self/fd").iterdir():
         try:

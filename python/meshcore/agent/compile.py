@@ -35,6 +35,7 @@ _NICENESS = 10
 def main(arguments: list[str]) -> int:
     """Run as a process; returns its exit code."""
     os.nice(_NICENESS)
+    without_collecting()
     settings = Settings.from_json(sys.stdin.buffer.readline().decode())
     if "--locate" in arguments:
         raw = sys.stdin.buffer.read()
@@ -52,11 +53,16 @@ def main(arguments: list[str]) -> int:
     return EXIT_REFUSED if found.problems else 0
 
 
+def without_collecting() -> None:
+    """For a process that only compiles: nothing that it makes is garbage before it ends.
+
+    To look for garbage among all of it would take as long as the work itself.
+    """
+    gc.disable()
+
+
 def examined(settings: Settings, check: object = None) -> Examined:
     """What the settings mean, and all that is wrong with it."""
-    # Nothing that is made here is garbage before the process ends, and looking for some would take
-    # as long as all the rest.
-    gc.disable()
     engine_check = _nothing if check is _nothing else check_resources
     if settings.config:
         found = examine(settings.config, engine_check)

@@ -59,8 +59,7 @@ class Proxy:
             with trio.open_signal_receiver(*_SIGNALS) as signals:
                 return await self._with_engine(Successor(path), predecessor, signals)
         except RefusedResources as refused:
-            await print_problems(self._settings, refused.raw)
-            say("not started")
+            await print_problems(self._settings, refused)
         except (EngineError, OSError) as error:
             say(f"not started: {_words(error, self._admin)}")
         return EXIT_FAILURE
@@ -198,7 +197,7 @@ class Proxy:
         try:
             generation = await engine.apply(outcome.bundle.compiled)
         except RefusedResources as refused:
-            await print_problems(self._settings, refused.raw)
+            await print_problems(self._settings, refused)
             say(f"{why}: refused; generation {before} runs on")
             return
         self._drain_times = (outcome.bundle.drain_timeout, outcome.bundle.idle_grace)

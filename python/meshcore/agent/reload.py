@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import subprocess
 
     from meshcore.agent.settings import Settings
+    from meshcore.engine import RefusedResources
 
+EXIT_REFUSED = 65
 COMMAND = ("-P", "-m", "meshcore.agent.compile")
 # 10,000 clusters take about a second; what takes longer than this hangs, on a dead network mount.
 DEADLINE = 120.0
@@ -38,9 +40,13 @@ async def compile_apart(settings: Settings) -> Outcome:
     return Outcome(Bundle.unpack(done.stdout), refused=done.returncode != 0)
 
 
-async def print_problems(settings: Settings, raw: bytes) -> None:
+async def print_problems(settings: Settings, refused: RefusedResources) -> None:
     """Print problems that the engine reports, with their places in the document."""
-    await _run(["--locate"], settings.to_json().encode() + b"\n" + raw)
+    told = settings.to_json().encode() + b"\n" + refused.raw
+    done = await _run(["--locate"], told)
+    if done is None or done.returncode != EXIT_REFUSED:
+        # The document has gone meanwhile: then without places.
+        print(refused, file=sys.stderr, flush=True)
 
 
 async def _run(arguments: list[str], told: bytes) -> subprocess.CompletedProcess[bytes] | None:

@@ -28,15 +28,14 @@ def check(
     output
         How to print what was found.
     """
-    import gc
-
+    from meshcore.agent.compile import without_collecting
     from meshcore.config.sources.examine import examine
     from meshcore.engine import check_resources
 
     if bool(path) == bool(config):
         complain("name one document (hint: meshcore check proxy.yaml)")
         return EXIT_USAGE
-    gc.disable()  # as in meshcore.agent.compile
+    without_collecting()
     found = examine(path or config, check_resources)
     if output == "table":
         print_problems(found.problems)

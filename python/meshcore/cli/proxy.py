@@ -94,9 +94,10 @@ def _usage(settings: Settings) -> str:
 
 
 def _run(settings: Settings) -> int:
-    from meshcore.agent.compile import bundle, examined
+    from meshcore.agent.compile import bundle, examined, without_collecting
     from meshcore.agent.launch import launch
 
+    without_collecting()
     found = examined(settings)
     if found.problems:
         print_problems(found.problems)
