@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 START_LIMIT_S = 60.0
 #: How long a proxy may take to end before it is killed.
 STOP_LIMIT_S = 5.0
+#: So many lines of a failed program's output are told.
+LAST_LINES = 5
 
 
 class Fault(Exception):
@@ -114,8 +116,8 @@ class Child:
         raise Fault(f"nothing listens on {port} after {START_LIMIT_S} s:\n{self.last_words()}")
 
     def last_words(self) -> str:
-        """Return the end of what it printed."""
-        return self.log.read_text(errors="replace")[-2000:]
+        """Return the last lines that it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_LINES:])
 
     def stop(self) -> None:
         """End the tree: kindly, then by force."""
