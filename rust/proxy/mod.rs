@@ -6,6 +6,7 @@ pub mod connection;
 pub mod flow;
 pub mod http;
 pub mod listener;
+mod log;
 pub mod tcp;
 pub mod upstream;
 pub mod worker;

@@ -7,42 +7,75 @@ use std::task::{Context, Poll, ready};
 
 use super::connection::Downstream;
 use super::flow::{Body, Flow, FlowError, Ground};
+use super::log;
 use super::upstream::{self, Ask};
-use crate::pool::Tried;
+use crate::error::{Error, ErrorKind};
+use crate::pool::{ClusterRun, EndpointRun, Tried};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 use crate::runtime::timer::Movement;
+use crate::telemetry::Entry;
 use crate::tls::io::Io;
 use crate::wire::listener::Protocol;
 
+/// What is logged of a connection.
+#[derive(Default)]
+struct Carried {
+    cluster: Option<Rc<ClusterRun>>,
+    endpoint: Option<Rc<EndpointRun>>,
+    error: Option<ErrorKind>,
+    received: u64,
+    sent: u64,
+}
+
 /// Serves a connection of a `tcp`, `tls_passthrough` or `auto` listener.
 pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
-    let worker = conn.worker();
+    let begun = clock::now();
+    let mut carried = Carried::default();
+    if let Err(error) = carry(conn, first, &mut carried).await {
+        carried.error = Some(error.kind);
+        conn.listener.stats.local_replies.record(error.kind);
+        // A connect error stays one: the client sees a reset, not a clean end.
+        reset(&conn.io);
+    }
+    let stats = &conn.listener.stats;
+    stats.rx_bytes_total.add(carried.received);
+    stats.tx_bytes_total.add(carried.sent);
+    if let Some(cluster) = &carried.cluster {
+        cluster.stats.tx_bytes_total.add(carried.received);
+        cluster.stats.rx_bytes_total.add(carried.sent);
+    }
     let current = conn.listener.current();
-    let listener = &current.listener;
-    let routable = listener.wire.protocol != Protocol::TlsPassthrough || conn.sni.is_some();
-    let split = listener
-        .sni
-        .as_ref()
-        .filter(|_| routable)
-        .and_then(|table| {
-            table.find(
-                conn.sni
-                    .as_deref()
-                    .filter(|_| listener.wire.protocol != Protocol::Tcp),
-            )
-        });
-    let Some(split) = split else {
-        reset(&conn.io);
-        return;
-    };
-    let view = conn.view();
-    let slot = worker.with_random(|random| split.pick(random.next_u64()));
-    let Some(cluster) = worker.cluster(&view, slot).map(Rc::clone) else {
-        reset(&conn.io);
-        return;
-    };
+    if let Some(access_log) = &current.listener.access_log {
+        let took = clock::micros_between(begun, clock::now());
+        let entry = Entry {
+            start_micros: clock::wall_micros().saturating_sub(took),
+            flags: carried.error.map_or("", ErrorKind::flag),
+            code_details: carried.error.map_or("", ErrorKind::code),
+            bytes_received: carried.received,
+            bytes_sent: carried.sent,
+            duration_us: took,
+            upstream_host: carried
+                .endpoint
+                .as_ref()
+                .map_or("", |run| &run.endpoint.text),
+            upstream_cluster: carried.cluster.as_ref().map_or("", |run| &run.cluster.name),
+            ..Entry::default()
+        };
+        log::write(conn, access_log, &entry);
+    }
+}
+
+/// Finds an upstream and copies both ways.
+async fn carry(
+    conn: &Downstream,
+    first: Option<Buffer>,
+    carried: &mut Carried,
+) -> Result<(), Error> {
+    let worker = conn.worker();
+    let cluster = route(conn).ok_or(ErrorKind::NoRoute)?;
     cluster.stats.requests_total.increment();
+    carried.cluster = Some(Rc::clone(&cluster));
     let needs_local = cluster.cluster.wire.proxy_protocol.is_some();
     let local = needs_local.then(|| conn.io.socket().local_addr()).flatten();
     let ask = Ask {
@@ -50,18 +83,25 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
         client: conn.peer,
         local,
     };
-    let obtained = upstream::obtain(worker, &cluster, &mut Tried::default(), ask).await;
-    let Ok((_flight, upstream)) = obtained else {
-        // A connect error stays one: the client sees a reset, not a clean end.
-        reset(&conn.io);
-        return;
-    };
-    drop((view, current));
-    let (tx, rx) = relay(conn, &upstream.io, first, None).await;
-    cluster.stats.tx_bytes_total.add(tx);
-    cluster.stats.rx_bytes_total.add(rx);
-    conn.listener.stats.rx_bytes_total.add(tx);
-    conn.listener.stats.tx_bytes_total.add(rx);
+    let (flight, upstream) = upstream::obtain(worker, &cluster, &mut Tried::default(), ask).await?;
+    carried.endpoint = Some(Rc::clone(flight.run()));
+    (carried.received, carried.sent) = relay(conn, &upstream.io, first, None).await;
+    Ok(())
+}
+
+/// The cluster that the connection goes to, by SNI where it has one to go by.
+fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
+    let current = conn.listener.current();
+    let protocol = current.listener.wire.protocol;
+    if protocol == Protocol::TlsPassthrough && conn.sni.is_none() {
+        return None;
+    }
+    let sni = conn.sni.as_deref().filter(|_| protocol != Protocol::Tcp);
+    let split = current.listener.sni.as_ref()?.find(sni)?;
+    let slot = conn
+        .worker()
+        .with_random(|random| split.pick(random.next_u64()));
+    conn.worker().cluster(&conn.view(), slot).map(Rc::clone)
 }
 
 fn reset(io: &Io) {

@@ -11,8 +11,7 @@ use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
-use crate::telemetry::{Entry, RouteStats, write_json, write_text};
-use crate::wire::listener::LogFormat;
+use crate::telemetry::{Entry, RouteStats};
 
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
@@ -195,12 +194,6 @@ impl Record {
         };
         let empty = LogFields::default();
         let fields = self.log.as_deref().unwrap_or(&empty);
-        let remote = conn.peer.map_or_else(String::new, |peer| peer.to_string());
-        let local = conn
-            .io
-            .socket()
-            .local_addr()
-            .map_or_else(String::new, |at| at.to_string());
         let forwarded_for = if self.current.listener.wire.http.trusted_hops > 0
             && !fields.forwarded_for.is_empty()
         {
@@ -229,20 +222,8 @@ impl Record {
             upstream_host: self.endpoint.as_ref().map_or("", |run| &run.endpoint.text),
             upstream_cluster: self.cluster_name(),
             route_name: self.route_name(),
-            downstream_remote_address: &remote,
-            downstream_local_address: &local,
-            requested_server_name: conn.sni.as_deref().unwrap_or_default().as_bytes(),
-            downstream_peer: conn
-                .identity
-                .as_ref()
-                .map_or(&[][..], |identity| identity.name().as_bytes()),
+            ..Entry::default()
         };
-        let mut line = conn.worker().take_scratch();
-        match log.format {
-            LogFormat::Text => write_text(&entry, &mut line),
-            LogFormat::Json => write_json(&entry, &mut line),
-        }
-        log.sink.write(&line);
-        conn.worker().give_scratch(line);
+        super::super::log::write(conn, log, &entry);
     }
 }
