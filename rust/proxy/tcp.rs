@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -134,7 +135,7 @@ pub async fn relay(
         }
     });
     let deadline = || idle.map(|idle| movement.last() + idle);
-    let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, both).await;
+    let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, pin!(both)).await;
     if !matches!(ended, Ok(Ok(()))) {
         reset(&conn.io);
         reset(upstream);

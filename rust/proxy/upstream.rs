@@ -51,7 +51,8 @@ pub async fn obtain(
         {
             return Ok((flight, upstream));
         }
-        match connect(cluster, run, ask, now).await {
+        // Boxed: most requests find a connection, and none of them carries this state along.
+        match Box::pin(connect(cluster, run, ask, now)).await {
             Ok(upstream) => return Ok((flight, upstream)),
             Err(error) => last = error,
         }

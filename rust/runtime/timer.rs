@@ -115,12 +115,13 @@ impl Timer {
     ///
     /// # Errors
     /// `Elapsed` when the deadline passed first; the future is dropped then.
+    ///
+    /// It takes a reference, since a future handed over by value would be stored twice.
     pub async fn watch<F: Future>(
         &self,
         deadline: impl Fn() -> Option<Instant>,
-        future: F,
+        mut future: Pin<&mut F>,
     ) -> Result<F::Output, Elapsed> {
-        let mut future = pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
@@ -142,7 +143,7 @@ impl Timer {
         deadline: Option<Instant>,
         future: F,
     ) -> Result<F::Output, Elapsed> {
-        self.watch(|| deadline, future).await
+        self.watch(|| deadline, pin!(future)).await
     }
 }
 

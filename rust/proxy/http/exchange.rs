@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -62,7 +63,7 @@ pub(super) async fn serve(
                 record.refused_head(&buffer);
             }
             buffer.consume(len);
-            let next = refuse(conn, refusal, &mut record).await;
+            let next = Box::pin(refuse(conn, refusal, &mut record)).await;
             record.finish(conn);
             return (next, Some(buffer));
         }
@@ -73,10 +74,10 @@ pub(super) async fn serve(
     let activity = Activity::new(complete, plan.timeout, idle);
     drop(current);
     let record = RefCell::new(record);
-    let work = attempts(conn, plan, buffer, &activity, &record);
-    let outcome = match conn.timer.watch(|| activity.next(), work).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(activity.elapsed().into()),
+    let outcome = {
+        let work = pin!(attempts(conn, plan, buffer, &activity, &record));
+        let watched = conn.timer.watch(|| activity.next(), work).await;
+        watched.unwrap_or_else(|_| Err(activity.elapsed().into()))
     };
     let mut record = record.into_inner();
     let ended = match outcome {
@@ -92,10 +93,11 @@ pub(super) async fn serve(
             drop(flight);
             (Next::Gone, None)
         }
-        Err(error) => (
-            fail(conn, &error, facts, activity.started.get(), &mut record).await,
-            None,
-        ),
+        Err(error) => {
+            let started = activity.started.get();
+            let failing = fail(conn, &error, facts, started, &mut record);
+            (Box::pin(failing).await, None)
+        }
     };
     record.finish(conn);
     ended
@@ -178,7 +180,8 @@ async fn attempts(
         if matches!(facts.method, RequestMethod::Connect) {
             drop(view);
             let ends = (flight, upstream);
-            return tunnel::connected(conn, ends, upload.finish().1, record).await;
+            let connected = tunnel::connected(conn, ends, upload.finish().1, record);
+            return Box::pin(connected).await;
         }
         let side = Side {
             conn,

@@ -126,7 +126,7 @@ async fn requests(conn: &Downstream, mut buffer: Buffer) -> Next {
         let (len, complete) = match head::read(conn, &mut buffer, begun).await {
             Ok(Some(head)) => head,
             Ok(None) => return Next::Gone,
-            Err(error) => return refuse(conn, error, begun, &buffer).await,
+            Err(error) => return Box::pin(refuse(conn, error, begun, &buffer)).await,
         };
         let (next, rest) = exchange::serve(conn, buffer, len, (begun, complete)).await;
         match rest {
@@ -184,5 +184,21 @@ async fn end(conn: &Downstream) {
             .timer
             .until(deadline, poll_fn(|cx| conn.io.poll_shutdown(cx)))
             .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(_: impl FnOnce(&'static Downstream, Buffer) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A request's state is moved once into its box: what it weighs is copied and allocated.
+    #[test]
+    fn the_state_of_a_request_is_bounded() {
+        let size = size_of_future(requests);
+        assert!(size <= 2304, "{size} bytes");
     }
 }
