@@ -16,9 +16,12 @@ async def test_endpoints_tell_what_runs(tmp_path: Path) -> None:
         async with connect(await proxy.port()) as wire:
             for _ in range(7):
                 await wire.get()
+            assert await proxy.metric("meshcore_listener_connections_active") == 1
         assert (await proxy.ask("/ready")).strip() == "LIVE"
-        clusters = json.loads(await proxy.ask("/clusters?format=json"))
-        assert server.address in clusters["web"]["endpoints"]
+        (cluster,) = json.loads(await proxy.ask("/clusters?format=json"))
+        assert [one["address"] for one in cluster["endpoints"]] == [server.address]
+        for target in ("/clusters", "/listeners"):
+            assert "web" in await proxy.ask(target), target
         dump = json.loads(await proxy.ask("/config_dump"))
         assert dump["generation"] == await proxy.generation()
         assert server.address in json.dumps(dump)

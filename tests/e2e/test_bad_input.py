@@ -113,7 +113,7 @@ async def test_a_second_proxy_doesnt_share_the_port(tmp_path: Path) -> None:
     ):
         address = f"127.0.0.1:{await proxy.port()}"
         other = tmp_path / "other"
-        other.mkdir()
+        other.mkdir(mode=0o700)
         done = await ran("proxy", "--listen", address, "--to", "127.0.0.1:1", cwd=other)
     one_line(done, address, "use")
 

@@ -1,14 +1,18 @@
 """Change under load, row 5: applies and replacements that nobody notices."""
 
+import json
+import os
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import trio
 
+import meshcore
 from tests.support.backend import Backend, backends
 from tests.support.certificates import Authority
 from tests.support.load import Report, load, steady
-from tests.support.proxy import Document, Proxy, running, web, write
+from tests.support.proxy import Document, resident_kib, running, web, write
 from tests.support.scale import scaled
 from tests.support.wire import connect
 
@@ -16,7 +20,7 @@ from tests.support.wire import connect
 RSS_GROWTH_KIB = 8 * 1024
 
 
-def document(servers: list[Backend], port: int, turn: int) -> Document:
+def document(servers: list[Backend], turn: int) -> Document:
     """The same service, another configuration each turn: endpoints, routes, listeners."""
     shown = servers if turn % 2 else servers[:-1]
     routes: list[dict[str, object]] = [
@@ -25,10 +29,10 @@ def document(servers: list[Backend], port: int, turn: int) -> Document:
         {"to": "web"},
     ]
     listeners: list[dict[str, object]] = [
-        {"name": "web", "address": f"127.0.0.1:{port}", "routes": routes[turn % 2 :]}
+        {"name": "web", "address": "127.0.0.1:0", "routes": routes[turn % 2 :]}
     ]
     if turn % 3 == 0:
-        listeners.append(listeners[0] | {"name": f"extra-{turn}", "address": "127.0.0.1:0"})
+        listeners.append(listeners[0] | {"name": f"extra-{turn}"})
     endpoints = [server.address for server in shown]
     return {
         "listeners": listeners,
@@ -43,11 +47,43 @@ def document(servers: list[Backend], port: int, turn: int) -> Document:
     }
 
 
-async def test_applies_under_load(tmp_path: Path) -> None:
-    requests, applies = scaled(1_000_000, 20_000), scaled(1_000, 30)
+async def test_applies_under_load() -> None:
+    requests, applies = scaled(1_000_000, 20_000), scaled(1_000, 100)
+    async with backends("ABC") as servers:
+        configs = [meshcore.loads(json.dumps(document(servers, turn))) for turn in range(12)]
+        async with meshcore.Engine(configs[0], workers=2) as engine:
+            (port,) = {
+                int(one.bound.rpartition(":")[2])
+                for one in engine.listeners()
+                if one.listener == "web"
+            }
+            steady(await load("http", port, requests=2_000, connections=64), 2_000)
+            reports: list[Report] = []
+
+            async def drive() -> None:
+                reports.append(await load("http", port, requests=requests, connections=64))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drive)
+                before, applied = 0, 0
+                while applied < applies or not reports:
+                    applied += 1
+                    await engine.apply(configs[applied % len(configs)])
+                    if applied == len(configs):
+                        # Everything that it ever has, it has had once.
+                        before = resident_kib(os.getpid())
+            growth = resident_kib(os.getpid()) - before
+            assert engine.generation >= applies
+    steady(reports[0], requests)
+    assert growth <= RSS_GROWTH_KIB
+    assert set(reports[0]["backends"]) == {"A", "B", "C"}
+
+
+async def test_saved_documents_under_load(tmp_path: Path) -> None:
+    requests, applies = scaled(1_000_000, 20_000), scaled(100, 5)
     async with (
         backends("ABC") as servers,
-        running(tmp_path, document(servers, 0, 1), "--workers", "2") as proxy,
+        running(tmp_path, document(servers, 0), "--workers", "2") as proxy,
     ):
         port = await proxy.port()
         # Warm: buffers, pools and the allocator have their size.
@@ -65,7 +101,7 @@ async def test_applies_under_load(tmp_path: Path) -> None:
             applied = 0
             while applied < applies or not done.is_set():
                 applied += 1
-                await proxy.change(document(servers, port, applied))
+                await proxy.change(document(servers, applied))
         growth = proxy.resident_kib() - before
     steady(reports[0], requests)
     assert growth <= RSS_GROWTH_KIB
@@ -102,36 +138,30 @@ async def test_certificates_change_under_load(tmp_path: Path, authority: Authori
 
 async def test_replacements_under_load(tmp_path: Path) -> None:
     requests, replacements = scaled(1_000_000, 20_000), scaled(100, 3)
-    async with backends("AB") as servers:
-        current = document(servers, 0, 1)
-        async with running(tmp_path, current, "--workers", "2", stop=False) as first:
-            port = await first.port()
-            current = document(servers, port, 1)
-            reports: list[Report] = []
-            done = trio.Event()
+    reports: list[Report] = []
+    async with backends("AB") as servers, trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        current = document(servers, 1)
+        flags = ("--workers", "2")
+        proxy = await stack.enter_async_context(running(tmp_path, current, *flags, stop=False))
+        port = await proxy.port()
+        done = trio.Semaphore(0)
 
-            async def drive(**flags: object) -> None:
-                reports.append(
-                    await load("http", port, requests=requests // 2, connections=32, **flags)
-                )
-                done.set()
+        async def drive(*, fresh: bool) -> None:
+            more: dict[str, object] = {"fresh": True} if fresh else {}
+            reports.append(await load("http", port, requests=requests // 2, connections=32, **more))
+            done.release()
 
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(drive)
-                nursery.start_soon(lambda: drive(fresh=True))
-                last: Proxy = first
-                folder = tmp_path
-                stack = []
-                for _ in range(replacements):
-                    successor = running(folder, current, "--workers", "2", "--replace", stop=False)
-                    stack.append(successor)
-                    entered = await successor.__aenter__()
-                    assert await last.process.wait() == 0, last.words
-                    last = entered
-                await done.wait()
-            await last.stop()
-            for successor in reversed(stack):
-                await successor.__aexit__(None, None, None)
+        nursery.start_soon(lambda: drive(fresh=False))
+        nursery.start_soon(lambda: drive(fresh=True))
+        for _ in range(replacements):
+            following = running(tmp_path, current, *flags, "--replace", stop=False)
+            successor = await stack.enter_async_context(following)
+            with trio.fail_after(60):
+                assert await proxy.process.wait() == 0, proxy.words
+            proxy = successor
+        for _ in range(2):
+            await done.acquire()
+        await proxy.stop()
     for report in reports:
         steady(report, requests // 2)
 

@@ -139,14 +139,19 @@ async def test_surplus_bytes_are_never_given_to_the_next_request(tmp_path: Path)
 
 
 async def test_a_connection_closed_while_idle_costs_nobody_an_answer(tmp_path: Path) -> None:
+    closed = trio.Semaphore(0)
+
     async def script(wire: Wire) -> None:
         await wire.request()
         await wire.send(ok())
+        await wire.end()
+        closed.release()
 
     async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
         for _ in range(200):
             await wire.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi")
             assert (await wire.response()).status == 200
+            await closed.acquire()
     assert server.connections == 200
 
 

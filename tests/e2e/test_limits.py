@@ -18,6 +18,8 @@ GIB = 1 << 30
 IDLE_PROCESS_KIB = 40 * MIB_KIB
 PER_10_000_IDLE_KIB = 20 * MIB_KIB
 SLOW_READER_KIB = 256
+# Long enough to tell a pause from a spin.
+SPELL = 1.0
 
 
 def descriptors(wanted: int) -> None:
@@ -45,7 +47,7 @@ async def test_idle_connections_are_cheap(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert b"ready" in await holder.stdout.receive_some()
-        assert await proxy.metric("meshcore_listener_connections_active") >= count
+        assert await proxy.metric("meshcore_worker_connections_active") >= count
         grown = proxy.resident_kib() - before
         await holder.stdin.aclose()
         report = b"".join([data async for data in holder.stdout])
@@ -60,17 +62,21 @@ async def test_a_slow_reader_holds_little(tmp_path: Path) -> None:
 
     async def script(wire: Wire) -> None:
         nonlocal sent
-        await wire.request()
-        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % GIB)
-        while sent < GIB:
-            await wire.stream.send_all(piece)
-            sent += len(piece)
+        while True:
+            sent, size = 0, int((await wire.request()).target[1:])
+            await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            while sent < size:
+                await wire.stream.send_all(piece)
+                sent += len(piece)
 
     async with upstream(script) as server, running(tmp_path, web(server.address)) as proxy:
         port = await proxy.port()
+        async with connect(port) as warm:
+            # The code and the buffers of a large copy are there before the measurement.
+            assert len((await warm.get(f"/{len(piece) * 16}")).body) == len(piece) * 16
         before = proxy.resident_kib()
         async with connect(port, receive_buffer=4096) as wire:
-            await wire.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+            await wire.send(b"GET /%d HTTP/1.1\r\nHost: t\r\n\r\n" % GIB)
             await wire.until(b"\r\n\r\n")
             for _ in range(200):
                 assert await wire.more(1024)
@@ -90,29 +96,25 @@ async def test_descriptors_used_up_pause_accepting_and_no_more(tmp_path: Path) -
                 leave = trio.Event()
                 for _ in range(40):
                     nursery.start_soon(hold, port, leave)
-                while await errors(proxy) < 3:
-                    assert (await early.get("/1k")).status == 200
+                with trio.fail_after(20):
+                    while proxy.descriptors() < limit:
+                        # Who is inside is served as before.
+                        assert (await early.get("/1k")).status == 200
                 used = proxy.cpu_seconds()
-                begun, stalled = trio.current_time(), await errors(proxy)
-                while await errors(proxy) < stalled + 5:
-                    pass
-                spent = proxy.cpu_seconds() - used
-                # Pauses between tries: it doesn't spin.
-                assert spent < 0.5 * (trio.current_time() - begun)
+                with trio.move_on_after(SPELL):
+                    await trio.sleep_forever()
+                assert proxy.cpu_seconds() - used < SPELL / 4
+                assert (await early.get("/1k")).status == 200
                 leave.set()
         async with connect(port) as late:
             assert (await late.get("/1k")).status == 200
+        assert await proxy.metric("meshcore_worker_accept_errors_total") > 0
 
 
 async def hold(port: int, leave: trio.Event) -> None:
     """An open connection until `leave`."""
     async with connect(port):
         await leave.wait()
-
-
-async def errors(proxy: Proxy) -> float:
-    """Accepts that failed."""
-    return await proxy.metric("meshcore_worker_accept_errors_total")
 
 
 async def test_a_listener_keeps_its_connection_limit_over_all_workers(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ async def test_nothing_spins_while_nothing_happens(tmp_path: Path) -> None:
         await wire.get()
         switches = voluntary(proxy)
         begun = trio.current_time()
-        with trio.move_on_after(1):
+        with trio.move_on_after(SPELL):
             await trio.sleep_forever()
         per_second = (voluntary(proxy) - switches) / (trio.current_time() - begun)
     assert per_second < 50

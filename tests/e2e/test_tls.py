@@ -178,7 +178,7 @@ async def test_passthrough_is_routed_by_name_and_not_opened(
     async def rest(wire: Wire) -> None:
         await say(b"rest", wire)
 
-    one, other = authority.pair("one.test", file="one"), authority.pair("*.test", file="other")
+    one, other = authority.pair("one.test", file="one"), authority.pair("*.wild.test", file="other")
     async with (
         upstream(first, authority.server(one)) as a,
         upstream(rest, authority.server(other)) as b,
@@ -191,7 +191,7 @@ async def test_passthrough_is_routed_by_name_and_not_opened(
                     "protocol": "tls-passthrough",
                     "routes": [
                         {"match": {"sni": "one.test"}, "to": "a"},
-                        {"match": {"sni": ["*.test"]}, "to": "b"},
+                        {"match": {"sni": ["*.wild.test"]}, "to": "b"},
                     ],
                 }
             ],
@@ -202,14 +202,17 @@ async def test_passthrough_is_routed_by_name_and_not_opened(
         }
         async with running(tmp_path, document) as proxy:
             port, client, found = await proxy.port(), authority.client(), {}
-            for name in ("one.test", "two.test"):
+            for name in ("one.test", "two.wild.test"):
                 async with connect(port, client, name) as wire:
                     await wire.send(b"GET / HTTP/1.1\r\n\r\n")
                     found[name] = (names(shown(wire)), await wire.exactly(4))
             with pytest.raises(trio.BrokenResourceError):
                 async with connect(port, client, "elsewhere.example"):
                     pass
-    assert found == {"one.test": (["one.test"], b"firs"), "two.test": (["*.test"], b"rest")}
+    assert found == {
+        "one.test": (["one.test"], b"firs"),
+        "two.wild.test": (["*.wild.test"], b"rest"),
+    }
 
 
 async def test_a_renewed_certificate_is_taken_without_a_dropped_connection(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -116,10 +116,11 @@ class Proxy:
 
     async def becomes(self, generation: int) -> None:
         """Wait until a snapshot of at least this number runs."""
-        with trio.fail_after(START_PATIENCE):
+        with trio.move_on_after(START_PATIENCE) as patience:
             # Each turn waits for an answer of the proxy.
             while await self.generation() < generation:
                 pass
+        assert not patience.cancelled_caught, self.words
 
     async def change(self, document: Document) -> None:
         """Write a new document and wait until it is in force."""
@@ -129,7 +130,7 @@ class Proxy:
 
     def resident_kib(self) -> int:
         """Its resident memory."""
-        return int(re.findall(r"VmRSS:\s+(\d+)", proc(self.pid, "status"))[0])
+        return resident_kib(self.pid)
 
     def cpu_seconds(self) -> float:
         """User and system time that it has used."""
@@ -154,10 +155,17 @@ def proc(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_text()
 
 
+def resident_kib(pid: int) -> int:
+    """The resident memory of a process."""
+    return int(re.findall(r"VmRSS:\s+(\d+)", proc(pid, "status"))[0])
+
+
 def listening(pid: int) -> set[int]:
     """The TCP ports that a process listens on."""
-    links = [path.readlink() for path in Path(f"/proc/{pid}/fd").iterdir()]
-    inodes = {str(link)[8:-1] for link in links if str(link).startswith("socket:[")}
+    inodes = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
     rows = (line.split() for line in proc(pid, "net/tcp").splitlines()[1:])
     return {
         int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes

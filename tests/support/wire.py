@@ -3,6 +3,7 @@
 It frames messages and judges nothing, so that a test sees what really was sent.
 """
 
+import math
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -209,12 +210,14 @@ async def connect(
     raw = trio.socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if receive_buffer is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    with trio.fail_after(PATIENCE):
+    with raw, trio.fail_after(PATIENCE) as patience:
         await raw.connect(("127.0.0.1", port))
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = trio.SocketStream(raw)
         if tls is not None:
             assert isinstance(stream, trio.SocketStream)
             stream = trio.SSLStream(stream, tls, server_hostname=server_name, https_compatible=True)
             await stream.do_handshake()
-    async with Wire(stream) as wire:
-        yield wire
+        # The test has its own deadlines.
+        patience.deadline = math.inf
+        async with Wire(stream) as wire:
+            yield wire
