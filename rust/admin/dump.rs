@@ -14,8 +14,9 @@ use super::stats::pattern;
 pub(super) fn clusters(view: &dyn View, params: &Params) -> Reply {
     in_format(params, &view.clusters(), |name, cluster, out| {
         for (key, value) in members(cluster) {
-            match key.as_str() {
+            match key {
                 "endpoints" => endpoints(name, value, out),
+                "name" => {}
                 _ => fact(name, key, value, out),
             }
         }
@@ -25,7 +26,7 @@ pub(super) fn clusters(view: &dyn View, params: &Params) -> Reply {
 fn endpoints(cluster: &str, endpoints: &Value, out: &mut String) {
     for (endpoint, facts) in members(endpoints) {
         let name = format!("{cluster}::{endpoint}");
-        for (key, value) in members(facts) {
+        for (key, value) in members(facts).filter(|(key, _)| *key != "address") {
             fact(&name, key, value, out);
         }
     }
@@ -99,6 +100,14 @@ fn fact(name: &str, key: &str, value: &Value, out: &mut String) {
     };
 }
 
-fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flat_map(Map::iter)
+/// An object's members, or a list's by what names them.
+fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let named = value.as_object().into_iter().flat_map(Map::iter);
+    let listed = value.as_array().into_iter().flatten().map(|item| {
+        let name = item.get("name").or_else(|| item.get("address"));
+        (name.and_then(Value::as_str).unwrap_or("-"), item)
+    });
+    named
+        .map(|(name, member)| (name.as_str(), member))
+        .chain(listed)
 }

@@ -25,9 +25,9 @@ pub trait View: Send + Sync + 'static {
     fn stats_prometheus(&self) -> String;
     /// Statistics as nested objects: scope, then name, then number.
     fn stats_json(&self) -> Value;
-    /// `{cluster: {key: value, …, "endpoints": {address: {key: value, …}}}}`.
+    /// `[{"name": text, key: value, …, "endpoints": [{"address": text, key: value, …}]}]`.
     fn clusters(&self) -> Value;
-    /// `{listener: {"address": text, key: value, …}}`.
+    /// `[{"name": text, "address": text, key: value, …}]`.
     fn listeners(&self) -> Value;
     /// `{"generation": n, kind: [{"name": text, …}, …], …}` without keys and other secrets.
     fn config_dump(&self) -> Value;

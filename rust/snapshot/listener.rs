@@ -80,7 +80,7 @@ pub(super) fn compile(
     let routes = http_routes(&wire, references, problems);
     let sni = bytes_routes(&wire, references, problems);
     let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) {
-        &["http/1.1"]
+        &["http/1.1", "http/1.0"]
     } else {
         &[]
     };

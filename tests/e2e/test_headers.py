@@ -104,11 +104,9 @@ async def test_connect_is_refused_unless_allowed(tmp_path: Path) -> None:
     assert server.requests == []
 
 
-async def test_an_allowed_connect_is_a_tunnel_once_the_upstream_says_so(tmp_path: Path) -> None:
+async def test_an_allowed_connect_is_a_tunnel_to_an_endpoint_of_the_route(tmp_path: Path) -> None:
     async def script(wire: Wire) -> None:
-        head = await wire.head()
-        assert (head.method, head.target) == (b"CONNECT", b"db.test:5432")
-        await wire.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        # The proxy ends the CONNECT: the endpoint speaks its own protocol, here none.
         assert await wire.exactly(4) == b"ping"
         await wire.send(b"pong")
         await wire.rest()

@@ -50,11 +50,12 @@ impl View for Engine {
     }
 
     fn clusters(&self) -> Value {
-        json!({"api": {"balance": "random", "endpoints": {"127.0.0.1:9001": {"weight": 2}}}})
+        json!([{"name": "api", "balance": "random",
+            "endpoints": [{"address": "127.0.0.1:9001", "weight": 2}]}])
     }
 
     fn listeners(&self) -> Value {
-        json!({"web": {"address": "127.0.0.1:8080", "protocol": "http"}})
+        json!([{"name": "web", "address": "127.0.0.1:8080", "protocol": "http"}])
     }
 
     fn config_dump(&self) -> Value {

@@ -95,7 +95,11 @@ pub(super) fn admit(
         return Err(refuse(ErrorKind::BodyTooLarge));
     }
     let normal = path::normalize(head.path, listener.wire.http.path_normalization)
-        .map_err(|e| refuse(e.kind()))?;
+        // A path with two readings is refused as a malformed head is: nothing after it is parsed.
+        .map_err(|e| Refusal {
+            reusable: false,
+            ..refuse(e.kind())
+        })?;
     let table = listener
         .routes
         .as_ref()
