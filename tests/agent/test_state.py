@@ -22,9 +22,9 @@ def test_the_runtime_directory_comes_first(tmp_path: Path, monkeypatch: pytest.M
     assert state.directory(Settings()) == tmp_path / "meshcore"
 
 
-def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    with pytest.raises(StateError, match="chmod 700"):
+def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    with pytest.raises(StateError, match="chmod go-w"):
         state.directory(Settings(state_dir=str(tmp_path)))
 
 

@@ -24,7 +24,7 @@ from trio import socket as tsocket
 from meshcore.errors import MeshcoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from pathlib import Path
 
     from meshcore.engine import Socket
@@ -47,19 +47,41 @@ class HandoverError(MeshcoreError):
     """The sockets could not be taken over; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A socket that was handed over."""
+
+    address: str
+    """In the old document."""
+    bound: str
+    """What it is bound to."""
+    fd: int
+    """A descriptor of ours."""
+
+
 @dataclass(slots=True)
 class Predecessor:
     """The running proxy that is to be replaced."""
 
     connection: tsocket.SocketType
     pid: int
-    sockets: list[tuple[str, int]]
-    """Each socket's address in the document, and a descriptor of ours."""
+    sockets: list[Given]
+    """What it handed over."""
+
+    def wanted(self, addresses: Collection[str]) -> list[tuple[str, int]]:
+        """Each socket by the address under which our document may want it.
+
+        What was port 0 in the old document can be named by its number in ours.
+        """
+        return [
+            (given.bound if given.bound in addresses else given.address, given.fd)
+            for given in self.sockets
+        ]
 
     def close_sockets(self) -> None:
         """Close the descriptors: whoever wanted them has copies."""
-        for _, fd in self.sockets:
-            os.close(fd)
+        for given in self.sockets:
+            os.close(given.fd)
         self.sockets = []
 
     async def retire(self) -> None:
@@ -112,7 +134,7 @@ async def take_over(path: Path) -> Predecessor | None:
         for fd in fds:
             os.close(fd)
         raise
-    sockets = [(name[1], fd) for name, fd in zip(named, fds, strict=True)]
+    sockets = [Given(name[1], name[2], fd) for name, fd in zip(named, fds, strict=True)]
     return Predecessor(connection, _number(answer, "pid"), sockets)
 
 

@@ -14,6 +14,7 @@ from meshcore.agent.handover import HandoverError, Predecessor, Successor, runni
 from meshcore.agent.reload import compile_apart, print_problems
 from meshcore.agent.settings import STDIN
 from meshcore.agent.watch import watch
+from meshcore.config.resources import listen_addresses
 from meshcore.engine import Engine, RefusedResources
 from meshcore.errors import EngineError, MeshcoreError
 
@@ -68,12 +69,13 @@ class Proxy:
         self, successor: Successor, predecessor: Predecessor | None, signals: AsyncIterator[int]
     ) -> int:
         settings = self._settings
+        addresses = listen_addresses(self._bundle.compiled)
         async with Engine(
             self._bundle.compiled,
             workers=settings.workers,
             admin=self._admin,
             pin=settings.pin,
-            sockets=predecessor.sockets if predecessor is not None else (),
+            sockets=predecessor.wanted(addresses) if predecessor is not None else (),
         ) as engine:
             # The engine has its own; a second copy would only cost memory.
             del self._bundle

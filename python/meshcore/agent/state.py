@@ -23,7 +23,7 @@ class StateError(MeshcoreError):
 
 
 def directory(settings: Settings) -> Path:
-    """The state directory, made when missing; only this user may look into it.
+    """The state directory, made when missing; nobody else may put anything into it.
 
     Raises:
         StateError: It can't be made, or others could put something into it.
@@ -42,8 +42,8 @@ def directory(settings: Settings) -> Path:
             f"state directory {path}: not a directory of ours (hint: remove it, or --state-dir)"
         )
         raise StateError(message)
-    if found.st_mode & 0o077:
-        message = f"state directory {path}: others may enter it (hint: chmod 700 {path})"
+    if found.st_mode & 0o022:
+        message = f"state directory {path}: others may write to it (hint: chmod go-w {path})"
         raise StateError(message)
     return path
 

@@ -114,6 +114,12 @@ def delta_of(compiled: Compiled, changed: Iterable[Key], removed: Iterable[Key] 
     return Delta(b"{%s}" % b",".join(parts), credentials, empty=not parts)
 
 
+def listen_addresses(compiled: Compiled) -> set[str]:
+    """Where its listeners listen, as the document has it."""
+    listeners = (body for (kind, _), body in compiled.resources.items() if kind == LISTENER)
+    return {json.loads(body)["address"] for body in listeners}
+
+
 def pack(compiled: Compiled) -> bytes:
     """As bytes, for another process. They hold keys: only for a pipe or an unnamed file."""
     blobs: list[bytes] = []
