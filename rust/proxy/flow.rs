@@ -143,6 +143,9 @@ impl Flow {
                 self.stage()?;
             }
             ready!(self.poll_send(cx, ground, to))?;
+            // What left the source is not sent before it has left the pipe too, whatever the body
+            // says is still to come.
+            ready!(self.poll_drain(cx, ground, to))?;
             if matches!(self.body, Body::Done) {
                 return to.poll_flush(cx).map_err(FlowError::To);
             }
@@ -157,10 +160,10 @@ impl Flow {
             }
             // Nothing may wait in the TLS layer while we wait for more.
             ready!(to.poll_flush(cx)).map_err(FlowError::To)?;
-            if let (Some(source), Some(sink)) = (from.plain(), to.plain())
+            if let (Some(source), Some(_)) = (from.plain(), to.plain())
                 && self.wants_pipe()
             {
-                ready!(self.poll_splice(cx, ground, source, sink))?;
+                ready!(self.poll_splice(cx, ground, source))?;
                 continue;
             }
             ready!(self.poll_fill(cx, ground, from))?;
@@ -295,41 +298,49 @@ impl Flow {
         self.pipe.is_some() && self.buffer.is_none()
     }
 
+    /// Moves what the source has into the empty pipe; the next turn drains it.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
         ground: &Ground<'_>,
         source: &Socket,
-        sink: &Socket,
     ) -> Poll<Result<(), FlowError>> {
         let Some(pipe) = &mut self.pipe else {
             return Poll::Ready(Ok(()));
         };
-        if pipe.held() == 0 {
-            let limit = match self.body {
-                Body::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
-                _ => usize::MAX,
-            };
-            self.waits_for_source = true;
-            let moved = ready!(pipe.poll_fill(cx, source, limit)).map_err(FlowError::From)?;
-            self.waits_for_source = false;
-            match &mut self.body {
-                Body::UntilEnd if moved == 0 => self.body = Body::Done,
-                _ if moved == 0 => {
-                    let end = io::ErrorKind::UnexpectedEof.into();
-                    return Poll::Ready(Err(FlowError::From(end)));
-                }
-                Body::Length(left) => *left -= (moved as u64).min(*left),
-                _ => {}
+        let limit = match self.body {
+            Body::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        self.waits_for_source = true;
+        let moved = ready!(pipe.poll_fill(cx, source, limit)).map_err(FlowError::From)?;
+        self.waits_for_source = false;
+        ground.movement.mark();
+        match &mut self.body {
+            Body::UntilEnd if moved == 0 => self.body = Body::Done,
+            _ if moved == 0 => {
+                let end = io::ErrorKind::UnexpectedEof.into();
+                return Poll::Ready(Err(FlowError::From(end)));
             }
-            self.received += moved as u64;
+            Body::Length(left) => *left -= (moved as u64).min(*left),
+            _ => {}
         }
-        while pipe.held() > 0 {
-            ready!(pipe.poll_drain(cx, sink)).map_err(FlowError::To)?;
-            ground.movement.mark();
-        }
-        if matches!(self.body, Body::Length(0)) {
-            self.body = Body::Done;
+        self.received += moved as u64;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Empties the pipe into the sink.
+    fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        ground: &Ground<'_>,
+        to: &Io,
+    ) -> Poll<Result<(), FlowError>> {
+        if let (Some(pipe), Some(sink)) = (&mut self.pipe, to.plain()) {
+            while pipe.held() > 0 {
+                ready!(pipe.poll_drain(cx, sink)).map_err(FlowError::To)?;
+                ground.movement.mark();
+            }
         }
         Poll::Ready(Ok(()))
     }
