@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use divan::black_box;
-use meshcore::protocol::head::Field;
+use meshcore::protocol::head::{Field, FieldSet};
 use meshcore::route::ClusterSlot;
 use meshcore::route::RequestView;
 use meshcore::route::RouteTable;
@@ -65,6 +65,7 @@ fn run(bencher: Bencher<'_, '_>, table: &RouteTable, requests: &[(String, String
             query: None,
             method: "GET",
             fields: &fields,
+            hidden: FieldSet::EMPTY,
             identity: None,
         };
         let route = table.find(black_box(&view));

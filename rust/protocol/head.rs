@@ -30,6 +30,9 @@ impl Version {
 pub struct FieldSet([u64; MAX_FIELDS / 64]);
 
 impl FieldSet {
+    /// None.
+    pub const EMPTY: Self = Self([0; MAX_FIELDS / 64]);
+
     /// Adds one.
     #[inline]
     pub fn insert(&mut self, index: u8) {

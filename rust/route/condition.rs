@@ -37,10 +37,12 @@ impl Conditions {
         self.method_holds(view.method)
             && self.fields.iter().all(|(name, condition)| {
                 condition.holds(
-                    view.fields
-                        .iter()
-                        .filter(|field| field.name.eq_ignore_ascii_case(name))
-                        .map(|field| field.value),
+                    (0..)
+                        .zip(view.fields)
+                        .filter(|(index, field)| {
+                            field.name.eq_ignore_ascii_case(name) && !view.hidden.contains(*index)
+                        })
+                        .map(|(_, field)| field.value),
                 )
             })
             && self

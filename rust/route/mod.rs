@@ -32,7 +32,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::head::Field;
+use crate::protocol::head::{Field, FieldSet};
 
 pub use sni::SniTable;
 pub use split::ClusterSlot;
@@ -56,6 +56,9 @@ pub struct RequestView<'a> {
     pub method: &'a str,
     /// All fields of the head.
     pub fields: &'a [Field<'a>],
+    /// Those of them that no route may see: what a stranger says of its own origin is not sent on,
+    /// and must not steer either (hardening NA-5).
+    pub hidden: FieldSet,
     /// What the downstream's certificate proved.
     pub identity: Option<&'a str>,
 }

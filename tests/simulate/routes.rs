@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use meshcore::balance::Random;
-use meshcore::protocol::head::Field;
+use meshcore::protocol::head::{Field, FieldSet};
 use meshcore::route::ClusterSlot;
 use meshcore::route::RequestView;
 use meshcore::route::RouteTable;
@@ -185,6 +185,7 @@ fn agree(
         query: (!generator.once(3)).then_some(&query),
         method: generator.one(&METHODS),
         fields: &fields,
+        hidden: FieldSet::EMPTY,
         identity: generator.once(2).then(|| generator.one(&TEXTS)),
     };
     let expected = oracle::find(&table.routes, &view);

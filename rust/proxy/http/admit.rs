@@ -10,7 +10,7 @@ use super::record::{LogFields, Record};
 use super::reply::Shape;
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
-use crate::protocol::head::Version;
+use crate::protocol::head::{FieldSet, Version};
 use crate::protocol::http1::{
     ChunkMode, ChunkScanner, FieldStorage, Framing, RequestEdits, RequestHead, RequestMethod,
     parse_request, write_request,
@@ -141,12 +141,19 @@ fn find<'t>(
     normal: &str,
 ) -> Option<&'t Route> {
     let host = head.authority.host_for_match();
+    let trusted = conn.listener.current().listener.wire.http.trusted_hops > 0;
+    let hidden = if trusted {
+        FieldSet::EMPTY
+    } else {
+        head.forwarded
+    };
     table.find(&RequestView {
         host: &host,
         path: normal,
         query: head.query,
         method: head.method,
         fields: head.fields,
+        hidden,
         identity: conn.identity.as_ref().map(|identity| identity.name()),
     })
 }

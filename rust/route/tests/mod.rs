@@ -9,7 +9,7 @@ use super::ClusterSlot;
 use super::RequestView;
 use super::RouteTable;
 use super::SniTable;
-use crate::protocol::head::Field;
+use crate::protocol::head::{Field, FieldSet};
 use crate::wire::Kind;
 use crate::wire::Problem;
 use crate::wire::Problems;
@@ -40,6 +40,7 @@ fn sound(matches: &[Value]) -> RouteTable {
 }
 
 const GET: RequestView<'_> = RequestView {
+    hidden: FieldSet::EMPTY,
     host: "example.com",
     path: "/",
     query: None,
