@@ -62,7 +62,11 @@ impl Sockets {
         let mut wanting: Vec<&Arc<Listener>> = listeners.collect();
         wanting.retain(|listener| {
             let bound = self.bound.get(&*listener.name);
-            bound.is_none_or(|bound| bound.address != listener.address)
+            // Port 0 may be named later by the number that it became.
+            let same = |bound: &Bound| {
+                bound.address == listener.address || bound.actual == listener.address
+            };
+            !bound.is_some_and(same)
         });
         let moving: HashSet<&str> = wanting.iter().map(|listener| &*listener.name).collect();
         let mut free: HashMap<Address, Bound> = self

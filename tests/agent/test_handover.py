@@ -54,7 +54,7 @@ async def test_every_socket_arrives_in_its_order(tmp_path: Path, count: int) -> 
         assert predecessor is not None
         assert predecessor.pid == os.getpid()
         ports = [made.getsockname()[1] for made in old.listeners]
-        taken = [socket.socket(fileno=os.dup(fd)) for _, fd in predecessor.sockets]
+        taken = [socket.socket(fileno=os.dup(given.fd)) for given in predecessor.sockets]
         assert [made.getsockname()[1] for made in taken] == ports
         assert not old.replaced.is_set()
         await predecessor.retire()
@@ -133,3 +133,14 @@ async def test_a_name_is_taken_and_kept(tmp_path: Path) -> None:
     second.withdraw()
     assert not path.exists()
     assert names_in(tmp_path) == []
+
+
+async def test_a_port_of_the_system_s_choice_can_be_named_later(tmp_path: Path) -> None:
+    async with incumbent(tmp_path / "a.sock", 2) as old:
+        predecessor = await take_over(tmp_path / "a.sock")
+        assert predecessor is not None
+        named = old.sockets()[1].bound
+        addresses = [address for address, _ in predecessor.wanted({named, "127.0.0.1:0"})]
+        assert addresses == ["127.0.0.1:0", named]
+        predecessor.close_sockets()
+        predecessor.connection.close()
