@@ -27,19 +27,42 @@ async def main() -> None:
     variants = [meshcore.load(path), changed(path)]
     async with meshcore.Engine(variants[0]) as engine, trio.open_nursery() as nursery:
         print("ready", flush=True)
-        scope: trio.CancelScope | None = None
-        times: list[float] = []
+        running: Applying | None = None
         while line := await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
-            if scope is not None:
-                scope.cancel()
-                scope = None
+            times: list[float] = []
+            if running is not None:
+                times = await running.stop()
+                running = None
             if line.strip() == "apply":
-                times = []
-                scope = trio.CancelScope()
-                nursery.start_soon(apply_for_ever, engine, variants, times, scope)
+                running = Applying()
+                nursery.start_soon(running.run, engine, variants)
             median = statistics.median(times) * 1e3 if times else None
             print(json.dumps({"applies": len(times), "median_ms": median}), flush=True)
         nursery.cancel_scope.cancel()
+
+
+class Applying:
+    """Applies one variant after the other until it is told to stop, and notes how long each took."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.wanted = True
+        self.ended = trio.Event()
+
+    async def run(self, engine: meshcore.Engine, variants: list[object]) -> None:
+        """Apply at least once."""
+        while self.wanted:
+            begun = time.perf_counter()
+            await engine.apply(variants[(len(self.times) + 1) % 2])
+            self.times.append(time.perf_counter() - begun)
+            await trio.sleep(PAUSE_S)
+        self.ended.set()
+
+    async def stop(self) -> list[float]:
+        """Wait for the apply that runs, and return the times of all."""
+        self.wanted = False
+        await self.ended.wait()
+        return self.times
 
 
 def changed(path: Path) -> object:
@@ -50,20 +73,6 @@ def changed(path: Path) -> object:
     other = path.with_name("changed.json")
     other.write_text(json.dumps(document))
     return meshcore.load(other)
-
-
-async def apply_for_ever(
-    engine: meshcore.Engine, variants: list[object], times: list[float], scope: trio.CancelScope
-) -> None:
-    """Apply one variant after the other, and note how long each took."""
-    turn = 0
-    with scope:
-        while True:
-            turn += 1
-            begun = time.perf_counter()
-            await engine.apply(variants[turn % 2])
-            times.append(time.perf_counter() - begun)
-            await trio.sleep(PAUSE_S)
 
 
 trio.run(main)

@@ -36,7 +36,7 @@ def measure_apply(
         ) as probe:
             try:
                 return _talk(bench, probe, started, arguments)
-            except (Fault, ValueError) as fault:
+            except (Fault, TypeError, ValueError) as fault:
                 bench.notes.append(f"apply: {fault}")
                 return {}
             finally:
