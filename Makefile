@@ -67,6 +67,7 @@ test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
 bench: $(WORK)/engine-release ## compare with Envoy, HAProxy and nginx on this machine; BENCH_ARGS=--quick
 	cargo build $(CARGO_FLAGS) --release --examples
 	$(PYTHON) benches/e2e/run.py --meshcore $(BIN)/meshcore $(BENCH_ARGS)
+	python -m pytest benches/border
 
 prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
@@ -91,6 +92,7 @@ fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 bench-smoke: $(WORK)/engine-dev
 	cargo build $(CARGO_FLAGS) --release --examples
 	$(PYTHON) benches/e2e/run.py --quick --meshcore $(BIN)/meshcore
+	python -m pytest benches/border --benchmark-disable
 
 callgrind: $(WORK)/prerequisites
 	.ci/programs valgrind
