@@ -193,7 +193,11 @@ fn event_tuple<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny
 
 /// Compiles a complete configuration without putting it in force; gives problems as JSON.
 #[pyfunction]
-fn check(py: Python<'_>, delta: &[u8], credentials: Vec<CredentialTuple>) -> Bound<'_, PyBytes> {
+fn check<'py>(
+    py: Python<'py>,
+    delta: &[u8],
+    credentials: Vec<CredentialTuple>,
+) -> Bound<'py, PyBytes> {
     let credentials = self::credentials(credentials);
     let problems = detached(py, || engine::check(delta, credentials));
     PyBytes::new(
