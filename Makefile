@@ -112,6 +112,8 @@ $(WORK)/prerequisites: .ci/prerequisites
 
 $(WORK)/venv: $(WORK)/prerequisites .ci/requirements.txt .ci/constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
+	# Dependency groups came with pip 25.1; a new environment has the pip of its Python.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r .ci/requirements.txt -c .ci/constraints.txt
 	touch $@
 
