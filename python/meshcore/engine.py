@@ -102,9 +102,10 @@ class Engine:
         self._stopped = False
         self._bridge: Bridge | None = None
         self._applying = trio.Lock()
-        # What the engine has, by digest; after a cancelled apply it is only what it may have.
+        # What the engine has, by digest; after a cancelled apply all that it may have.
         self._known: dict[Key, bytes] = {}
         self._certain = True
+        self._maybe: set[Key] = set()
         self._prepared: Prepared | None = None
         self._unasked: list[Callable[[str, str], None]] = []
 
@@ -204,19 +205,22 @@ class Engine:
         if sent is None and self._certain:
             sent = delta(self._known, compiled)
         elif sent is None:
-            sent = complete(compiled, self._known)
+            sent = complete(compiled, self._maybe)
         if sent.empty and self._certain and engine.generation():
             await trio.lowlevel.checkpoint()
             return engine.generation()
-        certain, self._certain = self._certain, False
-        before, self._known = self._known, {**self._known, **compiled.digests}
-        kind, payload = await bridge.call(partial(engine.apply, sent.body, sent.credentials))
-        # From here on nothing was cancelled, so that it is known what the engine has.
-        if kind == "applied" and isinstance(payload, int):
-            self._known, self._certain = compiled.digests, True
-            return payload
-        self._known, self._certain = before, certain
-        raise _refusal(kind, payload)
+        try:
+            kind, payload = await bridge.call(partial(engine.apply, sent.body, sent.credentials))
+        except BaseException:
+            # Cancelled: the engine may have it by now, or not.
+            self._certain = False
+            self._maybe.update(self._known, compiled.digests)
+            raise
+        if kind != "applied" or not isinstance(payload, int):
+            raise _refusal(kind, payload)
+        self._known, self._certain = compiled.digests, True
+        self._maybe.clear()
+        return payload
 
     async def drain(self, timeout: float = 30.0, idle_grace: float = 5.0) -> None:  # noqa: ASYNC109
         """Stop accepting and wait until all connections have ended.

@@ -118,7 +118,7 @@ fn problem(listener: &Listener, error: &io::Error) -> Problem {
     let (code, why, hint) = match error.kind() {
         io::ErrorKind::AddrInUse => (
             "address_in_use",
-            "another process listens there".to_owned(),
+            "the address is in use, another process listens there".to_owned(),
             format!(
                 "stop it (ss -ltnp 'sport = :{port}' names it), choose another port, or take over \
                  from a running meshcore proxy with --replace"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from meshcore.agent.handover import HandoverError, Successor, running, take_over
+from meshcore.agent.handover import VERSION, Successor, running, take_over
+from meshcore.agent.messages import receive, send
 from meshcore.engine import Socket
 
 
@@ -83,28 +84,14 @@ async def test_nobody_there_is_no_error(tmp_path: Path) -> None:
     assert await take_over(tmp_path / "b.sock") is None
 
 
-async def test_another_version_is_refused_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with incumbent(tmp_path / "a.sock"):
-        monkeypatch.setattr("meshcore.agent.handover.VERSION", 99)
-        # Both sides run here, so that the old one is given its own number back for its answer.
-        with pytest.raises(HandoverError, match="version"):
-            await ask_as(tmp_path / "a.sock", monkeypatch)
-
-
-async def ask_as(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask with version 99 one that speaks version 1."""
-    from meshcore.agent import handover
-
-    sent = handover._send
-
-    async def send(connection: object, message: handover.Message) -> None:
-        await sent(connection, message)  # type: ignore[arg-type]
-        monkeypatch.setattr(handover, "VERSION", 1)
-
-    monkeypatch.setattr(handover, "_send", send)
-    await take_over(path)
+async def test_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    async with incumbent(tmp_path / "a.sock") as old:
+        with trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            await connection.connect(str(tmp_path / "a.sock"))
+            await send(connection, {"version": VERSION + 1, "ask": "sockets"})
+            answer = await receive(connection)
+        assert answer["error"] == f"the running proxy speaks version {VERSION} of the handover"
+        assert not old.replaced.is_set()
 
 
 @pytest.mark.parametrize("raw", [b"", b"\0", b"\xff\xff\xff\xff", b"\0\0\0\2[]", b"\0\0\0\4null"])

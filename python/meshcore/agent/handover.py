@@ -10,18 +10,24 @@ name a version; a field that one doesn't know it ignores, so that later versions
 
 from __future__ import annotations
 
-import array
-import json
 import os
 import socket
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import trio
 from trio import socket as tsocket
 
-from meshcore.errors import MeshcoreError
+from meshcore.agent.messages import (
+    HandoverError,
+    Message,
+    number,
+    of_this_user,
+    receive,
+    receive_fds,
+    send,
+    send_fds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -30,21 +36,11 @@ if TYPE_CHECKING:
     from meshcore.engine import Socket
 
 VERSION = 1
-# The kernel takes 253 in one message.
-_FDS_PER_MESSAGE = 200
-# 10,000 sockets by name and address.
-_LONGEST_MESSAGE = 4 << 20
 # Between two local processes that are both at work.
 _ANSWER_DEADLINE = 10.0
 # A start with 10,000 clusters takes two seconds on a busy machine.
 _START_DEADLINE = 120.0
 _BACKLOG = 8
-
-Message: TypeAlias = "dict[str, int | str | bool | list[list[str]]]"
-
-
-class HandoverError(MeshcoreError):
-    """The sockets could not be taken over; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +87,8 @@ class Predecessor:
             HandoverError: It didn't hear it.
         """
         with _within(_ANSWER_DEADLINE, "the running proxy doesn't answer"):
-            await _send(self.connection, {"version": VERSION, "state": "serving"})
-            await _receive(self.connection)
+            await send(self.connection, {"version": VERSION, "state": "serving"})
+            await receive(self.connection)
         self.connection.close()
 
 
@@ -104,8 +100,8 @@ async def running(path: Path) -> int:
     with connection:
         try:
             with trio.fail_after(_ANSWER_DEADLINE):
-                await _send(connection, {"version": VERSION, "ask": "who"})
-                return _number(await _receive(connection), "pid")
+                await send(connection, {"version": VERSION, "ask": "who"})
+                return number(await receive(connection), "pid")
         except (HandoverError, OSError, trio.TooSlowError):
             return 0
 
@@ -122,20 +118,20 @@ async def take_over(path: Path) -> Predecessor | None:
     fds: list[int] = []
     try:
         with _within(_ANSWER_DEADLINE, "the running proxy doesn't answer"):
-            await _send(connection, {"version": VERSION, "ask": "sockets"})
-            answer = await _receive(connection)
+            await send(connection, {"version": VERSION, "ask": "sockets"})
+            answer = await receive(connection)
             if "error" in answer:
                 raise HandoverError(str(answer["error"]))
             found = answer["sockets"]
             named = found if isinstance(found, list) else []
-            await _receive_fds(connection, fds, len(named))
+            await receive_fds(connection, fds, len(named))
     except BaseException:
         connection.close()
         for fd in fds:
             os.close(fd)
         raise
     sockets = [Given(name[1], name[2], fd) for name, fd in zip(named, fds, strict=True)]
-    return Predecessor(connection, _number(answer, "pid"), sockets)
+    return Predecessor(connection, number(answer, "pid"), sockets)
 
 
 class Successor:
@@ -185,7 +181,7 @@ class Successor:
             connection, _ = await self._listener.accept()
             with connection:
                 try:
-                    if _of_this_user(connection) and await self._answer(connection, sockets()):
+                    if of_this_user(connection) and await self._answer(connection, sockets()):
                         await replaced()
                         return
                 except (HandoverError, OSError, trio.TooSlowError):
@@ -193,23 +189,23 @@ class Successor:
 
     async def _answer(self, connection: tsocket.SocketType, sockets: list[Socket]) -> bool:
         with trio.fail_after(_ANSWER_DEADLINE):
-            asked = await _receive(connection)
+            asked = await receive(connection)
             me: Message = {"version": VERSION, "pid": os.getpid()}
             if asked.get("ask") == "who":
-                await _send(connection, me)
+                await send(connection, me)
                 return False
             if asked.get("version") != VERSION or asked.get("ask") != "sockets":
                 words = f"the running proxy speaks version {VERSION} of the handover"
-                await _send(connection, {**me, "error": words})
+                await send(connection, {**me, "error": words})
                 return False
             named = [[found.listener, found.address, found.bound] for found in sockets]
-            await _send(connection, {**me, "sockets": named, "live": False})
-            await _send_fds(connection, [found.fd for found in sockets])
+            await send(connection, {**me, "sockets": named, "live": False})
+            await send_fds(connection, [found.fd for found in sockets])
         with trio.fail_after(_START_DEADLINE):
-            told = await _receive(connection)
+            told = await receive(connection)
             if told.get("state") != "serving":
                 return False
-            await _send(connection, {**me, "state": "draining"})
+            await send(connection, {**me, "state": "draining"})
         return True
 
 
@@ -245,69 +241,3 @@ async def _connect(path: Path) -> tsocket.SocketType | None:
         connection.close()
         raise
     return connection
-
-
-def _of_this_user(connection: tsocket.SocketType) -> bool:
-    size = struct.calcsize("3i")
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    _, uid, _ = struct.unpack("3i", raw)
-    return uid in {0, os.geteuid()}
-
-
-async def _send(connection: tsocket.SocketType, message: Message) -> None:
-    body = json.dumps(message).encode()
-    view = memoryview(len(body).to_bytes(4, "big") + body)
-    while view:
-        view = view[await connection.send(view) :]
-
-
-async def _receive(connection: tsocket.SocketType) -> Message:
-    length = int.from_bytes(await _exactly(connection, 4), "big")
-    if length > _LONGEST_MESSAGE:
-        message = "the running proxy sent nonsense"
-        raise HandoverError(message)
-    try:
-        found = json.loads(await _exactly(connection, length))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        message = "the running proxy sent nonsense"
-        raise HandoverError(message)
-    return found
-
-
-async def _exactly(connection: tsocket.SocketType, length: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < length:
-        part = await connection.recv(length - len(parts))
-        if not part:
-            message = "the running proxy hung up"
-            raise HandoverError(message)
-        parts += part
-    return bytes(parts)
-
-
-async def _send_fds(connection: tsocket.SocketType, fds: list[int]) -> None:
-    for at in range(0, len(fds), _FDS_PER_MESSAGE):
-        batch = array.array("i", fds[at : at + _FDS_PER_MESSAGE])
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, batch)]
-        await connection.sendmsg([b"F"], rights)
-
-
-async def _receive_fds(connection: tsocket.SocketType, fds: list[int], count: int) -> None:
-    room = socket.CMSG_SPACE(_FDS_PER_MESSAGE * array.array("i").itemsize)
-    while len(fds) < count:
-        data, ancillary, _, _ = await connection.recvmsg(1, room, socket.MSG_CMSG_CLOEXEC)
-        for level, kind, raw in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                batch = array.array("i")
-                batch.frombytes(raw[: len(raw) - len(raw) % batch.itemsize])
-                fds.extend(batch)
-        if not data:
-            message = "the running proxy hung up"
-            raise HandoverError(message)
-
-
-def _number(message: Message, key: str) -> int:
-    found = message.get(key)
-    return found if isinstance(found, int) else 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from meshcore.agent import notify, state
-from meshcore.agent.handover import HandoverError, Predecessor, Successor, running, take_over
+from meshcore.agent.handover import Predecessor, Successor, running, take_over
+from meshcore.agent.messages import HandoverError
 from meshcore.agent.reload import compile_apart, print_problems
 from meshcore.agent.settings import STDIN
 from meshcore.agent.watch import watch

@@ -40,6 +40,15 @@ class Credentials:
     paths: list[str] = field(default_factory=list)
     """Every file, to watch."""
 
+    def are_current(self, base: str) -> bool:
+        """Whether every file still holds what it held."""
+        files = _Files(base)
+        return all(
+            (files.content(certificate), None if key is None else files.content(key))
+            == self.pems[name]
+            for (certificate, key), name in self.names.items()
+        )
+
 
 def read_credentials(config: Config) -> tuple[Credentials, list[Trouble]]:
     """Read every file that `config` names, each once."""
@@ -62,6 +71,11 @@ def read_credentials(config: Config) -> tuple[Credentials, list[Trouble]]:
         found.pems[name] = pem
     found.paths.extend(files.paths())
     return found, troubles
+
+
+def cluster_files(cluster: Cluster) -> list[Files]:
+    """The credentials that a cluster names."""
+    return [files for files, _ in _of_cluster(cluster, ())]
 
 
 class _Files:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.check import check, check_cluster
 from meshcore.config.compile import compile_config, recompile_clusters
-from meshcore.config.sources.credentials import Credentials, read_credentials
+from meshcore.config.sources.credentials import Credentials, cluster_files, read_credentials
 from meshcore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def prepare(config: Config, after: Prepared | None = None) -> Prepared:
     Raises:
         ConfigError: With every problem that was found.
     """
-    credentials, troubles = read_credentials(config)
-    if after is not None and not troubles and credentials.names == after.credentials.names:
+    if after is not None and config.origin.base == after.config.origin.base:
         clusters = _replaced_clusters(after.config, config)
-        if clusters is not None:
+        if clusters is not None and _same_credentials(clusters, config, after):
             return _only(clusters, config, after)
+    credentials, troubles = read_credentials(config)
     refuse(config, [*check(config), *troubles])
     compiled = compile_config(config, credentials.names, credentials.pems)
     return Prepared(config, compiled, credentials)
@@ -65,6 +65,13 @@ def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | 
     if any(after.name != before.name for _, after, before in found):
         return None
     return [(at, after) for at, after, _ in found]
+
+
+def _same_credentials(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) -> bool:
+    """Whether nothing new is named, and the files that are named hold what they held."""
+    files = (pair for _, cluster in clusters for pair in cluster_files(cluster))
+    known = after.credentials
+    return all(pair in known.names for pair in files) and known.are_current(config.origin.base)
 
 
 def _only(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) -> Prepared:
