@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from meshcore.config.resources import Compiled, pack, unpack
 
-STDIN = "-"
+STDIN = "/dev/stdin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ def main() -> None:
     """Run the command line of this process and exit."""
     from meshcore.cli.app import app
 
+    # To the parser a lone - is a flag without a name.
+    arguments = ["/dev/stdin" if argument == "-" else argument for argument in sys.argv[1:]]
     try:
-        sys.exit(app())
+        sys.exit(app(arguments))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from cyclopts import App
 from cyclopts.config import Env
 
+
+def _version() -> str:
+    from meshcore.cli.version import text
+
+    return text()
+
+
 app = App(
     name="meshcore",
     help="A service mesh data plane: proxy, check and explain.",
     help_format="plaintext",
     version_flags=["--version"],
-    version="meshcore.cli.version:text",
+    version=_version,
     # MESHCORE_WORKERS for --workers, whichever the command.
     config=Env("MESHCORE_", command=False),
     result_action="return_int_as_exit_code_else_zero",

@@ -63,16 +63,25 @@ def examine_config(
     whole = config if not problems else _checkable(config, credentials)
     compiled = compile_config(whole, credentials.names, credentials.pems)
     sent = complete(compiled)
-    places = {(problem.file, problem.line, problem.column) for problem in problems}
     raw = engine_check(sent.body, sent.credentials)
-    for problem in engine_problems(raw, config, credentials):
-        # What both found is said once, in the words of the document.
-        known = problem.file and (problem.file, problem.line, problem.column) in places
-        if not known and problem not in problems:
-            problems.append(problem)
+    found = engine_problems(raw, config, credentials)
+    problems += [problem for problem in dict.fromkeys(found) if not _known(problem, problems)]
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
     prepared = None if problems else Prepared(config, compiled, credentials)
     return Examined(prepared, problems, config, [*config.origin.files, *credentials.paths])
+
+
+def _known(problem: Problem, problems: list[Problem]) -> bool:
+    """Whether a problem is known at that place, or within it.
+
+    Then the engine says the same in other words, or misses what was left out as unsound.
+    """
+    inside = (f"{problem.path}.", f"{problem.path}[")
+    return any(
+        known.path == problem.path or known.path.startswith(inside)
+        for known in problems
+        if known.file == problem.file
+    )
 
 
 def _checkable(config: Config, credentials: Credentials) -> Config:

@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Config:
     Raises:
         ConfigError: With every problem that was found.
     """
-    config, problems = read_all(os.fspath(path))
+    config, problems = read_all(STDIN if path == "-" else os.fspath(path))
     if config is None or problems:
         raise ConfigError(problems)
     return config

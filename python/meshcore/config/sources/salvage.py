@@ -26,10 +26,12 @@ class Kept:
     """Which items of which list are left, to find the way back to the user's document."""
 
     lists: dict[Loc, list[int]] = field(default_factory=dict)
+    mappings: set[Loc] = field(default_factory=set)
+    """Those that have lost a key."""
 
     def lost(self, loc: Loc) -> bool:
         """Whether something below this place of the document was left out."""
-        return any(at[: len(loc)] == loc for at in self.lists)
+        return loc in self.mappings or any(at[: len(loc)] == loc for at in self.lists)
 
     def back(self, loc: Loc) -> Loc:
         """A place in what is left, as a place in the document."""
@@ -64,6 +66,8 @@ def _without(value: Value, bad: set[Loc], loc: Loc, kept: Kept) -> Value:
     if not any(cut[: len(loc)] == loc for cut in bad):
         return value
     if isinstance(value, dict):
+        if any((*loc, key) in bad for key in value):
+            kept.mappings.add(loc)
         items = ((key, part, (*loc, key)) for key, part in value.items())
         return {key: _without(part, bad, at, kept) for key, part, at in items if at not in bad}
     if isinstance(value, list):

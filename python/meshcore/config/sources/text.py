@@ -14,7 +14,7 @@ Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | 
 # A document of 10,000 hosts is 2 MiB; this only keeps a wrong file name from filling the memory.
 MAX_BYTES = 64 << 20
 
-STDIN = "-"
+STDIN = "/dev/stdin"
 
 
 class SourceError(Exception):
@@ -42,7 +42,7 @@ class Document:
 
 
 def read(path: str) -> Document:
-    """Read one document; `-` is the standard input.
+    """Read one document; `/dev/stdin` is read once, so that it may be a pipe.
 
     Raises:
         SourceError: It can't be read, is too large, or isn't UTF-8.
