@@ -244,7 +244,7 @@ async def test_applies_of_several_tasks_follow_one_another() -> None:
         generations: list[int] = []
 
         async def change(number: int) -> None:
-            changed = config.with_endpoints("api", (f"127.0.0.1:{number + 1}",))
+            changed = config.with_endpoints("api", (f"127.0.0.1:{number + 100}",))
             generations.append(await engine.apply(changed))
 
         async with trio.open_nursery() as nursery:
