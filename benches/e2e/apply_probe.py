@@ -42,7 +42,7 @@ async def main() -> None:
 
 
 class Applying:
-    """Applies one variant after the other until it is told to stop, and notes how long each took."""
+    """Applies one variant after the other until told to stop, and notes how long each took."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

@@ -1,6 +1,6 @@
 """Counts instructions per request with callgrind, and keeps and guards the history.
 
-    callgrind.py --label 0.1.0 -- target/release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
+    callgrind.py --label 0.1.0 -- …/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
     callgrind.py --check -- …          exit 1 if it is 3 % above the last entry of the history
     callgrind.py --append --label … -- …
 

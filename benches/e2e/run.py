@@ -34,7 +34,7 @@ from harness.environment import (
     generator,
     nginx_stream,
 )
-from harness.judge import judge
+from harness.judge import judge, unjudged
 from harness.measure import Figures, measure
 from harness.peers.envoy import envoy as envoy_peer
 from harness.peers.haproxy import haproxy
@@ -144,6 +144,9 @@ def conclude(
     """Print verdicts and notes, write the files."""
     found = list(judge(results))
     print("\n".join(verdicts(found)))
+    if arguments.meshcore:
+        for bar in unjudged(results):
+            print(f"NONE {bar.scenario} {bar.metric} {bar.ours}/{bar.peer}: no figure in this run")
     if bench.foreign:
         high = sum(share > FOREIGN_SHARE for share in bench.foreign)
         print(

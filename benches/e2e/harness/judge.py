@@ -87,10 +87,19 @@ def judge(results: Results) -> Iterator[Verdict]:
             yield Verdict(bar, medians, min(every), max(every))
 
 
+def unjudged(results: Results) -> Iterator[Bar]:
+    """Return the bars whose scenario was run but gave no figure."""
+    for bar in BARS:
+        launches = results.get(bar.scenario, ())
+        if launches and not any(figures(bar, launch) for launch in launches):
+            yield bar
+
+
 def figures(bar: Bar, launch: Launch) -> list[float]:
     """Return a launch's figures for a bar: values, or ratios of the same round."""
     ours = launch.get(bar.ours, {}).get(bar.metric, ())
     if bar.peer is None:
         return list(ours)
     theirs = launch.get(bar.peer, {}).get(bar.metric, ())
-    return [a / b for a, b in zip(ours, theirs, strict=False) if b > 0]
+    # Added latencies below zero mean a disturbed round, and no ratio.
+    return [a / b for a, b in zip(ours, theirs, strict=False) if a > 0 and b > 0]
