@@ -90,14 +90,14 @@ fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)
 
 bench-smoke: $(WORK)/engine-dev
-	cargo build $(CARGO_FLAGS) --release --examples
-	$(PYTHON) benches/e2e/run.py --quick --meshcore $(BIN)/meshcore
+	cargo build $(CARGO_FLAGS) --profile quick-release --examples
+	$(PYTHON) benches/e2e/run.py --quick --profile quick-release --meshcore $(BIN)/meshcore
 	python -m pytest benches/border --benchmark-disable
 
 callgrind: $(WORK)/prerequisites
 	.ci/programs valgrind
-	cargo build $(CARGO_FLAGS) --release --examples
-	$(PYTHON) benches/e2e/callgrind.py --check -- target/release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
+	cargo build $(CARGO_FLAGS) --profile quick-release --examples
+	$(PYTHON) benches/e2e/callgrind.py --check --profile quick-release -- target/quick-release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
 
 clean: ## remove everything that was built
 	rm -rf $(WORK) .venv dist target fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
