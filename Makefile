@@ -110,7 +110,7 @@ $(WORK)/prerequisites: .ci/prerequisites
 	mkdir -p $(WORK)
 	touch $@
 
-$(WORK)/venv: $(WORK)/prerequisites .ci/requirements.txt .ci/constraints.txt pyproject.toml
+$(WORK)/venv: $(WORK)/prerequisites Makefile .ci/requirements.txt .ci/constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	# Dependency groups came with pip 25.1; a new environment has the pip of its Python.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
