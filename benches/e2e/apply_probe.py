@@ -23,8 +23,8 @@ PAUSE_S = 0.05
 
 async def main() -> None:
     """Serve the document and obey."""
-    path = Path(sys.argv[1])
-    variants = [meshcore.load(path), changed(path)]
+    base = meshcore.load(Path(sys.argv[1]))
+    variants = [base, changed(base)]
     async with meshcore.Engine(variants[0]) as engine, trio.open_nursery() as nursery:
         print("ready", flush=True)
         running: Applying | None = None
@@ -49,7 +49,7 @@ class Applying:
         self.wanted = True
         self.ended = trio.Event()
 
-    async def run(self, engine: meshcore.Engine, variants: list[object]) -> None:
+    async def run(self, engine: meshcore.Engine, variants: list[meshcore.Config]) -> None:
         """Apply at least once."""
         while self.wanted:
             begun = time.perf_counter()
@@ -65,14 +65,11 @@ class Applying:
         return self.times
 
 
-def changed(path: Path) -> object:
-    """Return the document with one more endpoint in its first cluster."""
-    document = json.loads(path.read_text())
-    first = document["clusters"][0]
-    first["endpoints"] = [*first["endpoints"], first["endpoints"][0].replace("127.1.", "127.2.")]
-    other = path.with_name("changed.json")
-    other.write_text(json.dumps(document))
-    return meshcore.load(other)
+def changed(config: meshcore.Config) -> meshcore.Config:
+    """Return the configuration with one more endpoint in its first cluster."""
+    first = config.clusters[0]
+    more = first.endpoints[0].address.replace("127.1.", "127.2.")
+    return config.with_endpoints(first.name, (*first.endpoints, more))
 
 
 trio.run(main)
