@@ -96,7 +96,7 @@ fn insert(store: &mut Credentials, credentials: Vec<Credential>) -> Vec<Problem>
                 name,
                 path: String::new(),
                 message: error.to_string(),
-                hint: String::new(),
+                hint: error.hint().to_owned(),
             });
         }
     }

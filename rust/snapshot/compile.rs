@@ -28,6 +28,8 @@ pub(super) struct Parts {
 #[derive(Debug, Default)]
 pub struct Compiler {
     pub(super) clusters: HashMap<String, Parts>,
+    /// Those of them that have a host name among their endpoints: few, and looked for at each change.
+    named: HashSet<String>,
     pub(super) slots: Vec<Option<Arc<Cluster>>>,
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
@@ -42,7 +44,7 @@ impl Compiler {
 
     /// Rebuilds the clusters that have one of `changed` among their host names.
     pub fn resolved(&mut self, changed: &HashSet<String>, names: &Names) -> Arc<Snapshot> {
-        for parts in self.clusters.values() {
+        for parts in self.named.iter().filter_map(|name| self.clusters.get(name)) {
             if cluster::host_names(&parts.endpoints).any(|host| changed.contains(&host)) {
                 let slot = &mut self.slots[parts.slot.0 as usize];
                 let before = slot.as_ref().map_or(&[][..], |cluster| &cluster.endpoints);
@@ -55,10 +57,7 @@ impl Compiler {
 
     /// Every host name that endpoints in force, or in `delta`, use.
     pub fn host_names(&self, delta: &Delta) -> HashSet<String> {
-        let running = self
-            .clusters
-            .values()
-            .flat_map(|parts| cluster::host_names(&parts.endpoints));
+        let running = self.users_of_names().map(|(_, host)| host);
         running
             .chain(delta.endpoints.iter().flat_map(cluster::host_names))
             .collect()
@@ -66,7 +65,9 @@ impl Compiler {
 
     /// The clusters that use a host name, with the bounds of its time to live.
     pub fn users_of_names(&self) -> impl Iterator<Item = (&Arc<wire::Cluster>, String)> {
-        self.clusters.values().flat_map(|parts| {
+        let named = self.named.iter();
+        let parts = named.filter_map(|name| self.clusters.get(name));
+        parts.flat_map(|parts| {
             cluster::host_names(&parts.endpoints).map(move |host| (&parts.wire, host))
         })
     }
@@ -124,6 +125,13 @@ impl Compiler {
         for (slot, cluster) in staged.compiled {
             self.slots[slot as usize] = Some(cluster);
         }
+        for (name, parts) in &staged.clusters {
+            if cluster::host_names(&parts.endpoints).next().is_some() {
+                self.named.insert(name.clone());
+            } else {
+                self.named.remove(name);
+            }
+        }
         self.clusters.extend(staged.clusters);
         self.tables.extend(staged.tables);
         self.listeners.extend(staged.listeners);
@@ -138,6 +146,7 @@ impl Compiler {
             // Endpoints go with their cluster.
             Kind::Endpoints => {}
             Kind::Cluster => {
+                self.named.remove(name);
                 if let Some(parts) = self.clusters.remove(name) {
                     self.slots[parts.slot.0 as usize] = None;
                 }
