@@ -5,7 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 /// One buffer: what a single read can take, and all that one direction of a copy ever holds.
-pub const BUFFER_BYTES: usize = 64 * 1024;
+///
+/// A body of 64 KiB, the size of many models' frames and of most proxies' buffers, comes with its
+/// head in one read.
+pub const BUFFER_BYTES: usize = 68 * 1024;
+
+/// Reads begin at such an address: a copy out of the kernel to anything less aligned costs more.
+const ALIGNMENT: usize = 4096;
 
 /// Buffers kept for reuse; more are given out but freed when they come back.
 const KEPT: usize = 64;
@@ -20,11 +26,15 @@ impl Buffers {
     /// Lends a buffer; it comes back by drop.
     pub fn lend(&self) -> Buffer {
         let kept = self.free.borrow_mut().pop();
-        let bytes = kept.unwrap_or_else(|| vec![0; BUFFER_BYTES].into_boxed_slice());
+        let fresh = || vec![0; BUFFER_BYTES + ALIGNMENT].into_boxed_slice();
+        let bytes = kept.unwrap_or_else(fresh);
+        // Never beyond the alignment for bytes; were it, a less aligned read would do no harm.
+        let base = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         Buffer {
             bytes,
-            start: 0,
-            end: 0,
+            base,
+            start: base,
+            end: base,
             home: self.clone(),
         }
     }
@@ -34,6 +44,8 @@ impl Buffers {
 #[derive(Debug)]
 pub struct Buffer {
     bytes: Box<[u8]>,
+    /// Where the aligned part begins.
+    base: usize,
     start: usize,
     end: usize,
     home: Buffers,
@@ -54,25 +66,26 @@ impl Buffer {
     pub fn consume(&mut self, n: usize) {
         self.start = self.end.min(self.start + n);
         if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
+            self.start = self.base;
+            self.end = self.base;
         }
     }
 
     /// Where the next read goes; empty only when the buffer is full. Moves what waits to the
     /// front when the room behind it is used up.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.end == self.bytes.len() && self.start > 0 {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+        let limit = self.base + BUFFER_BYTES;
+        if self.end == limit && self.start > self.base {
+            self.bytes.copy_within(self.start..self.end, self.base);
+            self.end -= self.start - self.base;
+            self.start = self.base;
         }
-        &mut self.bytes[self.end..]
+        &mut self.bytes[self.end..limit]
     }
 
     /// Notes that a read put `n` bytes into `room`.
     pub fn filled(&mut self, n: usize) {
-        self.end = self.bytes.len().min(self.end + n);
+        self.end = (self.base + BUFFER_BYTES).min(self.end + n);
     }
 }
 
