@@ -28,8 +28,7 @@ pub async fn dial(address: &Address) -> io::Result<Socket> {
     };
     let socket = Socket::new(socket)?;
     if pending {
-        poll_fn(|cx| socket.poll_writable(cx)).await?;
-        socket.connected()?;
+        poll_fn(|cx| socket.poll_connected(cx)).await?;
     }
     Ok(socket)
 }

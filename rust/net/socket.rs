@@ -172,15 +172,19 @@ impl Socket {
             .set_linger(Some(std::time::Duration::ZERO));
     }
 
-    /// The error that ended an asynchronous connect, if any.
+    /// Ready when an asynchronous connect has succeeded.
     ///
     /// # Errors
-    /// That error.
-    pub fn connected(&self) -> io::Result<()> {
-        match self.fd.get_ref().take_error()? {
-            Some(error) => Err(error),
-            None => Ok(()),
+    /// What ended it instead.
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let guard = ready!(self.fd.poll_write_ready(cx))?;
+        // A connect that failed shows as closed too; asking each time would be a call for nothing.
+        if guard.ready().is_write_closed()
+            && let Some(error) = self.fd.get_ref().take_error()?
+        {
+            return Poll::Ready(Err(error));
         }
+        Poll::Ready(Ok(()))
     }
 
     /// The peer's IP address and port.

@@ -126,13 +126,12 @@ pub async fn relay(
     let mut up = Half::new(from_client);
     let mut down = Half::new(from_upstream);
     let both = poll_fn(|cx| {
-        let first = up.poll(cx, &ground, &conn.io, upstream)?;
-        let second = down.poll(cx, &ground, upstream, &conn.io)?;
-        if first.is_ready() && second.is_ready() {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        let copied = up.poll_copy(cx, &ground, (&conn.io, upstream))?
+            & down.poll_copy(cx, &ground, (upstream, &conn.io))?;
+        let first = up.poll_end(cx, upstream, copied);
+        let second = down.poll_end(cx, &conn.io, copied);
+        ready!(first)?;
+        second
     });
     let deadline = || idle.map(|idle| movement.last() + idle);
     let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, pin!(both)).await;
@@ -159,32 +158,37 @@ impl Half {
         }
     }
 
-    fn poll(
+    /// Whether all is copied.
+    fn poll_copy(
         &mut self,
         cx: &mut Context<'_>,
         ground: &Ground<'_>,
-        from: &Io,
-        to: &Io,
-    ) -> io::Result<Poll<()>> {
+        (from, to): (&Io, &Io),
+    ) -> io::Result<bool> {
+        if !self.copied
+            && let Poll::Ready(copied) = self.flow.poll(cx, ground, from, to)
+        {
+            copied.map_err(|error| match error {
+                FlowError::From(error) | FlowError::To(error) => error,
+                FlowError::Framing | FlowError::TooLarge => io::ErrorKind::InvalidData.into(),
+            })?;
+            self.copied = true;
+        }
+        Ok(self.copied)
+    }
+
+    /// Passes the end on. A socket that closes next says it by that, for one call less.
+    fn poll_end(&mut self, cx: &mut Context<'_>, to: &Io, closing: bool) -> Poll<io::Result<()>> {
         if self.ended {
-            return Ok(Poll::Ready(()));
+            return Poll::Ready(Ok(()));
         }
-        let mut step = || -> Poll<io::Result<()>> {
-            if !self.copied {
-                ready!(self.flow.poll(cx, ground, from, to)).map_err(|error| match error {
-                    FlowError::From(error) | FlowError::To(error) => error,
-                    FlowError::Framing | FlowError::TooLarge => io::ErrorKind::InvalidData.into(),
-                })?;
-                self.copied = true;
-            }
-            to.poll_shutdown(cx)
-        };
-        match step() {
-            Poll::Ready(result) => {
-                self.ended = true;
-                result.map(Poll::Ready)
-            }
-            Poll::Pending => Ok(Poll::Pending),
+        if !self.copied {
+            return Poll::Pending;
         }
+        if !closing || to.plain().is_none() {
+            ready!(to.poll_shutdown(cx))?;
+        }
+        self.ended = true;
+        Poll::Ready(Ok(()))
     }
 }
