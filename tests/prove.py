@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
+# Seconds.
+HANGS_AFTER = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def run(row: Row) -> Outcome:
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", *row.tests, f"--junit-xml={report}"]
+        # A test may run for minutes at full counts.
+        command += ["-o", f"faulthandler_timeout={HANGS_AFTER}"]
         subprocess.run(command, cwd=ROOT, check=False)
         if not report.exists():
             return Outcome(row, 0, ("no test ran",), 0.0)
