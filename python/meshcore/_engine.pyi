@@ -37,8 +37,9 @@ class Engine:
             workers: How many; 0 is as many as the control group allows.
             admin: Where the admin endpoints listen, `127.0.0.1:15000`; empty is nowhere.
             pin: Keep each worker on a core of its own.
-            sockets: Listening sockets to take over, each with the address that stands in the
-                listener's document. They are duplicated; the caller closes its own.
+            sockets: Listening sockets to take over, each with the name of the listener that it is
+                for or the address that stands in its document. They are duplicated, the caller
+                closes its own; one that the first `apply` doesn't want is closed.
 
         Raises:
             OSError: A thread or socket could not be made.
@@ -98,6 +99,15 @@ class Engine:
 
         The descriptors stay valid until `stop`.
         """
+
+    def admin_socket(self) -> tuple[str, str, int] | None:
+        """(address as given, bound address, descriptor) of the admin endpoints; None without any.
+
+        The descriptor stays valid until the engine is gone.
+        """
+
+    def hand_over_admin(self) -> None:
+        """Accept nothing more on the admin socket: a successor that has it too answers there."""
 
     def set_log_level(self, level: str) -> None:
         """Say more or less: error, warning, info or debug."""

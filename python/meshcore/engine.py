@@ -78,8 +78,9 @@ class Engine:
         admin: Where the admin endpoints listen, instead of what the configuration says; "" is
             nowhere. An embedded engine has none unless one of the two names an address.
         pin: Keep each worker on a core of its own.
-        sockets: Listening sockets to take over, each with its address in the document. They are
-            duplicated; the caller closes its own.
+        sockets: Listening sockets to take over, each with the name of its listener or its address
+            in the document. They are duplicated, the caller closes its own; one that the first
+            configuration doesn't want is closed.
     """
 
     def __init__(
@@ -255,6 +256,16 @@ class Engine:
     def listeners(self) -> list[Socket]:
         """The sockets that are listened on, several for a listener with several workers."""
         return [Socket(*found) for found in self._running()[1].listeners()]
+
+    @property
+    def admin(self) -> Socket | None:
+        """The socket of the admin endpoints, with "" for the listener's name; None without any."""
+        found = self._running()[1].admin_socket()
+        return Socket("", *found) if found is not None else None
+
+    def hand_over_admin(self) -> None:
+        """Leave the admin endpoints to another process that has taken their socket over."""
+        self._running()[1].hand_over_admin()
 
     def set_log_level(self, level: str) -> None:
         """Say more or less: error, warning, info or debug."""

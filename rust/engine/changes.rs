@@ -61,6 +61,7 @@ async fn stage_and_install(
         service.sockets.bound.remove(name);
     }
     service.sockets.bound.extend(prepared);
+    service.sockets.forget_inherited();
     service.install(&snapshot, handed).await;
     service.seen.set_sockets(&service.sockets.bound);
     service.names.follow(&service.compiler);

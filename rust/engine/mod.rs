@@ -56,9 +56,10 @@ impl Engine {
         } else {
             cores::allowed().get()
         };
-        let admin = options.admin.as_deref().map(view::bind_admin).transpose()?;
-        let sockets = sockets::Sockets::inherit(options.sockets)?;
-        let seen = Arc::new(Seen::new(count, admin.as_ref())?);
+        let mut sockets = sockets::Sockets::inherit(options.sockets)?;
+        let admin = options.admin.as_deref();
+        let admin = admin.map(|text| sockets.admin(text)).transpose()?;
+        let seen = Arc::new(Seen::new(count, admin)?);
         let (requests, queue) = mpsc::channel(REQUESTS_MAX);
         let mut threads = Vec::with_capacity(count + 1);
         let mut commands = Vec::with_capacity(count);
@@ -72,7 +73,7 @@ impl Engine {
             commands.push(sender);
         }
         let service = service::Service::new(commands, sockets, Arc::clone(&seen));
-        let main = move || service.run(queue, admin);
+        let main = move || service.run(queue);
         threads.push(workers::spawn("mc-service".to_owned(), None, main)?);
         let engine = Self {
             requests,
@@ -169,6 +170,20 @@ impl Engine {
         }
         all.sort();
         all
+    }
+
+    /// The admin interface's socket: address as configured, address as bound, descriptor. It stays
+    /// open as long as the engine.
+    pub fn admin_socket(&self) -> Option<(String, String, RawFd)> {
+        let admin = self.seen.admin()?;
+        let fd = admin.listener.as_raw_fd();
+        Some((admin.address.clone(), admin.actual.clone(), fd))
+    }
+
+    /// Leaves the admin interface to a successor that has its socket too: nothing more is accepted
+    /// there.
+    pub fn hand_over_admin(&self) {
+        self.seen.admin_handed_over.notify_one();
     }
 
     /// Says which notices are told: `error`, `warning`, `info` or `debug`.

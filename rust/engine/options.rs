@@ -11,7 +11,8 @@ pub struct Options {
     pub admin: Option<String>,
     /// Pin each worker to a core.
     pub pin: bool,
-    /// Listening sockets taken over: address as configured, socket.
+    /// Listening sockets taken over, for the first change: the name of the listener that each is
+    /// for or its address as configured, and the socket.
     pub sockets: Vec<(String, OwnedFd)>,
 }
 

@@ -60,16 +60,17 @@ impl Service {
     }
 
     /// Runs until the engine stops.
-    pub(super) async fn run(
-        mut self,
-        mut queue: mpsc::Receiver<Request>,
-        admin: Option<std::net::TcpListener>,
-    ) {
-        if let Some(listener) = admin.and_then(|at| tokio::net::TcpListener::from_std(at).ok()) {
-            let view = Arc::new(AdminView(Arc::clone(&self.seen)));
-            spawn_local(admin::serve(listener, view, std::future::pending()));
-        }
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let seen = Arc::clone(&self.seen);
+        let socket = seen.admin().map(|admin| admin.listener.try_clone());
+        let socket = socket.map(|copy| copy.and_then(tokio::net::TcpListener::from_std));
+        if let Some(Ok(listener)) = socket {
+            let view = Arc::new(AdminView(Arc::clone(&seen)));
+            let seen = Arc::clone(&seen);
+            spawn_local(async move {
+                admin::serve(listener, view, seen.admin_handed_over.notified()).await;
+            });
+        }
         loop {
             tokio::select! {
                 () = seen.stopping.notified() => break,

@@ -20,34 +20,60 @@ pub(super) struct Bound {
     pub(super) sockets: Vec<Arc<OwnedFd>>,
 }
 
+/// Where the admin interface listens.
+#[derive(Debug)]
+pub(super) struct AdminSocket {
+    /// As configured; its port may be 0.
+    pub(super) address: String,
+    /// As bound.
+    pub(super) actual: String,
+    pub(super) listener: std::net::TcpListener,
+}
+
 /// All of them, by the listener's name.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     pub(super) bound: HashMap<String, Bound>,
-    /// Taken over from another process, by address, until a listener wants them.
-    inherited: HashMap<Address, Vec<OwnedFd>>,
+    /// Taken over from another process, by their listener's name or address, for the first change.
+    inherited: HashMap<String, Vec<OwnedFd>>,
 }
 
 impl Sockets {
-    /// Sockets that another process has handed over.
+    /// Sockets that another process has handed over, each with the name or the address of the
+    /// listener that it is for.
     ///
     /// # Errors
-    /// A descriptor that is no listening socket, or an address that can't be read.
+    /// A descriptor that is no listening socket.
     pub(super) fn inherit(sockets: Vec<(String, OwnedFd)>) -> io::Result<Self> {
-        let mut inherited: HashMap<Address, Vec<OwnedFd>> = HashMap::new();
+        let mut inherited: HashMap<String, Vec<OwnedFd>> = HashMap::new();
         for (text, fd) in sockets {
-            let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
             if !listener::is_listening(&fd) {
-                return Err(invalid("a descriptor handed over is no listening socket"));
+                let why = "a descriptor handed over is no listening socket";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
-            match Written::parse(&text) {
-                Ok(Written::Address(address)) => inherited.entry(address).or_default().push(fd),
-                _ => return Err(invalid("an address handed over can't be read")),
-            }
+            inherited.entry(key(&text)).or_default().push(fd);
         }
         Ok(Self {
             bound: HashMap::new(),
             inherited,
+        })
+    }
+
+    /// The admin interface's socket: taken over, or bound now.
+    ///
+    /// # Errors
+    /// Names the address.
+    pub(super) fn admin(&mut self, text: &str) -> io::Result<AdminSocket> {
+        let inherited = self.inherited.remove(&key(text));
+        let listener = match inherited.and_then(|mut sockets| sockets.pop()) {
+            Some(socket) => std::net::TcpListener::from(socket),
+            None => std::net::TcpListener::bind(text).map_err(|error| admin_error(text, &error))?,
+        };
+        listener.set_nonblocking(true)?;
+        Ok(AdminSocket {
+            address: text.to_owned(),
+            actual: listener.local_addr()?.to_string(),
+            listener,
         })
     }
 
@@ -79,7 +105,7 @@ impl Sockets {
         let mut found = Vec::new();
         for listener in wanting {
             let freed = free.remove(&listener.address);
-            match freed.map_or_else(|| self.bind(&listener.address, workers), Ok) {
+            match freed.map_or_else(|| self.bind(listener, workers), Ok) {
                 Ok(bound) => drop(prepared.insert(listener.name.to_string(), bound)),
                 Err(error) => found.push(problem(listener, &error)),
             }
@@ -91,8 +117,16 @@ impl Sockets {
         }
     }
 
-    fn bind(&mut self, address: &Address, workers: usize) -> io::Result<Bound> {
-        let sockets = match self.inherited.remove(address) {
+    /// Closes what was taken over and no listener wanted: clients must not wait in its queue.
+    pub(super) fn forget_inherited(&mut self) {
+        self.inherited.clear();
+    }
+
+    fn bind(&mut self, listener: &Listener, workers: usize) -> io::Result<Bound> {
+        let address = &listener.address;
+        let named = self.inherited.remove(&*listener.name);
+        let inherited = named.or_else(|| self.inherited.remove(&address.to_string()));
+        let sockets = match inherited {
             Some(mut sockets) => {
                 listener::more(address, workers, &mut sockets)?;
                 sockets
@@ -110,6 +144,24 @@ impl Sockets {
             sockets,
         })
     }
+}
+
+/// What a socket that is handed over is found by.
+fn key(text: &str) -> String {
+    match Written::parse(text) {
+        Ok(Written::Address(address)) => address.to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+fn admin_error(address: &str, error: &io::Error) -> io::Error {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there; choose another with --admin",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+        _ => return io::Error::new(error.kind(), format!("admin address {address}: {error}")),
+    };
+    let words = format!("can't listen on admin address {address}: {why}");
+    io::Error::new(error.kind(), words)
 }
 
 fn problem(listener: &Listener, error: &io::Error) -> Problem {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::events::{Event, Events};
-use super::sockets::Bound;
+use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
@@ -26,8 +26,10 @@ pub(super) struct Seen {
     pub(super) logs: LogSinks,
     pub(super) events: Events,
     pub(super) stopping: Notify,
+    /// Notified when a successor answers the admin interface from now on.
+    pub(super) admin_handed_over: Notify,
     workers: usize,
-    admin: String,
+    admin: Option<AdminSocket>,
     started: Instant,
     draining: AtomicBool,
     level: AtomicU8,
@@ -35,46 +37,27 @@ pub(super) struct Seen {
     sockets: Mutex<HashMap<String, Bound>>,
 }
 
-/// Binds the admin interface.
-///
-/// # Errors
-/// Names the address.
-pub(super) fn bind_admin(address: &str) -> io::Result<std::net::TcpListener> {
-    let named = |error: io::Error| {
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another process listens there; choose another with --admin"
-            }
-            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
-            _ => return io::Error::new(error.kind(), format!("admin address {address}: {error}")),
-        };
-        io::Error::new(
-            error.kind(),
-            format!("can't listen on admin address {address}: {why}"),
-        )
-    };
-    let listener = std::net::TcpListener::bind(address).map_err(named)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 impl Seen {
-    pub(super) fn new(workers: usize, admin: Option<&std::net::TcpListener>) -> io::Result<Self> {
+    pub(super) fn new(workers: usize, admin: Option<AdminSocket>) -> io::Result<Self> {
         let registry = Arc::new(Registry::default());
-        let admin = admin.map(std::net::TcpListener::local_addr).transpose()?;
         Ok(Self {
             logs: LogSinks::new(Arc::clone(&registry)),
             registry,
             events: Events::new()?,
             stopping: Notify::new(),
+            admin_handed_over: Notify::new(),
             workers,
-            admin: admin.map_or_else(String::new, |address| address.to_string()),
+            admin,
             started: clock::now(),
             draining: AtomicBool::new(false),
             level: AtomicU8::new(2),
             snapshot: Mutex::default(),
             sockets: Mutex::default(),
         })
+    }
+
+    pub(super) fn admin(&self) -> Option<&AdminSocket> {
+        self.admin.as_ref()
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
@@ -196,7 +179,7 @@ impl View for AdminView {
             "uptime_seconds": (clock::now() - self.0.started).as_secs(),
             "workers": self.0.workers,
             "generation": self.0.snapshot().generation,
-            "admin": self.0.admin,
+            "admin": self.0.admin.as_ref().map_or("", |admin| &admin.actual),
             "pid": std::process::id(),
         })
     }

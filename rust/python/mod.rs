@@ -142,6 +142,14 @@ impl Engine {
         detached(py, || self.inner.listeners())
     }
 
+    fn admin_socket(&self) -> Option<(String, String, i32)> {
+        self.inner.admin_socket()
+    }
+
+    fn hand_over_admin(&self) {
+        self.inner.hand_over_admin();
+    }
+
     fn set_log_level(&self, level: &str) -> PyResult<()> {
         self.inner
             .set_log_level(level)

@@ -127,7 +127,7 @@ async def test_a_port_of_the_system_s_choice_can_be_named_later(tmp_path: Path) 
         predecessor = await take_over(tmp_path / "a.sock")
         assert predecessor is not None
         named = old.sockets()[1].bound
-        addresses = [address for address, _ in predecessor.wanted({named, "127.0.0.1:0"})]
-        assert addresses == ["127.0.0.1:0", named]
+        ours = {"l0": "127.0.0.1:0", "renamed": named, "l2": "127.0.0.1:0"}
+        assert [name for name, _ in predecessor.wanted(ours)] == ["l0", named]
         predecessor.close_sockets()
         predecessor.connection.close()

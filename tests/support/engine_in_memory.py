@@ -167,6 +167,12 @@ class Engine:
             for name, (address, made) in self._bound.items()
         ]
 
+    def admin_socket(self) -> tuple[str, str, int] | None:
+        return None
+
+    def hand_over_admin(self) -> None:
+        return
+
     def set_log_level(self, level: str) -> None:
         assert level
 

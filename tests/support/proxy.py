@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
 
@@ -26,6 +26,7 @@ class Document(TypedDict, total=False):
     listeners: list[dict[str, object]]
     clusters: list[dict[str, object]]
     drain: dict[str, str]
+    admin: dict[str, str]
 
 
 def web(*endpoints: str, **listener: object) -> Document:
@@ -81,8 +82,8 @@ class Proxy:
         """The port of its admin endpoints: the one that no listener has."""
         if self._admin is None:
             await self.says("runs generation")
-            said = (re.search(r"listens on .*:(\d+)$", line) for line in self.words)
-            (self._admin,) = listening(self.pid) - {int(found[1]) for found in said if found}
+            said = await self.says(r"admin endpoints on .*:(\d+)$")
+            self._admin = int(said[1])
         return self._admin
 
     async def ask(self, target: str, method: str = "GET") -> str:
@@ -158,18 +159,6 @@ def proc(pid: int, name: str) -> str:
 def resident_kib(pid: int) -> int:
     """The resident memory of a process."""
     return int(re.findall(r"VmRSS:\s+(\d+)", proc(pid, "status"))[0])
-
-
-def listening(pid: int) -> set[int]:
-    """The TCP ports that a process listens on."""
-    inodes = set()
-    for path in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):
-            inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
-    rows = (line.split() for line in proc(pid, "net/tcp").splitlines()[1:])
-    return {
-        int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes
-    }
 
 
 def write(path: Path, document: Document) -> None:

@@ -30,12 +30,14 @@ from meshcore.agent.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from meshcore.engine import Socket
 
 VERSION = 1
+# Not a name that a listener can have: names are not empty.
+ADMIN = ""
 # Between two local processes that are both at work.
 _ANSWER_DEADLINE = 10.0
 # A start with 10,000 clusters takes two seconds on a busy machine.
@@ -47,6 +49,8 @@ _BACKLOG = 8
 class Given:
     """A socket that was handed over."""
 
+    listener: str
+    """Its listener's name, or `ADMIN`."""
     address: str
     """In the old document."""
     bound: str
@@ -64,15 +68,23 @@ class Predecessor:
     sockets: list[Given]
     """What it handed over."""
 
-    def wanted(self, addresses: Collection[str]) -> list[tuple[str, int]]:
-        """Each socket by the address under which our document may want it.
+    def wanted(self, ours: Mapping[str, str]) -> list[tuple[str, int]]:
+        """The sockets that listeners of `ours` (name to address) are to have, by what names them.
 
-        What was port 0 in the old document can be named by its number in ours.
+        Args:
+            ours: Where our document's listeners listen, and the admin endpoints as `ADMIN`.
         """
-        return [
-            (given.bound if given.bound in addresses else given.address, given.fd)
-            for given in self.sockets
-        ]
+        addresses = set(ours.values())
+        named: list[tuple[str, int]] = []
+        for given in self.sockets:
+            if ours.get(given.listener) == given.address and given.listener != ADMIN:
+                named.append((given.listener, given.fd))
+            elif given.bound in addresses:
+                # What was port 0 in the old document may have its number in ours.
+                named.append((given.bound, given.fd))
+            elif given.address in addresses and not given.address.endswith(":0"):
+                named.append((given.address, given.fd))
+        return named
 
     def close_sockets(self) -> None:
         """Close the descriptors: whoever wanted them has copies."""
@@ -130,7 +142,8 @@ async def take_over(path: Path) -> Predecessor | None:
         for fd in fds:
             os.close(fd)
         raise
-    sockets = [Given(name[1], name[2], fd) for name, fd in zip(named, fds, strict=True)]
+    pairs = zip(named, fds, strict=True)
+    sockets = [Given(name, address, bound, fd) for (name, address, bound), fd in pairs]
     return Predecessor(connection, number(answer, "pid"), sockets)
 
 

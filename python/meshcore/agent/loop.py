@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from meshcore.agent import notify, state
-from meshcore.agent.handover import Predecessor, Successor, running, take_over
+from meshcore.agent.handover import ADMIN, Predecessor, Successor, running, take_over
 from meshcore.agent.messages import HandoverError
 from meshcore.agent.reload import compile_apart, print_problems
 from meshcore.agent.settings import STDIN
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from meshcore.agent.settings import Bundle, Settings
+    from meshcore.engine import Socket
 
 EXIT_FAILURE = 1
 # As shells count a death by signal.
@@ -70,7 +71,7 @@ class Proxy:
         self, successor: Successor, predecessor: Predecessor | None, signals: AsyncIterator[int]
     ) -> int:
         settings = self._settings
-        addresses = listen_addresses(self._bundle.compiled)
+        addresses = listen_addresses(self._bundle.compiled) | {ADMIN: self._admin}
         async with Engine(
             self._bundle.compiled,
             workers=settings.workers,
@@ -114,6 +115,8 @@ class Proxy:
     def _announce(self, engine: Engine) -> None:
         for found in dict.fromkeys((found.listener, found.bound) for found in engine.listeners()):
             say(f"{found[0]} listens on {found[1]}")
+        if engine.admin is not None:
+            say(f"admin endpoints on {engine.admin.bound}")
         say(f"runs generation {engine.generation}")
         notify.ready()
 
@@ -153,11 +156,16 @@ class Proxy:
             nursery.start_soon(engine.drain, *self._drain_times)
 
     async def _hand_over(self, successor: Successor, engine: Engine, nursery: trio.Nursery) -> None:
+        def sockets() -> list[Socket]:
+            admin = engine.admin
+            return [*engine.listeners(), *([admin] if admin is not None else [])]
+
         async def replaced() -> None:
             successor.withdraw()
+            engine.hand_over_admin()
             await self._end("replaced: draining", engine, nursery)
 
-        await successor.serve(engine.listeners, replaced)
+        await successor.serve(sockets, replaced)
 
     def _paths(self) -> list[str]:
         return self._watched

@@ -114,10 +114,10 @@ def delta_of(compiled: Compiled, changed: Iterable[Key], removed: Iterable[Key] 
     return Delta(b"{%s}" % b",".join(parts), credentials, empty=not parts)
 
 
-def listen_addresses(compiled: Compiled) -> set[str]:
-    """Where its listeners listen, as the document has it."""
-    listeners = (body for (kind, _), body in compiled.resources.items() if kind == LISTENER)
-    return {json.loads(body)["address"] for body in listeners}
+def listen_addresses(compiled: Compiled) -> dict[str, str]:
+    """Where its listeners listen, as the document has it, by name."""
+    listeners = (item for item in compiled.resources.items() if item[0][0] == LISTENER)
+    return {name: json.loads(body)["address"] for (_, name), body in listeners}
 
 
 def pack(compiled: Compiled) -> bytes:
