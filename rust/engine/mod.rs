@@ -145,7 +145,7 @@ impl Engine {
 
     /// Counters of everything, merged over workers.
     pub fn stats(&self) -> serde_json::Value {
-        self.seen.registry.to_json()
+        self.seen.stats()
     }
 
     /// Counters of everything.

@@ -68,6 +68,14 @@ impl Seen {
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(snapshot);
     }
 
+    /// Counters of everything, with all configured clusters.
+    pub(super) fn stats(&self) -> Value {
+        let snapshot = self.snapshot();
+        let clusters = snapshot.clusters.iter().flatten();
+        self.registry
+            .to_json(clusters.map(|cluster| &*cluster.name))
+    }
+
     pub(super) fn sockets(&self) -> HashMap<String, Bound> {
         self.sockets
             .lock()
@@ -132,11 +140,11 @@ impl View for AdminView {
     }
 
     fn stats_json(&self) -> Value {
-        self.0.registry.to_json()
+        self.0.stats()
     }
 
     fn clusters(&self) -> Value {
-        let stats = self.0.registry.to_json();
+        let stats = self.0.stats();
         let snapshot = self.0.snapshot();
         let clusters = snapshot.clusters.iter().flatten();
         clusters

@@ -69,6 +69,7 @@ def sockets() -> list[str]:
 
 async def test_a_request_is_proxied() -> None:
     async with answering("a") as upstream, Engine(document(upstream.address)) as engine:
+        assert engine.stats()["clusters"]["api"]["requests_total"] == 0
         async with connect(port(engine)) as wire:
             answer = await wire.get("/x")
         assert (answer.status, answer.body) == (200, b"a")

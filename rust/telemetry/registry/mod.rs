@@ -152,8 +152,9 @@ impl Registry {
 
     /// The same numbers as nested objects: `clusters`, `listeners`, `routes`, `workers`,
     /// `access_logs` by name, and `engine`; an endpoint stands in its cluster's `endpoints`.
-    pub fn to_json(&self) -> Value {
-        render::json(&self.tables())
+    /// Of `clusters`, those that nothing was counted for are there with zeros.
+    pub fn to_json<'c>(&self, clusters: impl IntoIterator<Item = &'c str>) -> Value {
+        render::json(&self.tables(), clusters)
     }
 
     fn tables(&self) -> Tables {

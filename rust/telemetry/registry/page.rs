@@ -18,10 +18,11 @@ text and JSON, and to embedding programs by `Engine.stats()` under the key given
 seconds, sizes bytes. Each worker counts for itself; what is shown is the sum.
 
 Labels come from the configuration and from fixed tables, never from what a peer sent. What was
-removed from the configuration leaves the exposition once nothing uses it any more. Counters that
-are told apart by `error` or `code_class` appear with their first count, histograms with their first
-duration. Their bounds are powers of two of a microsecond, from 0.000064 to 67.108864 seconds; in
-the statistics they are `count`, `sum`, `p50`, `p90`, `p99` and `p999`, within 12.5 %.
+removed from the configuration leaves the exposition once nothing uses it any more. The statistics
+also show clusters that nothing was counted for yet. Counters that are told apart by `error` or
+`code_class` appear with their first count, histograms with their first duration. Their bounds are
+powers of two of a microsecond, from 0.000064 to 67.108864 seconds; in the statistics they are
+`count`, `sum`, `p50`, `p90`, `p99` and `p999`, within 12.5 %.
 
 `meshcore_build_info{version}` is always 1.
 ";

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::{Key, Owned, Table, Tables};
+use crate::telemetry::blocks::ClusterStats;
 use crate::telemetry::histogram::{LE_POWERS, Snapshot};
 use crate::telemetry::metric::{Block, Metric, Source};
 
@@ -34,8 +35,12 @@ pub(super) fn prometheus(tables: &Tables) -> String {
 }
 
 /// Everything as nested objects.
-pub(super) fn json(tables: &Tables) -> Value {
+pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c str>) -> Value {
     let mut clusters = by_name(&tables.clusters);
+    let nothing = Value::Object(numbers::<ClusterStats>(&[]));
+    for name in configured {
+        clusters.entry(name).or_insert_with(|| nothing.clone());
+    }
     for (key, owned) in tables.endpoints.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
         cluster["endpoints"][&*key.1] = Value::Object(numbers(owned));

@@ -39,7 +39,7 @@ fn the_same_name_gives_the_same_block() {
 
 #[test]
 fn json_sums_the_workers() {
-    let stats = used().to_json();
+    let stats = used().to_json([]);
     let cluster = &stats["clusters"]["api \"v1\"\\\n"];
     assert_eq!(cluster["requests_total"], 6);
     assert_eq!(cluster["requests_active"], 2);
@@ -56,11 +56,18 @@ fn json_sums_the_workers() {
 }
 
 #[test]
+fn a_configured_cluster_stands_there_before_its_first_request() {
+    let stats = used().to_json(["idle", "api \"v1\"\\\n"]);
+    assert_eq!(stats["clusters"]["idle"]["requests_total"], 0);
+    assert_eq!(stats["clusters"]["api \"v1\"\\\n"]["requests_total"], 6);
+}
+
+#[test]
 fn forgetting_a_cluster_takes_its_endpoints_along() {
     let registry = used();
     registry.cluster(0, "other").requests_total.increment();
     registry.forget(Resource::Cluster("api \"v1\"\\\n"));
-    let stats = registry.to_json();
+    let stats = registry.to_json([]);
     let left: Vec<_> = stats["clusters"].as_object().unwrap().keys().collect();
     assert_eq!(left, ["other"]);
     assert_eq!(
@@ -76,7 +83,7 @@ fn single_resources_are_forgotten() {
     registry.forget(Resource::Route("web", "r0"));
     registry.forget(Resource::Endpoint("api \"v1\"\\\n", "127.0.0.1:9001"));
     registry.forget(Resource::Listener("web"));
-    let stats = registry.to_json();
+    let stats = registry.to_json([]);
     assert!(stats["routes"]["web"].get("r0").is_none());
     assert!(stats["routes"]["web"].get("r1").is_some());
     assert!(
@@ -86,7 +93,7 @@ fn single_resources_are_forgotten() {
     );
     assert!(stats["listeners"].get("web").is_none());
     registry.forget(Resource::RouteTable("web"));
-    assert!(registry.to_json()["routes"].get("web").is_none());
+    assert!(registry.to_json([])["routes"].get("web").is_none());
 }
 
 #[test]
@@ -94,7 +101,7 @@ fn only_what_is_neither_held_nor_configured_is_swept() {
     let registry = used();
     let held = registry.cluster(1, "api \"v1\"\\\n");
     registry.forget_unused(|resource| resource == Resource::Route("web", "r0"));
-    let stats = registry.to_json();
+    let stats = registry.to_json([]);
     // The other worker's share stays too: a sum must not go back.
     assert_eq!(stats["clusters"]["api \"v1\"\\\n"]["requests_total"], 6);
     assert_eq!(stats["routes"]["web"]["r0"]["requests_total"], 4);
@@ -102,7 +109,7 @@ fn only_what_is_neither_held_nor_configured_is_swept() {
     assert_eq!(stats["engine"]["generation"], 7);
     drop(held);
     registry.forget_unused(|_| false);
-    let stats = registry.to_json();
+    let stats = registry.to_json([]);
     assert_eq!(stats["clusters"], serde_json::json!({}));
     assert_eq!(stats["routes"], serde_json::json!({}));
 }
@@ -115,7 +122,7 @@ fn blocks_are_handed_out_while_a_reader_reads() {
     registry.route(0, "web", "r0").requests_total.increment();
     assert_eq!(reading.routes.len(), 1);
     drop(reading);
-    let stats = registry.to_json();
+    let stats = registry.to_json([]);
     assert_eq!(stats["routes"]["web"]["new"]["requests_total"], 1);
     assert_eq!(stats["routes"]["web"]["r0"]["requests_total"], 5);
 }
