@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustix::net::RecvFlags;
@@ -19,7 +20,8 @@ use super::sys;
 /// A connected stream socket.
 #[derive(Debug)]
 pub struct Socket {
-    fd: AsyncFd<socket2::Socket>,
+    /// Shared so that another worker may shut it down while it waits in a pool.
+    fd: AsyncFd<Arc<socket2::Socket>>,
     written: Cell<u64>,
 }
 
@@ -29,7 +31,7 @@ impl Socket {
     /// # Errors
     /// What `epoll_ctl` says.
     pub fn new(socket: socket2::Socket) -> io::Result<Self> {
-        let fd = sys::watch(socket, Interest::READABLE | Interest::WRITABLE)?;
+        let fd = sys::watch(Arc::new(socket), Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self {
             fd,
             written: Cell::new(0),
@@ -187,6 +189,11 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
+    /// The socket itself, for who may have to close it from elsewhere.
+    pub fn shared(&self) -> &Arc<socket2::Socket> {
+        self.fd.get_ref()
+    }
+
     /// The peer's IP address and port.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.fd
@@ -222,7 +229,7 @@ impl Socket {
 }
 
 /// Less than was asked for says that the kernel has no more for now.
-fn clear_if_partial(guard: &mut AsyncFdReadyGuard<'_, socket2::Socket>, n: usize, len: usize) {
+fn clear_if_partial(guard: &mut AsyncFdReadyGuard<'_, Arc<socket2::Socket>>, n: usize, len: usize) {
     if 0 < n && n < len {
         guard.clear_ready();
     }

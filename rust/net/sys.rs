@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 /// Registers a descriptor with the current runtime.
 pub(super) fn watch<T: AsFd + AsRawFd>(inner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     // SAFETY: `AsFd` promises that the descriptor is open and the same for the life of the value
-    // (RFC 3128), which the `AsyncFd` owns. Our two users are `OwnedFd` and `socket2::Socket`.
+    // (RFC 3128), which the `AsyncFd` owns. Our two users are `OwnedFd` and `Arc<Socket>`.
     unsafe { AsyncFd::register_with_interest(inner, interest) }.map_err(Into::into)
 }
 

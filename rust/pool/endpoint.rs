@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::balance::Active;
 use crate::net::socket::Peek;
-use crate::snapshot::{Endpoint, Place};
+use crate::snapshot::{Endpoint, Lease};
 use crate::telemetry::{ClusterStats, EndpointStats};
 use crate::tls::io::Io;
 use crate::wire;
@@ -38,7 +38,7 @@ pub struct Upstream {
     created: Instant,
     idle_since: Instant,
     /// Counts it among the endpoint's open connections.
-    _place: Option<Place>,
+    lease: Lease,
     _counted: Counted,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Counted {
 
 impl Upstream {
     /// A new connection of a cluster, which carries its first request.
-    pub fn new(io: Io, now: Instant, place: Option<Place>, stats: &Arc<ClusterStats>) -> Self {
+    pub fn new(io: Io, now: Instant, lease: Lease, stats: &Arc<ClusterStats>) -> Self {
         stats.connections_active.add(1);
         Self {
             io,
@@ -62,7 +62,7 @@ impl Upstream {
             mark: 0,
             created: now,
             idle_since: now,
-            _place: place,
+            lease,
             _counted: Counted(Arc::clone(stats)),
         }
     }
@@ -110,7 +110,7 @@ impl EndpointRun {
     pub fn checkout(&self, bounds: &wire::Cluster, now: Instant) -> Option<Upstream> {
         loop {
             let mut upstream = self.idle.borrow_mut().pop()?;
-            if Self::is_usable(&upstream, bounds, now) {
+            if upstream.lease.resume() && Self::is_usable(&upstream, bounds, now) {
                 upstream.requests += 1;
                 upstream.mark = upstream.io.socket().written();
                 return Some(upstream);
@@ -125,6 +125,7 @@ impl EndpointRun {
         let mut idle = self.idle.borrow_mut();
         if !self.gone.get() && !used_up && idle.len() < pool.max_idle as usize {
             upstream.idle_since = now;
+            upstream.lease.rest(upstream.io.socket().shared());
             idle.push(upstream);
         }
     }
@@ -141,16 +142,6 @@ impl EndpointRun {
     pub fn leave(&self) {
         self.gone.set(true);
         self.idle.borrow_mut().clear();
-    }
-
-    /// Closes the idle connection that waits longest, to make room; `false` when none waits.
-    pub fn give_way(&self) -> bool {
-        let mut idle = self.idle.borrow_mut();
-        let waits = !idle.is_empty();
-        if waits {
-            drop(idle.remove(0));
-        }
-        waits
     }
 
     /// Idle connections.

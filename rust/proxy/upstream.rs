@@ -67,17 +67,9 @@ async fn connect(
     now: Instant,
 ) -> Result<Upstream, Error> {
     let limit = cluster.cluster.wire.pool.max_connections;
-    let place = if limit > 0 {
-        let enter = || run.endpoint.open.enter(limit);
-        // What can't be reused here, for an upgrade or a PROXY header, must not be in the way.
-        let entered = enter().or_else(|| run.give_way().then(enter).flatten());
-        let Some(place) = entered else {
-            cluster.stats.overflow_total.increment();
-            return Err(ErrorKind::Overflow.into());
-        };
-        Some(place)
-    } else {
-        None
+    let Some(lease) = run.endpoint.open.enter(limit) else {
+        cluster.stats.overflow_total.increment();
+        return Err(ErrorKind::Overflow.into());
     };
     cluster.stats.connects_total.increment();
     run.stats.connects_total.increment();
@@ -90,7 +82,7 @@ async fn connect(
         Err(_) => Err(ErrorKind::UpstreamConnectTimeout.into()),
     };
     match result {
-        Ok(io) => Ok(Upstream::new(io, now, place, &cluster.stats)),
+        Ok(io) => Ok(Upstream::new(io, now, lease, &cluster.stats)),
         Err(error) => {
             cluster.stats.connect_failures_total.increment();
             run.stats.connect_failures_total.increment();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::OpenCount;
+use super::Leases;
 use crate::balance::Load;
 use crate::net::Address;
 use crate::net::address::Written;
@@ -49,7 +49,7 @@ pub struct Endpoint {
     /// Active requests (TCP: connections) over all workers, where the algorithm needs them.
     pub load: Arc<Load>,
     /// Open connections over all workers.
-    pub open: Arc<OpenCount>,
+    pub open: Arc<Leases>,
 }
 
 /// Host names and what they resolved to last.

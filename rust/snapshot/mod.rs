@@ -6,15 +6,16 @@
 mod cluster;
 mod compile;
 mod listener;
+mod open;
 mod references;
 mod stage;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use cluster::{Cluster, Endpoint, Names};
 pub use compile::Compiler;
 pub use listener::{AccessLog, Listener};
+pub use open::{Lease, Leases, OpenCount, Place};
 pub use stage::{Staged, Surroundings};
 
 use crate::route::ClusterSlot;
@@ -36,38 +37,6 @@ impl Snapshot {
     /// The cluster in a slot.
     pub fn cluster(&self, slot: ClusterSlot) -> Option<&Arc<Cluster>> {
         self.clusters.get(slot.0 as usize)?.as_ref()
-    }
-}
-
-/// A number of things that are open, over all workers, with a limit that holds exactly.
-#[derive(Debug, Default)]
-pub struct OpenCount(AtomicU32);
-
-impl OpenCount {
-    /// Counts one more unless `limit` (0: none) is reached; dropping the place counts it out.
-    pub fn enter(self: &Arc<Self>, limit: u32) -> Option<Place> {
-        // Relaxed: a count guards no other memory. A read-modify-write makes the limit exact.
-        let entered = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| {
-                (limit == 0 || open < limit).then(|| open + 1)
-            });
-        entered.is_ok().then(|| Place(Arc::clone(self)))
-    }
-
-    /// How many are open.
-    pub fn value(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// One of an [`OpenCount`].
-#[derive(Debug)]
-pub struct Place(Arc<OpenCount>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -184,13 +184,3 @@ fn of_two_resources_with_one_name_none_is_taken() {
         [("route_table_unknown", "l".to_owned())]
     );
 }
-
-#[test]
-fn an_open_count_is_exact() {
-    let count = Arc::new(super::OpenCount::default());
-    let places: Vec<_> = (0..3).map_while(|_| count.enter(3)).collect();
-    assert_eq!((places.len(), count.value()), (3, 3));
-    assert!(count.enter(3).is_none());
-    drop(places);
-    assert_eq!(count.value(), 0);
-}
