@@ -1,6 +1,6 @@
 //! The engine without Python: one HTTP listener before one backend, until the process is ended.
 //!
-//! `engine_http LISTEN BACKEND [WORKERS]`. It is what callgrind counts and what profiles look at:
+//! `engine_http LISTEN BACKEND [WORKERS [http|tcp]]`. It is what callgrind counts and what profiles look at:
 //! nothing but the engine is in the process.
 #![expect(
     clippy::print_stderr,
@@ -12,20 +12,28 @@ use meshcore::engine::{Engine, Options};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
 
-const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS]";
+const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|tcp]]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let listen = arguments.next().ok_or(USAGE)?;
     let backend = arguments.next().ok_or(USAGE)?;
     let workers = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let protocol = arguments.next().unwrap_or_else(|| "http".to_owned());
     let options = Options {
         workers,
         ..Options::default()
     };
     let engine = Engine::start(options)?;
+    let listener = match protocol.as_str() {
+        "http" => json!({ "name": "web", "address": listen, "route_table": "web" }),
+        "tcp" => {
+            json!({ "name": "web", "address": listen, "protocol": "tcp", "to": [{"cluster": "one"}] })
+        }
+        _ => return Err(USAGE.into()),
+    };
     let delta = json!({
-        "listeners": [{ "name": "web", "address": listen, "route_table": "web" }],
+        "listeners": [listener],
         "route_tables": [{ "name": "web", "routes": [{ "name": "all", "to": [{ "cluster": "one" }] }] }],
         "clusters": [{ "name": "one" }],
         "endpoints": [{ "name": "one", "endpoints": [{ "address": backend }] }],

@@ -1,5 +1,6 @@
 //! One downstream connection: who is there, what it speaks, and whom to hand it to.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -27,8 +28,8 @@ pub struct Downstream {
     pub io: Io,
     /// Who calls; a PROXY header's source where one was demanded.
     pub peer: Option<SocketAddr>,
-    /// The same as text, for `X-Forwarded-For`.
-    pub peer_ip: String,
+    /// See [`Self::peer_ip`].
+    pub peer_ip: OnceCell<String>,
     /// What the client's certificate proved.
     pub identity: Option<Box<Identity>>,
     /// The name that the client's TLS hello asked for.
@@ -43,6 +44,15 @@ impl Downstream {
     /// The worker that serves it.
     pub fn worker(&self) -> &Rc<Worker> {
         self.open.worker()
+    }
+
+    /// The IP address of `peer` as text, for `X-Forwarded-For`; made when first asked for, which a
+    /// plain TCP connection never does.
+    pub fn peer_ip(&self) -> &str {
+        self.peer_ip.get_or_init(|| {
+            let ip = self.peer.map(|peer| peer.ip().to_string());
+            ip.unwrap_or_default()
+        })
     }
 
     /// The view that a request beginning now keeps to its end.
@@ -75,7 +85,7 @@ pub fn spawn(
         listener: Rc::clone(listener),
         io: Io::Plain(socket),
         peer,
-        peer_ip: String::new(),
+        peer_ip: OnceCell::new(),
         identity: None,
         sni: None,
         timer: Timer::default(),
@@ -96,9 +106,6 @@ async fn serve(mut conn: Downstream) {
         conn = prepared;
         first = read;
     }
-    conn.peer_ip = conn
-        .peer
-        .map_or_else(String::new, |peer| peer.ip().to_string());
     let protocol = match (wire.protocol, &first) {
         (
             Protocol::Auto,

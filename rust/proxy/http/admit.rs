@@ -192,7 +192,7 @@ fn rewrite(
     let edits = RequestEdits {
         path,
         authority: None,
-        client_ip: &conn.peer_ip,
+        client_ip: conn.peer_ip(),
         proto: if conn.is_tls() { "https" } else { "http" },
         keep_forwarded: trusted,
         request_id,

@@ -197,9 +197,9 @@ impl Record {
         let forwarded_for = if self.current.listener.wire.http.trusted_hops > 0
             && !fields.forwarded_for.is_empty()
         {
-            [&fields.forwarded_for[..], b", ", conn.peer_ip.as_bytes()].concat()
+            [&fields.forwarded_for[..], b", ", conn.peer_ip().as_bytes()].concat()
         } else {
-            conn.peer_ip.clone().into_bytes()
+            conn.peer_ip().as_bytes().to_vec()
         };
         let entry = Entry {
             start_micros: clock::wall_micros().saturating_sub(took),
