@@ -78,7 +78,7 @@ fn install(worker: &Rc<Worker>, snapshot: &Arc<Snapshot>, sockets: Vec<(String, 
             continue;
         };
         let tenure = *tenures.entry(name).or_insert_with(|| run.succeed());
-        spawn_local(accept::run(Rc::clone(worker), run, acceptor, tenure));
+        accept::spawn(worker, run, acceptor, tenure);
     }
 }
 

@@ -139,6 +139,11 @@ impl Acceptor {
         })
     }
 
+    /// The same number for every copy of the socket (`SO_COOKIE`).
+    pub fn id(&self) -> u64 {
+        rustix::net::sockopt::socket_cookie(self.fd.get_ref()).unwrap_or_default()
+    }
+
     /// Takes the next connection.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         loop {

@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::connection;
 use super::listener::ListenerRun;
-use super::worker::Worker;
+use super::worker::{Accepting, Worker};
 use crate::net::Socket;
 use crate::net::listener::{Accepted, Acceptor};
 
@@ -22,20 +23,33 @@ const BATCH: usize = 64;
 /// they are given up, for their clients to try elsewhere.
 const LAST_PAUSES: usize = 50;
 
-/// Accepts until the listener stops or has other sockets than those of `tenure`; what waits in the
-/// kernel's queue then is still served.
-pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor, tenure: u64) {
-    let _counted = worker.begin_accepting();
+/// Accepts in a task of its own until the listener stops or has other sockets than those of
+/// `tenure`; what waits in the kernel's queue then is still served.
+pub fn spawn(worker: &Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Acceptor, tenure: u64) {
+    let accepting = worker.begin_accepting(acceptor.id());
+    tokio::task::spawn_local(run(accepting, listener, acceptor, tenure));
+}
+
+async fn run(accepting: Accepting, listener: Rc<ListenerRun>, acceptor: Acceptor, tenure: u64) {
+    let worker = accepting.worker();
     let mut taken = 0;
+    // Asked in the same breath: the socket may be another listener's from the next change on.
+    let poll_accept = |cx: &mut Context<'_>| {
+        if listener.accepts(tenure) {
+            acceptor.poll_accept(cx)
+        } else {
+            Poll::Pending
+        }
+    };
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = poll_fn(|cx| acceptor.poll_accept(cx)) => accepted,
+            accepted = poll_fn(poll_accept) => accepted,
             () = listener.stopped(tenure) => break,
         };
         match accepted {
-            Ok(Accepted::Exhausted(error)) => pause(&worker, &error).await,
-            Ok(accepted) => take(&worker, &listener, accepted),
+            Ok(Accepted::Exhausted(error)) => pause(worker, &error).await,
+            Ok(accepted) => take(worker, &listener, accepted),
             // epoll itself failed: nothing can be accepted here any more.
             Err(_) => return,
         }
@@ -44,6 +58,9 @@ pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Accept
             tokio::task::yield_now().await;
         }
     }
+    if accepting.is_succeeded() {
+        return;
+    }
     // Closing the socket would reset what waits in its queue.
     let mut pauses = 0;
     while let Some(accepted) = acceptor.accept_now() {
@@ -51,9 +68,9 @@ pub async fn run(worker: Rc<Worker>, listener: Rc<ListenerRun>, acceptor: Accept
             Accepted::Exhausted(_) if pauses == LAST_PAUSES => return,
             Accepted::Exhausted(error) => {
                 pauses += 1;
-                pause(&worker, &error).await;
+                pause(worker, &error).await;
             }
-            accepted => take(&worker, &listener, accepted),
+            accepted => take(worker, &listener, accepted),
         }
     }
 }

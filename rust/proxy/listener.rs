@@ -127,9 +127,14 @@ impl ListenerRun {
         self.tenure.get()
     }
 
+    /// Whether connections are to be taken from the sockets of `tenure`.
+    pub fn accepts(&self, tenure: u64) -> bool {
+        self.accepting.get() && self.tenure.get() == tenure
+    }
+
     /// Ends when nothing is to be accepted any more on the sockets of `tenure`.
     pub async fn stopped(&self, tenure: u64) {
-        while self.accepting.get() && self.tenure.get() == tenure {
+        while self.accepts(tenure) {
             self.stopped.notified().await;
         }
     }

@@ -38,7 +38,8 @@ pub struct Worker {
     started: Instant,
     scratch: RefCell<Vec<Vec<u8>>>,
     drain: Cell<Option<Drain>>,
-    accepting: Cell<usize>,
+    /// The sockets that are accepted on.
+    accepting: RefCell<Vec<u64>>,
     connections: RefCell<Connections>,
 }
 
@@ -72,7 +73,7 @@ impl Worker {
             started: clock::now(),
             scratch: RefCell::default(),
             drain: Cell::new(None),
-            accepting: Cell::new(0),
+            accepting: RefCell::default(),
             connections: RefCell::default(),
         }
     }
@@ -193,15 +194,18 @@ impl Worker {
         }
     }
 
-    /// Counts a task that accepts, until its guard is dropped.
-    pub fn begin_accepting(self: &Rc<Self>) -> Accepting {
-        self.accepting.set(self.accepting.get() + 1);
-        Accepting(Rc::clone(self))
+    /// Counts a task that accepts on `socket`, until its guard is dropped.
+    pub fn begin_accepting(self: &Rc<Self>, socket: u64) -> Accepting {
+        self.accepting.borrow_mut().push(socket);
+        Accepting {
+            worker: Rc::clone(self),
+            socket,
+        }
     }
 
     /// Whether no connection is open and none can come.
     pub fn is_deserted(&self) -> bool {
-        self.accepting.get() == 0 && self.connections.borrow().wakers.is_empty()
+        self.accepting.borrow().is_empty() && self.connections.borrow().wakers.is_empty()
     }
 
     fn wake_connections(&self) {
@@ -213,13 +217,30 @@ impl Worker {
 
 /// A task that accepts.
 #[derive(Debug)]
-pub struct Accepting(Rc<Worker>);
+pub struct Accepting {
+    worker: Rc<Worker>,
+    socket: u64,
+}
+
+impl Accepting {
+    /// The worker.
+    pub fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// Whether another task accepts on the same socket too, for the listener that has it now.
+    pub fn is_succeeded(&self) -> bool {
+        let accepting = self.worker.accepting.borrow();
+        accepting.iter().filter(|id| **id == self.socket).count() > 1
+    }
+}
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        self.0
-            .accepting
-            .set(self.0.accepting.get().saturating_sub(1));
+        let mut accepting = self.worker.accepting.borrow_mut();
+        if let Some(place) = accepting.iter().position(|id| *id == self.socket) {
+            accepting.swap_remove(place);
+        }
     }
 }
 

@@ -53,7 +53,13 @@ fn stop_leaves_no_thread_and_no_descriptor() {
             peer.is_left();
         }
         drop((one, two, client, peer, raw, held));
-        assert_eq!(counts(), before);
+        // A thread that was joined may stand in the kernel's list for a moment more.
+        eventually(|| match counts() {
+            now if now == before => Ok(()),
+            now => Err(format!(
+                "{now:?} threads and descriptors, {before:?} before"
+            )),
+        });
     }
 }
 
