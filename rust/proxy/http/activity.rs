@@ -17,6 +17,10 @@ pub(super) struct Activity {
     pub(super) started: Cell<bool>,
     /// The request is sent whole.
     pub(super) uploaded: Cell<bool>,
+    /// Body bytes taken from the client, however the exchange ends.
+    pub(super) received: Cell<u64>,
+    /// Body bytes taken from the upstream.
+    pub(super) sent: Cell<u64>,
     /// The last wait was for the client's body.
     pub(super) waits_for_client: Cell<bool>,
 }
@@ -30,6 +34,8 @@ impl Activity {
             idle,
             started: Cell::new(false),
             uploaded: Cell::new(false),
+            received: Cell::new(0),
+            sent: Cell::new(0),
             waits_for_client: Cell::new(false),
         }
     }

@@ -80,6 +80,8 @@ pub(super) async fn serve(
         watched.unwrap_or_else(|_| Err(activity.elapsed().into()))
     };
     let mut record = record.into_inner();
+    record.received = activity.received.get();
+    record.sent = activity.sent.get();
     let ended = match outcome {
         Ok(Done::Complete { next, rest }) => (next, rest),
         Ok(Done::Tunnel {
@@ -261,11 +263,10 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
                     // An early response doesn't stop a body that the upstream still takes.
                     sending.poll(cx, upload, &ground, side)?;
                     let copied = download.poll(cx, &ground, &upstream.io, &conn.io);
+                    activity.sent.set(download.received());
                     copied.map_err(|error| response::failed(&error))
                 })
                 .await;
-                record.borrow_mut().sent = download.received();
-                record.borrow_mut().received = upload.received();
                 copied?;
                 let (head, surplus) = download.finish();
                 conn.worker().give_scratch(head);
@@ -318,6 +319,7 @@ impl Sending {
             Self::Failed(_) => return Ok(()),
         }
         let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
+        side.activity.received.set(upload.received());
         side.activity
             .waits_for_client
             .set(polled.is_pending() && upload.waits_for_source());

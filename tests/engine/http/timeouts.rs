@@ -47,6 +47,9 @@ fn a_response_that_takes_too_long_is_cut() {
     assert_eq!(client.head().status(), 200);
     client.is_cut();
     peer.is_left();
+    // What has passed is counted all the same.
+    proxy.has("/clusters/api/rx_bytes_total", 4);
+    proxy.has("/listeners/web/tx_bytes_total", 4);
 }
 
 #[test]
