@@ -60,6 +60,8 @@ pub struct Lease(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     open: Arc<OpenCount>,
+    /// Whether others may want its place.
+    limited: bool,
     state: AtomicU8,
     socket: OnceLock<Weak<socket2::Socket>>,
 }
@@ -80,6 +82,7 @@ impl Leases {
         }
         let shared = Arc::new(Shared {
             open: Arc::clone(&self.open),
+            limited: limit > 0,
             state: AtomicU8::new(USED),
             socket: OnceLock::new(),
         });
@@ -115,13 +118,15 @@ impl Leases {
 impl Lease {
     /// The connection waits in a pool; others may close it from now on.
     pub fn rest(&self, socket: &Arc<socket2::Socket>) {
-        self.0.socket.get_or_init(|| Arc::downgrade(socket));
-        self.0.change(USED, IDLE);
+        if self.0.limited {
+            self.0.socket.get_or_init(|| Arc::downgrade(socket));
+            self.0.change(USED, IDLE);
+        }
     }
 
     /// The connection is to carry a request; `false` when its place has gone to another.
     pub fn resume(&self) -> bool {
-        self.0.change(IDLE, USED)
+        !self.0.limited || self.0.change(IDLE, USED)
     }
 }
 
