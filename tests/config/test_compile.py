@@ -226,6 +226,19 @@ def test_a_change_of_endpoints_compiles_nothing_else(every_key: Prepared) -> Non
         assert (prepared.compiled.resources[key] is body) == (key[1] != "api")
 
 
+def test_a_change_is_found_however_the_configuration_came_about(every_key: Prepared) -> None:
+    config = every_key.config
+    one = config.with_endpoints("api", ("127.0.0.1:1",))
+    other = one.clusters[1].model_copy(update={"endpoints": ()})
+    mixed = one.model_copy(update={"clusters": (one.clusters[0], other, *one.clusters[2:])})
+    for before in (config, one, mixed):
+        known = prepare(before)
+        for after in (config, one, mixed):
+            quick = prepare(after, known).compiled
+            assert quick.digests == prepare(after).compiled.digests
+    assert one == config.with_endpoints("api", ("127.0.0.1:1",)) != config
+
+
 def test_a_rotated_key_is_noticed_by_a_quick_change(every_key: Prepared, tmp_path: Path) -> None:
     (tmp_path / "web.key").write_text(KEY.format("rotated"))
     prepared = prepare(every_key.config.with_endpoints("api", ()), every_key)

@@ -26,6 +26,7 @@ from meshcore.config.model.listener import (
     ListenerTls,
 )
 from meshcore.config.model.route import Match, PathMatch, Route, StringMatch, Target
+from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
 __all__ = [
@@ -80,6 +81,7 @@ class Config(Part):
     """How the proxy ends."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
+    _step: Step = PrivateAttr(default_factory=Step)
 
     @property
     def origin(self) -> Origin:
@@ -90,6 +92,11 @@ class Config(Part):
         """The same, read from there."""
         self._origin = origin
         return self
+
+    @property
+    def step(self) -> Step:
+        """How its clusters came about, where `with_endpoints` made them."""
+        return self._step
 
     def with_endpoints(self, cluster: str, endpoints: tuple[Endpoint | str, ...]) -> Config:
         """The same, but for the endpoints of one cluster.
@@ -105,5 +112,7 @@ class Config(Part):
             if found.name == cluster:
                 changed = found.model_copy(update={"endpoints": group})
                 clusters = (*self.clusters[:index], changed, *self.clusters[index + 1 :])
-                return self.model_copy(update={"clusters": clusters})
+                copy = self.model_copy(update={"clusters": clusters})
+                copy._step = Step(self.clusters, clusters, index)
+                return copy
         raise KeyError(cluster)

@@ -60,11 +60,18 @@ def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | 
     """The clusters that differ, when nothing else does and their names are the same."""
     if old.listeners is not new.listeners or len(old.clusters) != len(new.clusters):
         return None
-    pairs = enumerate(zip(old.clusters, new.clusters, strict=True))
-    found = [(at, after, before) for at, (before, after) in pairs if before is not after]
-    if any(after.name != before.name for _, after, before in found):
+    found = _differing(old, new)
+    if any(new.clusters[at].name != old.clusters[at].name for at in found):
         return None
-    return [(at, after) for at, after, _ in found]
+    return [(at, new.clusters[at]) for at in found]
+
+
+def _differing(old: Config, new: Config) -> list[int]:
+    for step in (new.step, old.step):
+        if (at := step.between(old.clusters, new.clusters)) is not None:
+            return [at]
+    pairs = zip(old.clusters, new.clusters, strict=True)
+    return [at for at, (before, after) in enumerate(pairs) if before is not after]
 
 
 def _same_credentials(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) -> bool:
