@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from meshcore.config.model import Config
-    from meshcore.config.resources import Credential
     from meshcore.config.sources.prepare import Prepared
     from meshcore.errors import Problem
 
@@ -60,11 +59,6 @@ class RefusedResources(ConfigError):
     def __init__(self, raw: bytes, problems: Sequence[Problem]) -> None:
         super().__init__(problems)
         self.raw = raw
-
-
-def check_resources(body: bytes, credentials: list[Credential]) -> bytes:
-    """What the engine would refuse of a complete configuration: its problems as JSON."""
-    return _engine.check(body, credentials)
 
 
 class Engine:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meshcore import _engine
 from meshcore.agent.settings import STDIN, Bundle, Settings
 from meshcore.config.model import DEFAULT_ADMIN, AccessLog, Config
 from meshcore.config.origin import Origin, Trouble
@@ -21,7 +22,6 @@ from meshcore.config.sources.examine import Examined, examine, examine_config
 from meshcore.config.sources.explain import explain
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.native import documents
-from meshcore.engine import check_resources
 from meshcore.errors import Problem
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def without_collecting() -> None:
 
 def examined(settings: Settings, check: object = None) -> Examined:
     """What the settings mean, and all that is wrong with it."""
-    engine_check = _nothing if check is _nothing else check_resources
+    engine_check = _nothing if check is _nothing else _engine.check
     if settings.config:
         found = examine(settings.config, engine_check)
         if settings.access_log and found.config is not None:
@@ -114,7 +114,7 @@ def _short(settings: Settings) -> Examined:
     config.read_from(Origin(str(Path.cwd()), (), placed))
     if settings.access_log:
         config = _logged(config, settings.access_log)
-    return examine_config(config, [], check_resources)
+    return examine_config(config, [], _engine.check)
 
 
 class _by_flag:

@@ -28,15 +28,15 @@ def check(
     output
         How to print what was found.
     """
+    from meshcore import _engine
     from meshcore.agent.compile import without_collecting
     from meshcore.config.sources.examine import examine
-    from meshcore.engine import check_resources
 
     if bool(path) == bool(config):
         complain("name one document (hint: meshcore check proxy.yaml)")
         return EXIT_USAGE
     without_collecting()
-    found = examine(path or config, check_resources)
+    found = examine(path or config, _engine.check)
     if output == "table":
         print_problems(found.problems)
         if not found.problems and found.config is not None:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,199}")
 _DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -125,7 +126,7 @@ def _endpoint_address(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,199}", value):
+    if not _NAME.fullmatch(value):
         hint = "letters, digits and . _ : / @ * -, beginning with a letter or digit, at most 200"
         raise refused("invalid_name", f"{value!r} is not a name", hint)
     return value
