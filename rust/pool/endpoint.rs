@@ -81,6 +81,12 @@ impl Upstream {
             .is_some_and(|acked| acked <= self.mark)
     }
 
+    /// The answer has been read: another request may have the connection's place from now on, and
+    /// close it for that.
+    pub fn rest(&self) {
+        self.lease.rest(self.io.socket().shared());
+    }
+
     /// Nothing to read: neither the end nor an answer that nobody asked for.
     fn is_quiet(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
@@ -125,7 +131,7 @@ impl EndpointRun {
         let mut idle = self.idle.borrow_mut();
         if !self.gone.get() && !used_up && idle.len() < pool.max_idle as usize {
             upstream.idle_since = now;
-            upstream.lease.rest(upstream.io.socket().shared());
+            upstream.rest();
             idle.push(upstream);
         }
     }

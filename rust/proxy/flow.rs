@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::net::Socket;
 use crate::net::splice::Pipe;
+use crate::pool::Upstream;
 use crate::protocol::http1::ChunkScanner;
 use crate::runtime::buffers::{BUFFER_BYTES, Buffer, Buffers};
 use crate::runtime::timer::Movement;
@@ -50,6 +51,9 @@ pub struct Ground<'a> {
     pub buffers: &'a Buffers,
     /// Notes that bytes move.
     pub movement: &'a Movement,
+    /// Comes to rest once all is read, before the reader of the last byte can know of it: its
+    /// place under a limit may be wanted by what that reader asks next.
+    pub rests: Option<&'a Upstream>,
 }
 
 /// One direction of a copy.
@@ -141,6 +145,9 @@ impl Flow {
             if !self.started {
                 self.started = true;
                 self.stage()?;
+            }
+            if let (Body::Done, Some(upstream)) = (&self.body, ground.rests) {
+                upstream.rest();
             }
             ready!(self.poll_send(cx, ground, to))?;
             // What left the source is not sent before it has left the pipe too, whatever the body
@@ -322,7 +329,12 @@ impl Flow {
                 let end = io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(FlowError::From(end)));
             }
-            Body::Length(left) => *left -= (moved as u64).min(*left),
+            Body::Length(left) => {
+                *left -= (moved as u64).min(*left);
+                if *left == 0 {
+                    self.body = Body::Done;
+                }
+            }
             _ => {}
         }
         self.received += moved as u64;

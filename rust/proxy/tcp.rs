@@ -122,6 +122,7 @@ pub async fn relay(
     let ground = Ground {
         buffers: &conn.worker().buffers,
         movement: &movement,
+        rests: None,
     };
     let mut up = Half::new(from_client);
     let mut down = Half::new(from_upstream);

@@ -238,6 +238,7 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
     let ground = Ground {
         buffers: &conn.worker().buffers,
         movement: &activity.movement,
+        rests: None,
     };
     let mut sending = Sending::Going;
     let mut reader = response::Reader::new(side.facts);
@@ -259,10 +260,14 @@ async fn forward(side: &Side<'_>, upload: &mut Flow) -> Result<Ended, Error> {
                 activity.started.set(true);
                 record.borrow_mut().answered(answer.status);
                 let mut download = Flow::new(answer.head, answer.body, answer.buffer);
+                let ending = Ground {
+                    rests: (!answer.switched).then_some(*upstream),
+                    ..ground
+                };
                 let copied = poll_fn(|cx| {
                     // An early response doesn't stop a body that the upstream still takes.
                     sending.poll(cx, upload, &ground, side)?;
-                    let copied = download.poll(cx, &ground, &upstream.io, &conn.io);
+                    let copied = download.poll(cx, &ending, &upstream.io, &conn.io);
                     activity.sent.set(download.received());
                     copied.map_err(|error| response::failed(&error))
                 })
