@@ -100,7 +100,7 @@ _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names}
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return importlib.import_module("meshcore._engine").version
+        return importlib.import_module("meshcore.extension").VERSION
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

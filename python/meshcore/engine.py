@@ -16,7 +16,7 @@ import trio
 from meshcore import _engine
 from meshcore.bridge import Bridge, Payload
 from meshcore.config.resources import Compiled, Delta, Key, complete, delta, delta_of
-from meshcore.errors import ConfigError, EngineError, EngineStopped
+from meshcore.errors import ConfigError, EngineError, EngineStopped, RefusedResources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 # Threads end within milliseconds; this bounds a fault, not the usual.
 STOP_DEADLINE = 10.0
-
-VERSION = _engine.version
-FEATURES = _engine.features
 
 
 class Stats(TypedDict):
@@ -51,14 +48,6 @@ class Socket(NamedTuple):
     """What it is bound to: with port 0, the port that the system chose."""
     fd: int
     """The engine's own descriptor; valid until the engine stops."""
-
-
-class RefusedResources(ConfigError):
-    """The engine refused resources that came compiled; `raw` is its word for it, as JSON."""
-
-    def __init__(self, raw: bytes, problems: Sequence[Problem]) -> None:
-        super().__init__(problems)
-        self.raw = raw
 
 
 class Engine:

@@ -60,6 +60,14 @@ class ConfigError(MeshcoreError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class RefusedResources(ConfigError):
+    """The engine refused resources that came compiled; `raw` is its word for it, as JSON."""
+
+    def __init__(self, raw: bytes, problems: Iterable[Problem]) -> None:
+        super().__init__(problems)
+        self.raw = raw
+
+
 class EngineError(MeshcoreError):
     """The engine could not do what it was asked to; the text says why."""
 

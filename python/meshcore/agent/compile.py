@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshcore import _engine
+from meshcore import extension
 from meshcore.agent.settings import STDIN, Bundle, Settings
 from meshcore.config.model import DEFAULT_ADMIN, AccessLog, Config
 from meshcore.config.origin import Origin, Trouble
@@ -63,7 +63,7 @@ def without_collecting() -> None:
 
 def examined(settings: Settings, check: object = None) -> Examined:
     """What the settings mean, and all that is wrong with it."""
-    engine_check = _nothing if check is _nothing else _engine.check
+    engine_check = _nothing if check is _nothing else extension.check
     if settings.config:
         found = examine(settings.config, engine_check)
         if settings.access_log and found.config is not None:
@@ -114,7 +114,7 @@ def _short(settings: Settings) -> Examined:
     config.read_from(Origin(str(Path.cwd()), (), placed))
     if settings.access_log:
         config = _logged(config, settings.access_log)
-    return examine_config(config, [], _engine.check)
+    return examine_config(config, [], extension.check)
 
 
 class _by_flag:

@@ -16,8 +16,8 @@ from meshcore.agent.reload import compile_apart, print_problems
 from meshcore.agent.settings import STDIN
 from meshcore.agent.watch import watch
 from meshcore.config.resources import listen_addresses
-from meshcore.engine import Engine, RefusedResources
-from meshcore.errors import EngineError, MeshcoreError
+from meshcore.engine import Engine
+from meshcore.errors import EngineError, MeshcoreError, RefusedResources
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

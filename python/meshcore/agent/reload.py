@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from meshcore.agent.settings import Settings
-    from meshcore.engine import RefusedResources
+    from meshcore.errors import RefusedResources
 
 EXIT_REFUSED = 65
 COMMAND = ("-P", "-m", "meshcore.agent.compile")

@@ -28,7 +28,7 @@ def check(
     output
         How to print what was found.
     """
-    from meshcore import _engine
+    from meshcore import extension
     from meshcore.agent.compile import without_collecting
     from meshcore.config.sources.examine import examine
 
@@ -36,7 +36,7 @@ def check(
         complain("name one document (hint: meshcore check proxy.yaml)")
         return EXIT_USAGE
     without_collecting()
-    found = examine(path or config, _engine.check)
+    found = examine(path or config, extension.check)
     if output == "table":
         print_problems(found.problems)
         if not found.problems and found.config is not None:

@@ -12,7 +12,7 @@ from meshcore.cli.output import Form, print_data, print_table
 
 def text() -> str:
     """The version alone."""
-    from meshcore.engine import VERSION
+    from meshcore.extension import VERSION
 
     return VERSION
 
@@ -31,7 +31,7 @@ def version(
     output
         How to print it.
     """
-    from meshcore.engine import FEATURES
+    from meshcore.extension import FEATURES
 
     if short:
         print(text())
