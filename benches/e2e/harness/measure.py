@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.apply import measure_apply
 from harness.contest import Backend, Bench, Entry, Sample, backend, check, load, rounds, running
 from harness.plan import Certificates, Plan, certificates
-from harness.processes import START_LIMIT_S, Fault, awake
+from harness.processes import START_LIMIT_S, Fault, awake, rest_ports
 from harness.scenarios import Scenario, client
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ REST_S = 0.5
 
 def measure(bench: Bench, scenario: Scenario, peers: Mapping[str, Peer]) -> Figures:
     """Run one scenario and return peer → metric → values of its rounds."""
+    rest_ports()
     chosen = [peers[name] for name in scenario.peers if name in peers]
     with (
         tempfile.TemporaryDirectory(prefix="bench-pem-") as folder,

@@ -19,12 +19,26 @@ if TYPE_CHECKING:
 START_LIMIT_S = 60.0
 #: How long a proxy may take to end before it is killed.
 STOP_LIMIT_S = 5.0
+#: TIME-WAIT lasts a minute.
+PORTS_REST_S = 70.0
+#: Ports held by ended connections that leave enough for a scenario.
+PORTS_HELD = 4_000
 #: So many lines of a failed program's output are told.
 LAST_LINES = 5
 
 
 class Fault(Exception):
     """A measurement that can't be trusted, with the reason."""
+
+
+def rest_ports() -> None:
+    """Wait until most of the ports that ended connections hold (TIME-WAIT) are free again."""
+    limit = time.monotonic() + PORTS_REST_S
+    while time.monotonic() < limit:
+        words = Path("/proc/net/sockstat").read_text().split()
+        if int(words[words.index("tw") + 1]) < PORTS_HELD:
+            return
+        time.sleep(0.5)
 
 
 def free_port() -> int:

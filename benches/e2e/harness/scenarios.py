@@ -202,7 +202,7 @@ SCENARIOS = (
         "TCP, new connection and one exchange",
         TCP_PEERS,
         tcp,
-        ("tcp", "--connections", "16", "--size", "64", "--fresh", "--sources", "8"),
+        ("tcp", "--connections", "16", "--size", "64", "--fresh", "--sources", "32"),
         ("cpu_us", "rps", "busy"),
         tcp=True,
     ),

@@ -73,7 +73,8 @@ impl Dialer {
         }
         let turn = self.turn.get();
         self.turn.set((turn + 1) % self.sources);
-        let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, turn + 1));
+        // 127.0.0.1 is left to the proxy's own connections.
+        let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, turn.saturating_add(2)));
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::new(source, 0))?;
         socket.connect(self.target).await
