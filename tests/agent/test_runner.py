@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcore.agent.compile import bundle, examined
+from meshcore.agent.compile import bundle, document_stamps, examined
 from meshcore.agent.settings import Settings
 
 HEAVY = ("pydantic", "yaml", "cyclopts", "rich", "asyncio", "meshcore.config.model")
@@ -59,7 +59,7 @@ def test_what_a_proxy_watches(tmp_path: Path) -> None:
         " tls: {certificate: a.pem, key: a.key}}]\nclusters: [{name: b}]\n"
     )
     settings = Settings(config=str(tmp_path))
-    refused = bundle(settings, examined(settings))
+    refused = bundle(document_stamps(settings), examined(settings))
     names = ("", "a.yaml", "a.pem", "a.key")
     # Also of a refused document: the file that is missing may come.
     assert set(refused.watch) == {str(tmp_path / name) for name in names}

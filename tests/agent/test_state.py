@@ -77,7 +77,7 @@ def test_settings_and_bundles_survive_the_way_between_processes() -> None:
     assert Settings.from_json(settings.to_json()) == settings
     compiled = Compiled(credentials={"a.pem": (b"certificate\n", b"key")})
     compiled.add(("Cluster", "a"), b'{"name":"a\\n"}', ("a.pem",))
-    before = Bundle(compiled, "127.0.0.1:15000", 1.5, 0.5, ["/a\n/b"])
+    before = Bundle(compiled, "127.0.0.1:15000", 1.5, 0.5, {"/a\n/b": (1, 2, 3), "/c": None})
     after = Bundle.unpack(before.pack())
     assert after.compiled.resources == compiled.resources
     assert after.compiled.credentials == compiled.credentials

@@ -6,14 +6,15 @@ from pathlib import Path
 import trio
 import trio.testing
 
-from meshcore.agent.watch import INTERVAL, look, watch
+from meshcore.agent.watch import INTERVAL, watch
+from meshcore.stamp import look
 
 
 class Watched:
     """Counts what was noticed."""
 
     def __init__(self, *paths: Path) -> None:
-        self.paths = [str(path) for path in paths]
+        self.paths = look(str(path) for path in paths)
         self.changes = 0
         self.beats = 0
 
@@ -104,12 +105,31 @@ async def test_new_paths_are_watched_from_then_on(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watched.run)
         await trio.sleep(1.5 * INTERVAL)
-        watched.paths = [str(tmp_path / "b")]
+        watched.paths = look([str(tmp_path / "b")])
         await trio.sleep(2 * INTERVAL)
         assert watched.changes == 0
         (tmp_path / "b").write_text("")
         await trio.sleep(3 * INTERVAL)
         assert watched.changes == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_change_between_reading_and_watching_is_noticed(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    path = tmp_path / "a"
+    path.write_text("as it was read")
+    watched = Watched(path)
+    path.write_text("as it is when the watch begins")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watched.run)
+        await trio.sleep(2 * INTERVAL)
+        assert watched.changes == 1
+        # What was read anew may have changed since, too.
+        watched.paths = look([str(path)])
+        path.write_text("and again")
+        await trio.sleep(2 * INTERVAL)
+        assert watched.changes == 2
         nursery.cancel_scope.cancel()
 
 

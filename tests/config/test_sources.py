@@ -75,8 +75,8 @@ def test_files_are_relative_to_the_document(
     monkeypatch.chdir("/")
     found = examine(str(tmp_path / "proxy.yaml"), check)
     assert found.problems == []
-    expected = {"web.pem", "web.key", "other.pem", "other.key", "ca.pem", "proxy.yaml"}
-    assert set(found.paths) == {str(tmp_path / name) for name in expected}
+    expected = {"web.pem", "web.key", "other.pem", "other.key", "ca.pem"}
+    assert set(found.stamps) == {str(tmp_path / name) for name in expected}
 
 
 def document(tmp_path: Path, tls: str) -> Path:

@@ -22,10 +22,12 @@ from meshcore.config.sources.examine import Examined, examine, examine_config
 from meshcore.config.sources.explain import explain
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.native import documents
+from meshcore.stamp import look
 from meshcore.errors import Problem
 
 if TYPE_CHECKING:
     from meshcore.config.resources import Credential
+    from meshcore.stamp import Stamps
 
 EXIT_REFUSED = 65
 # Compiling must not take the cores from the workers.
@@ -46,8 +48,9 @@ def main(arguments: list[str]) -> int:
         else:
             _print(found.problems)
         return EXIT_REFUSED
+    before = document_stamps(settings)
     found = examined(settings)
-    sys.stdout.buffer.write(bundle(settings, found).pack())
+    sys.stdout.buffer.write(bundle(before, found).pack())
     sys.stdout.buffer.flush()
     _print(found.problems)
     return EXIT_REFUSED if found.problems else 0
@@ -73,13 +76,22 @@ def examined(settings: Settings, check: object = None) -> Examined:
     return _short(settings)
 
 
-def bundle(settings: Settings, found: Examined) -> Bundle:
+def document_stamps(settings: Settings) -> Stamps:
+    """The documents as they are before they are read: what changes meanwhile is noticed later."""
+    if not settings.config or settings.config == STDIN:
+        return {}
+    # A directory's own change says that a document came or went.
+    try:
+        paths = [settings.config, *documents(settings.config)]
+    except OSError:  # to be told by whoever reads it
+        paths = [settings.config]
+    return look(str(Path(path).absolute()) for path in paths)
+
+
+def bundle(before: Stamps, found: Examined) -> Bundle:
     """What a proxy needs of it."""
-    watch = found.paths
-    if settings.config and settings.config != STDIN:
-        # A directory's own change says that a document came or went.
-        watch = [settings.config, *documents(settings.config), *watch]
-    watch = list(dict.fromkeys(str(Path(path).absolute()) for path in watch if path != STDIN))
+    named = {str(Path(path).absolute()): stamp for path, stamp in found.stamps.items()}
+    watch = {**before, **named}
     if found.prepared is None:
         return Bundle(Compiled(), watch=watch)
     config = found.prepared.config
@@ -110,7 +122,7 @@ def _short(settings: Settings) -> Examined:
         config = Config.model_validate(value)
     except ValidationError as error:
         problems = [placed(trouble) for trouble in explain(error, None)]
-        return Examined(None, problems, None, [])
+        return Examined(None, problems, None, {})
     config.read_from(Origin(str(Path.cwd()), (), placed))
     if settings.access_log:
         config = _logged(config, settings.access_log)

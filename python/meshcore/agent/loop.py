@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from meshcore.agent.settings import Bundle, Settings
     from meshcore.engine import Socket
+    from meshcore.stamp import Stamps
 
 EXIT_FAILURE = 1
 # As shells count a death by signal.
@@ -167,7 +168,7 @@ class Proxy:
 
         await successor.serve(sockets, replaced)
 
-    def _paths(self) -> list[str]:
+    def _paths(self) -> Stamps:
         return self._watched
 
     async def _changed(self) -> None:

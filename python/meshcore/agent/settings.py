@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from meshcore.config.resources import Compiled, pack, unpack
+
+if TYPE_CHECKING:
+    from meshcore.stamp import Stamps
 
 STDIN = "/dev/stdin"
 
@@ -52,8 +56,8 @@ class Bundle:
     """Seconds."""
     idle_grace: float = 5.0
     """Seconds."""
-    watch: list[str] = field(default_factory=list)
-    """Files whose change means a reload."""
+    watch: Stamps = field(default_factory=dict)
+    """Files whose change means a reload, as they were when they were read."""
 
     def pack(self) -> bytes:
         """As bytes; they hold keys: only for a pipe or an unnamed file."""
@@ -66,4 +70,6 @@ class Bundle:
         """The reverse of `pack`."""
         length, _, rest = packed.partition(b"\n")
         end = int(length)
-        return cls(unpack(rest[end:]), *json.loads(rest[:end]))
+        admin, drain_timeout, idle_grace, watch = json.loads(rest[:end])
+        stamps = {path: stamp and tuple(stamp) for path, stamp in watch.items()}
+        return cls(unpack(rest[end:]), admin, drain_timeout, idle_grace, stamps)

@@ -6,13 +6,16 @@ renamed over, a symbolic link moved), which inotify does not.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import trio
 
+from meshcore.stamp import look
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
+
+    from meshcore.stamp import Stamps
 
 INTERVAL = 1.0
 # A writer that is at work is let finish: two looks this far apart must agree …
@@ -20,47 +23,35 @@ _SETTLE = 0.1
 # … but one that writes for ever doesn't hold a reload up.
 _SETTLE_LOOKS = 20
 
-Seen = tuple[tuple[int, int, int] | None, ...]
-
-
-def look(paths: Iterable[str]) -> Seen:
-    """What tells one content of these files from another."""
-    return tuple(_look(path) for path in paths)
-
-
-def _look(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
 
 async def watch(
-    paths: Callable[[], list[str]],
+    paths: Callable[[], Stamps],
     changed: Callable[[], Awaitable[None]],
     beat: Callable[[], None] = lambda: None,
 ) -> None:
-    """Call `changed` after each change of a file, for ever; `beat` at each look."""
+    """Call `changed` after each change of a file, for ever; `beat` at each look.
+
+    `paths` gives the files as they were when they were read, another object after each reading:
+    what changes between that and the next look is noticed too.
+    """
     watched = paths()
-    seen = look(watched)
+    seen = watched
     while True:
         await trio.sleep(INTERVAL)
         beat()
-        if watched != paths():
+        if watched is not paths():
             watched = paths()
-            seen = look(watched)
-            continue
+            seen = watched
         now = look(watched)
         if now != seen:
-            seen = await _settled(watched, now)
+            seen = await _settled(now)
             await changed()
 
 
-async def _settled(paths: list[str], seen: Seen) -> Seen:
+async def _settled(seen: Stamps) -> Stamps:
     for _ in range(_SETTLE_LOOKS):
         await trio.sleep(_SETTLE)
-        now = look(paths)
+        now = look(seen)
         if now == seen:
             break
         seen = now

@@ -94,16 +94,17 @@ def _usage(settings: Settings) -> str:
 
 
 def _run(settings: Settings) -> int:
-    from meshcore.agent.compile import bundle, examined, without_collecting
+    from meshcore.agent.compile import bundle, document_stamps, examined, without_collecting
     from meshcore.agent.launch import launch
 
     without_collecting()
+    before = document_stamps(settings)
     found = examined(settings)
     if found.problems:
         print_problems(found.problems)
         return EXIT_REFUSED
     try:
-        launch(settings, bundle(settings, found))
+        launch(settings, bundle(before, found))
     except OSError as error:
         complain(f"cannot become the proxy: {error}")
     return EXIT_FAILURE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.compile import certificate_files
 from meshcore.config.origin import Loc, Trouble
+from meshcore.stamp import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from meshcore.config.compile import Files
     from meshcore.config.model import Cluster, Config, Listener
     from meshcore.config.resources import Pem
+    from meshcore.stamp import Stamps
 
 # A bundle of every public root is 250 KiB.
 MAX_BYTES = 4 << 20
@@ -37,8 +39,8 @@ class Credentials:
     """The name of each by its files, as the document has them; it changes with the content."""
     pems: dict[str, Pem] = field(default_factory=dict, repr=False)
     """The content of each by its name."""
-    paths: list[str] = field(default_factory=list)
-    """Every file, to watch."""
+    stamps: Stamps = field(default_factory=dict)
+    """Every file as it was when it was read, to watch."""
 
     def are_current(self, base: str) -> bool:
         """Whether every file still holds what it held."""
@@ -69,7 +71,7 @@ def read_credentials(config: Config) -> tuple[Credentials, list[Trouble]]:
         name = f"{files.absolute(certificate)}#{whole[:_HASH_DIGITS]}"
         found.names[certificate, key] = name
         found.pems[name] = pem
-    found.paths.extend(files.paths())
+    found.stamps.update(files.stamps)
     return found, troubles
 
 
@@ -84,12 +86,10 @@ class _Files:
     def __init__(self, base: str) -> None:
         self._base = Path(base)
         self._read: dict[str, bytes | OSError] = {}
+        self.stamps: Stamps = {}
 
     def absolute(self, name: str) -> str:
         return str(self._base / name)
-
-    def paths(self) -> list[str]:
-        return [self.absolute(name) for name in self._read]
 
     def content(self, name: str) -> bytes:
         content = self._load(name)
@@ -111,8 +111,11 @@ class _Files:
 
     def _load(self, name: str) -> bytes | OSError:
         if name not in self._read:
+            path = self.absolute(name)
+            # Before it is read: a change during the reading is one to notice.
+            self.stamps[path] = stamp(path)
             try:
-                with Path(self.absolute(name)).open("rb") as file:
+                with Path(path).open("rb") as file:
                     self._read[name] = file.read(MAX_BYTES + 1)
             except OSError as error:
                 self._read[name] = error

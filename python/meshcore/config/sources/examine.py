@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from meshcore.config.compile import Files
+    from meshcore.stamp import Stamps
 
     EngineCheck = Callable[[bytes, list[Credential]], bytes]
 
@@ -32,8 +33,8 @@ class Examined:
     """All of them, in the order of the document."""
     config: Config | None
     """What is sound of the document."""
-    paths: list[str]
-    """The documents and every file that they name, to watch."""
+    stamps: Stamps
+    """Every file that the documents name, as it was when it was read, to watch."""
 
     def or_refuse(self) -> Prepared:
         """What can be applied.
@@ -57,7 +58,7 @@ def examine_config(
 ) -> Examined:
     """The same for what has been read; `problems` are those found until now."""
     if config is None:
-        return Examined(None, problems, None, [])
+        return Examined(None, problems, None, {})
     credentials, troubles = read_credentials(config)
     problems = [*problems, *map(config.origin.placed, troubles)]
     whole = config if not problems else _checkable(config, credentials)
@@ -68,7 +69,7 @@ def examine_config(
     problems += [problem for problem in dict.fromkeys(found) if not _known(problem, problems)]
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
     prepared = None if problems else Prepared(config, compiled, credentials)
-    return Examined(prepared, problems, config, [*config.origin.files, *credentials.paths])
+    return Examined(prepared, problems, config, credentials.stamps)
 
 
 def _known(problem: Problem, problems: list[Problem]) -> bool:
