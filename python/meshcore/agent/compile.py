@@ -22,8 +22,8 @@ from meshcore.config.sources.examine import Examined, examine, examine_config
 from meshcore.config.sources.explain import explain
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.native import documents
-from meshcore.stamp import look
 from meshcore.errors import Problem
+from meshcore.stamp import look
 
 if TYPE_CHECKING:
     from meshcore.config.resources import Credential
