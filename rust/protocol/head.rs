@@ -6,13 +6,15 @@ pub use httparse::Header as Field;
 /// The most fields a head can have, whatever the configuration says: a [`FieldSet`] holds as many.
 pub const MAX_FIELDS: usize = 256;
 
-/// Versions of HTTP/1.
+/// Versions of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2.
+    Http2,
 }
 
 impl Version {
@@ -21,6 +23,7 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
         }
     }
 }

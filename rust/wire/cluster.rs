@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Http2;
+
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,9 @@ pub struct Cluster {
     /// Bounds of the connection pool.
     #[serde(default)]
     pub pool: Pool,
+    /// Bounds of HTTP/2 connections.
+    #[serde(default)]
+    pub http2: Http2,
     /// A PROXY protocol header at the start of each upstream connection.
     #[serde(default)]
     pub proxy_protocol: Option<ProxyProtocol>,
@@ -38,6 +43,12 @@ pub enum Protocol {
     /// HTTP/1.1.
     #[default]
     Http1,
+    /// HTTP/2; without TLS by prior knowledge (RFC 9113 §3.3).
+    Http2,
+    /// What the endpoint chooses by ALPN; HTTP/1.1 without TLS.
+    Auto,
+    /// What the client spoke.
+    Same,
 }
 
 /// How an endpoint is chosen.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Http2;
 use super::route::Target;
 
 /// One listener.
@@ -30,6 +31,9 @@ pub struct Listener {
     /// How HTTP heads are treated.
     #[serde(default)]
     pub http: Http,
+    /// Bounds of HTTP/2 connections.
+    #[serde(default)]
+    pub http2: Http2,
     /// The route table of an `http` or `auto` listener.
     #[serde(default)]
     pub route_table: Option<String>,
@@ -48,7 +52,7 @@ pub struct Listener {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
-    /// HTTP/1.0 and HTTP/1.1.
+    /// HTTP/1.0, HTTP/1.1, and HTTP/2 by ALPN or prior knowledge.
     #[default]
     Http,
     /// Bytes.
@@ -119,6 +123,8 @@ pub struct Timeouts {
     pub idle_ms: u64,
     /// A request or response, or a TCP connection, on which no byte moves (408 or 504).
     pub stream_idle_ms: u64,
+    /// An HTTP connection older than this is told to end after what it carries; 0 is off.
+    pub max_connection_age_ms: u64,
 }
 
 impl Default for Timeouts {
@@ -127,6 +133,7 @@ impl Default for Timeouts {
             header_ms: 10_000,
             idle_ms: 60_000,
             stream_idle_ms: 300_000,
+            max_connection_age_ms: 0,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod endpoints;
+pub mod http2;
 pub mod listener;
 pub mod problem;
 pub mod route;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::Cluster;
 pub use endpoints::Endpoints;
+pub use http2::Http2;
 pub use listener::Listener;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;

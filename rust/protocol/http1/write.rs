@@ -32,8 +32,9 @@ fn number(out: &mut Vec<u8>, name: &str, value: u64) {
 fn via(out: &mut Vec<u8>, version: crate::protocol::head::Version, pseudonym: &str) {
     use crate::protocol::head::Version;
     out.extend_from_slice(match version {
-        Version::Http10 => b"via: 1.0 ",
+        Version::Http10 => &b"via: 1.0 "[..],
         Version::Http11 => b"via: 1.1 ",
+        Version::Http2 => b"via: 2 ",
     });
     out.extend_from_slice(pseudonym.as_bytes());
     out.extend_from_slice(b"\r\n");

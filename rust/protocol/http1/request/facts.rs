@@ -154,7 +154,7 @@ impl<'b> Facts<'b> {
     /// request is never read as another one.
     pub(super) fn keep_alive(&self, version: Version, method: &str, framing: Framing) -> bool {
         let wanted = match version {
-            Version::Http11 => true,
+            Version::Http11 | Version::Http2 => true,
             Version::Http10 => {
                 let bounded = framing != Framing::None || matches!(method, "GET" | "HEAD");
                 self.options.keep_alive && bounded

@@ -78,7 +78,7 @@ pub(super) fn status_line(status: u16, reason: &[u8], out: &mut Vec<u8>) {
 /// Says what the client's version doesn't already imply.
 pub(super) fn connection(version: Version, stays: bool, out: &mut Vec<u8>) {
     match (stays, version) {
-        (true, Version::Http11) => {}
+        (true, Version::Http11 | Version::Http2) => {}
         (true, Version::Http10) => field(out, "connection", b"keep-alive"),
         (false, _) => field(out, "connection", b"close"),
     }
