@@ -118,7 +118,7 @@ async fn serve(mut conn: Downstream) {
     };
     drop(current);
     match protocol {
-        Protocol::Http => http::serve(&conn, first.map(|first| first.bytes)).await,
+        Protocol::Http => http::http1::serve(&conn, first.map(|first| first.bytes)).await,
         _ => Box::pin(tcp::serve(&conn, first.map(|first| first.bytes))).await,
     }
 }

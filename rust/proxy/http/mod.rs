@@ -1,29 +1,19 @@
-//! HTTP/1 requests of one connection, one after the other.
-//!
-//! A connection that waits holds neither buffer nor request state: both are taken when its first
-//! byte arrives and given back when the last pipelined request is answered.
+//! HTTP, whichever version either side speaks: what all exchanges share.
 
 mod activity;
 mod admit;
-mod exchange;
-mod head;
+pub mod http1;
 mod record;
 mod reply;
-mod response;
-mod tunnel;
-mod watch;
 
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::connection::Downstream;
-use crate::error::ErrorKind;
-use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 use crate::tls::io::Io;
 
-/// What becomes of the connection after a request.
+/// What becomes of an HTTP/1 connection after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Another request may come.
@@ -39,66 +29,7 @@ enum Next {
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// How long it does so.
-const LINGER_TIME: std::time::Duration = std::time::Duration::from_secs(2);
-
-/// Serves the connection to its end.
-pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
-    let mut carried = first;
-    loop {
-        let begun = match carried.take() {
-            Some(first) => Some(first),
-            None => wait_for_request(conn).await,
-        };
-        let Some(buffer) = begun else {
-            end(conn).await;
-            return;
-        };
-        // Boxed, so that the state of a request exists only while there is one.
-        match Box::pin(requests(conn, buffer)).await {
-            Next::KeepAlive => {}
-            Next::Close => {
-                Box::pin(linger(conn)).await;
-                return;
-            }
-            Next::Gone => return,
-        }
-    }
-}
-
-/// Waits for the next request's first bytes; `None` when it is time to close. Readiness alone
-/// doesn't end the wait: it may be left over from the last read, or half a TLS record.
-async fn wait_for_request(conn: &Downstream) -> Option<Buffer> {
-    let since = clock::now();
-    let idle = conn.listener.current().listener.idle_timeout;
-    poll_fn(|cx| {
-        if let Poll::Ready(first) = poll_first(conn, cx) {
-            return Poll::Ready(first);
-        }
-        conn.open.note_waker(cx);
-        let deadline = earliest(idle.map(|idle| since + idle), idle_deadline(conn, since));
-        match deadline {
-            Some(deadline) => conn.timer.poll_expired(cx, deadline).map(|()| None),
-            None => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Ready with the first bytes, or with `None` at the end of the connection.
-fn poll_first(conn: &Downstream, cx: &mut Context<'_>) -> Poll<Option<Buffer>> {
-    // A buffer is lent only once there is something to put in.
-    if ready!(conn.io.poll_readable(cx)).is_err() {
-        return Poll::Ready(None);
-    }
-    let mut buffer = conn.worker().buffers.lend();
-    match ready!(conn.io.poll_read(cx, buffer.room())) {
-        Ok(0) | Err(_) => Poll::Ready(None),
-        Ok(n) => {
-            buffer.filled(n);
-            Poll::Ready(Some(buffer))
-        }
-    }
-}
+const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// A drain lets an idle connection make one more request within its grace, to be told
 /// `Connection: close`; closing at once would lose a request that is on its way.
@@ -116,40 +47,6 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
-    }
-}
-
-/// Serves requests until the buffer is empty and the client owes the next.
-async fn requests(conn: &Downstream, mut buffer: Buffer) -> Next {
-    loop {
-        let begun = clock::now();
-        let (len, complete) = match head::read(conn, &mut buffer, begun).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Next::Gone,
-            Err(error) => return Box::pin(refuse(conn, error, begun, &buffer)).await,
-        };
-        let (next, rest) = exchange::serve(conn, buffer, len, (begun, complete)).await;
-        match rest {
-            Some(rest) if next == Next::KeepAlive && !rest.is_empty() => buffer = rest,
-            _ => return next,
-        }
-    }
-}
-
-/// Answers a head that was refused before it could be admitted.
-async fn refuse(conn: &Downstream, kind: ErrorKind, begun: Instant, buffer: &Buffer) -> Next {
-    let current = conn.listener.current();
-    conn.listener.stats.bad_requests_total.increment();
-    let mut record = record::Record::new(conn, current, begun);
-    record.refused_head(buffer);
-    record.fail(kind);
-    record.status = kind.status();
-    let outcome = reply::send(conn, kind, reply::Shape::default(), &record).await;
-    record.finish(conn);
-    if outcome.is_ok() {
-        Next::Close
-    } else {
-        Next::Gone
     }
 }
 
@@ -184,21 +81,5 @@ async fn end(conn: &Downstream) {
             .timer
             .until(deadline, poll_fn(|cx| conn.io.poll_shutdown(cx)))
             .await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size_of_future<F: Future>(_: impl FnOnce(&'static Downstream, Buffer) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    /// A request's state is moved once into its box: what it weighs is copied and allocated.
-    #[test]
-    fn the_state_of_a_request_is_bounded() {
-        let size = size_of_future(requests);
-        assert!(size <= 2560, "{size} bytes");
     }
 }

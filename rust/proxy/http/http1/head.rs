@@ -3,10 +3,10 @@
 use std::future::poll_fn;
 use std::time::Instant;
 
-use super::super::connection::Downstream;
 use crate::error::ErrorKind;
 use crate::protocol::error::HeadError;
 use crate::protocol::http1::HeadScanner;
+use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 

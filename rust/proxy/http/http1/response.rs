@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::admit::Facts;
 use super::exchange::Side;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::head::Version;
@@ -11,6 +10,7 @@ use crate::protocol::http1::{
     ResponseHead, parse_response, write_response,
 };
 use crate::proxy::flow::{Body, FlowError, Ground};
+use crate::proxy::http::admit::Facts;
 use crate::runtime::buffers::{BUFFER_BYTES, Buffer};
 
 /// Interim responses (RFC 9110 §15.2) passed on before the final one.

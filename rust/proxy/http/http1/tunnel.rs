@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use super::exchange::Done;
-use super::record::Record;
 use crate::error::{Error, ErrorKind};
 use crate::pool::{InFlight, Upstream};
 use crate::proxy::connection::Downstream;
+use crate::proxy::http::record::Record;
 use crate::proxy::tcp;
 use crate::proxy::upstream::write_all;
 use crate::runtime::buffers::Buffer;
