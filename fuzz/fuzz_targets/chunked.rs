@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
     if input.is_empty() {
         return;
     }
-    for mode in [ChunkMode::Forward, ChunkMode::Decode] {
+    for mode in [ChunkMode::Forward, ChunkMode::Decode, ChunkMode::Split] {
         let whole = walk(mode, input, input.len());
         for step in [1, 3, 16] {
             assert_eq!(walk(mode, input, step), whole, "by {step}");

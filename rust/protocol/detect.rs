@@ -3,7 +3,8 @@
 use super::http1::names::is_token_byte;
 use super::http1::request::MAX_METHOD;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What every HTTP/2 client sends first (RFC 9113 §3.4).
+pub const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A TLS record that begins a handshake: its type, and the major version that all versions share.
 const HANDSHAKE: &[u8] = &[0x16, 0x03];
@@ -29,7 +30,7 @@ pub fn detect(first: &[u8]) -> Detected {
     if let Some(verdict) = begins(first, HANDSHAKE, Detected::Tls) {
         return verdict;
     }
-    if let Some(verdict) = begins(first, PREFACE, Detected::Http2Preface) {
+    if let Some(verdict) = begins(first, HTTP2_PREFACE, Detected::Http2Preface) {
         return verdict;
     }
     request_line(skip_empty_line(first))

@@ -89,6 +89,8 @@ reasons! {
         CodingUnknown = "coding_unknown" => NotImplemented,
         /// Transfer-Encoding in HTTP/1.0.
         CodingInHttp10 = "coding_in_http10" => BadRequest,
+        /// CONNECT for another protocol than WebSocket (RFC 8441).
+        Protocol = "protocol" => NotImplemented,
         /// CONNECT with a body.
         ConnectBody = "connect_body" => BadRequest,
         /// An expectation other than `100-continue`.

@@ -26,6 +26,15 @@ impl Version {
             Self::Http2 => "HTTP/2",
         }
     }
+
+    /// As Via writes it (RFC 9110 §7.6.3).
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+        }
+    }
 }
 
 /// A set of fields of one head, by index.

@@ -5,12 +5,12 @@
 //! skipped. However the input is split, the bytes kept are the same.
 
 mod cursor;
-mod trailer;
 
 use cursor::Cursor;
-use trailer::Line;
 
 use super::names::is_value_byte;
+use super::trailer;
+use super::trailer::Line;
 use crate::protocol::error::BodyError;
 
 /// Hexadecimal digits of a size; more could not be summed.
@@ -29,6 +29,8 @@ pub enum ChunkMode {
     Forward,
     /// The payload alone.
     Decode,
+    /// The payload, then the trailer lines: what another protocol frames anew.
+    Split,
 }
 
 /// What one look found.
@@ -39,6 +41,8 @@ pub struct Scanned {
     pub consumed: usize,
     /// Bytes to forward, at the front of the buffer.
     pub kept: usize,
+    /// How many of them, at their end, are trailer lines and no payload; [`ChunkMode::Split`] only.
+    pub trailers: usize,
     /// The message is complete.
     pub done: bool,
 }
@@ -82,6 +86,11 @@ impl ChunkScanner {
     /// Keeps the payload alone.
     pub const fn decode() -> Self {
         Self::new(ChunkMode::Decode)
+    }
+
+    /// Keeps the payload, then the trailer lines.
+    pub const fn split() -> Self {
+        Self::new(ChunkMode::Split)
     }
 
     /// At a body's first byte.
@@ -128,10 +137,16 @@ impl ChunkScanner {
     /// Looks at what arrived. After an error nothing of the body may count as complete.
     pub fn scan(&mut self, buf: &mut [u8]) -> Result<Scanned, BodyError> {
         let mut at = Cursor::new(buf);
+        let mut trailers: usize = 0;
         loop {
             let more = match self.state {
                 State::Data => self.data(&mut at),
-                State::Trailers => self.trailer(&mut at)?,
+                State::Trailers => {
+                    let before = at.write;
+                    let more = self.trailer(&mut at)?;
+                    trailers = trailers.saturating_add(at.write.saturating_sub(before));
+                    more
+                }
                 State::Done => false,
                 _ => match at.next() {
                     Some(byte) => {
@@ -145,6 +160,7 @@ impl ChunkScanner {
                 return Ok(Scanned {
                     consumed: at.read,
                     kept: at.write,
+                    trailers: at.lines,
                     done: self.state == State::Done,
                 });
             }
@@ -264,16 +280,22 @@ impl ChunkScanner {
             return Ok(false);
         }
         let line = trailer::read(rest.get(..length).unwrap_or_default())?;
-        at.pass(
-            length,
-            line != Line::Drop && self.mode == ChunkMode::Forward,
-        );
+        let ended = matches!(line, Line::End);
+        let keep = match line {
+            Line::Field { .. } => self.mode != ChunkMode::Decode,
+            Line::Drop => false,
+            Line::End => self.mode == ChunkMode::Forward,
+        };
+        at.pass(length, keep);
+        if keep && self.mode == ChunkMode::Split {
+            at.lines = at.lines.saturating_add(length);
+        }
         self.trailers = so_far;
         self.searched = 0;
-        if line == Line::End {
+        if ended {
             self.state = State::Done;
         }
-        Ok(line != Line::End)
+        Ok(!ended)
     }
 }
 

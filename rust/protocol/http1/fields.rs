@@ -16,19 +16,33 @@ const MAX_NOMINATED: usize = 32;
 
 /// Room for the fields of one head; making it writes nothing.
 #[derive(Debug)]
-pub struct FieldStorage<'b>([MaybeUninit<Field<'b>>; MAX_FIELDS]);
+pub struct FieldStorage<'b> {
+    /// What the parser of HTTP/1 fills.
+    slots: [MaybeUninit<Field<'b>>; MAX_FIELDS],
+    /// For fields that arrive one by one, as from HTTP/2; nothing is allocated before.
+    list: Vec<Field<'b>>,
+}
 
 impl<'b> FieldStorage<'b> {
     /// Room that isn't initialised.
     #[inline]
     pub const fn new() -> Self {
-        Self([const { MaybeUninit::uninit() }; MAX_FIELDS])
+        Self {
+            slots: [const { MaybeUninit::uninit() }; MAX_FIELDS],
+            list: Vec::new(),
+        }
     }
 
     /// Room for so many fields, or for all.
     pub(super) fn slots(&mut self, count: usize) -> &mut [MaybeUninit<Field<'b>>] {
         let count = count.min(MAX_FIELDS);
-        self.0.get_mut(..count).unwrap_or_default()
+        self.slots.get_mut(..count).unwrap_or_default()
+    }
+
+    /// Room for fields that arrive one by one, empty.
+    pub(crate) fn list(&mut self) -> &mut Vec<Field<'b>> {
+        self.list.clear();
+        &mut self.list
     }
 }
 
@@ -90,7 +104,8 @@ impl Options {
     }
 }
 
-fn drop_named(name: &[u8], fields: &[Field<'_>], dropped: &mut FieldSet) {
+/// Every field of this name, compared without case.
+pub(crate) fn drop_named(name: &[u8], fields: &[Field<'_>], dropped: &mut FieldSet) {
     for (index, field) in numbered(fields) {
         if field.name.as_bytes().eq_ignore_ascii_case(name) {
             dropped.insert(index);

@@ -12,7 +12,7 @@ pub enum Framing {
     None,
     /// So many bytes, perhaps 0.
     Length(u64),
-    /// Chunks.
+    /// Chunks; from HTTP/2 a body of unknown length.
     Chunked,
 }
 
@@ -30,7 +30,7 @@ pub enum ResponseFraming {
     None,
     /// So many bytes, perhaps 0.
     Length(u64),
-    /// Chunks.
+    /// Chunks; from HTTP/2 a body of unknown length.
     Chunked,
     /// Everything until the connection closes.
     UntilClose,
@@ -79,24 +79,39 @@ impl Declared {
         Ok(())
     }
 
-    /// The body of a request, which a close never ends.
-    pub(crate) fn request(self, version: Version) -> Result<Framing, HeadError> {
-        match (self.chunked, self.length) {
-            (true, _) if version == Version::Http10 => Err(HeadError::CodingInHttp10),
-            (true, _) => Ok(Framing::Chunked),
-            (false, Some(length)) => Ok(Framing::Length(length)),
-            (false, None) => Ok(Framing::None),
+    /// The body of a request; `undeclared` is what it has where no field speaks of one.
+    pub(crate) fn request(
+        self,
+        version: Version,
+        undeclared: Framing,
+    ) -> Result<Framing, HeadError> {
+        match self.length {
+            _ if self.chunked => coding_in(version).map(|()| Framing::Chunked),
+            Some(length) => Ok(Framing::Length(length)),
+            None => Ok(undeclared),
         }
     }
 
-    /// The body of a response that may have one.
-    pub(crate) fn response(self, version: Version) -> Result<ResponseFraming, HeadError> {
-        match (self.chunked, self.length) {
-            (true, _) if version == Version::Http10 => Err(HeadError::CodingInHttp10),
-            (true, _) => Ok(ResponseFraming::Chunked),
-            (false, Some(length)) => Ok(ResponseFraming::Length(length)),
-            (false, None) => Ok(ResponseFraming::UntilClose),
+    /// The body of a response that may have one; `undeclared` as with requests.
+    pub(crate) fn response(
+        self,
+        version: Version,
+        undeclared: ResponseFraming,
+    ) -> Result<ResponseFraming, HeadError> {
+        match self.length {
+            _ if self.chunked => coding_in(version).map(|()| ResponseFraming::Chunked),
+            Some(length) => Ok(ResponseFraming::Length(length)),
+            None => Ok(undeclared),
         }
+    }
+}
+
+/// HTTP/1.0 knows no codings (FR-4), and HTTP/2 has frames instead (TR-3).
+const fn coding_in(version: Version) -> Result<(), HeadError> {
+    match version {
+        Version::Http10 => Err(HeadError::CodingInHttp10),
+        Version::Http11 => Ok(()),
+        Version::Http2 => Err(HeadError::Coding),
     }
 }
 

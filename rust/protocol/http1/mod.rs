@@ -12,6 +12,7 @@ pub(crate) mod names;
 pub mod request;
 pub mod response;
 pub mod scan;
+pub(crate) mod trailer;
 pub mod write;
 
 pub use chunked::ChunkMode;
@@ -34,6 +35,7 @@ pub use write::ResponseEdits;
 pub use write::write_local_reply;
 pub use write::write_request;
 pub use write::write_response;
+pub use write::write_switch;
 
 pub use super::head::Version;
 

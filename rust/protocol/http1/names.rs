@@ -24,33 +24,42 @@ pub(crate) enum Name {
     Authorization,
     Server,
     Date,
+    ContentType,
+    GrpcTimeout,
 }
 
 impl Name {
-    /// Classifies without case. Lengths decide first: most names cost one comparison or none.
+    /// Classifies without case. Lengths and first letters decide first: most names cost one
+    /// comparison or none.
     #[inline]
     pub(crate) fn of(name: &[u8]) -> Self {
+        let [first, ..] = name else {
+            return Self::Other;
+        };
+        let first = first | 0x20;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        match name.len() {
-            2 if is(b"te") => Self::Te,
-            4 if is(b"host") => Self::Host,
-            4 if is(b"date") => Self::Date,
-            6 if is(b"expect") => Self::Expect,
-            6 if is(b"server") => Self::Server,
-            7 if is(b"upgrade") => Self::Upgrade,
-            7 if is(b"trailer") => Self::Trailer,
-            9 if is(b"forwarded") => Self::Forwarded,
-            10 if is(b"connection") => Self::Connection,
-            10 if is(b"user-agent") => Self::UserAgent,
-            10 if is(b"keep-alive") => Self::HopByHop,
-            12 if is(b"x-request-id") => Self::RequestId,
-            13 if is(b"authorization") => Self::Authorization,
-            14 if is(b"content-length") => Self::ContentLength,
-            14 if is(b"http2-settings") => Self::HopByHop,
-            15 if is(b"x-forwarded-for") => Self::ForwardedFor,
-            16 if is(b"proxy-connection") => Self::HopByHop,
-            17 if is(b"transfer-encoding") => Self::TransferEncoding,
-            17 if is(b"x-forwarded-proto") => Self::ForwardedProto,
+        match (name.len(), first) {
+            (2, b't') if is(b"te") => Self::Te,
+            (4, b'h') if is(b"host") => Self::Host,
+            (4, b'd') if is(b"date") => Self::Date,
+            (6, b'e') if is(b"expect") => Self::Expect,
+            (6, b's') if is(b"server") => Self::Server,
+            (7, b'u') if is(b"upgrade") => Self::Upgrade,
+            (7, b't') if is(b"trailer") => Self::Trailer,
+            (9, b'f') if is(b"forwarded") => Self::Forwarded,
+            (10, b'c') if is(b"connection") => Self::Connection,
+            (10, b'u') if is(b"user-agent") => Self::UserAgent,
+            (10, b'k') if is(b"keep-alive") => Self::HopByHop,
+            (12, b'c') if is(b"content-type") => Self::ContentType,
+            (12, b'x') if is(b"x-request-id") => Self::RequestId,
+            (12, b'g') if is(b"grpc-timeout") => Self::GrpcTimeout,
+            (13, b'a') if is(b"authorization") => Self::Authorization,
+            (14, b'c') if is(b"content-length") => Self::ContentLength,
+            (14, b'h') if is(b"http2-settings") => Self::HopByHop,
+            (15, b'x') if is(b"x-forwarded-for") => Self::ForwardedFor,
+            (16, b'p') if is(b"proxy-connection") => Self::HopByHop,
+            (17, b't') if is(b"transfer-encoding") => Self::TransferEncoding,
+            (17, b'x') if is(b"x-forwarded-proto") => Self::ForwardedProto,
             _ => Self::by_prefix(name),
         }
     }
@@ -58,15 +67,15 @@ impl Name {
     /// HT-1: what would let a client speak as if it were a proxy.
     #[inline]
     fn by_prefix(name: &[u8]) -> Self {
-        const PREFIXES: [&[u8]; 4] = [b"x-forwarded-", b"x-envoy-", b"x-meshcore-", b"l5d-"];
-        if !matches!(name.first(), Some(b'x' | b'X' | b'l' | b'L')) {
-            return Self::Other;
-        }
-        let begins = |prefix: &[u8]| {
-            name.get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        let prefix: &[u8] = match name {
+            [b'x' | b'X', b'-', b'f' | b'F', ..] => b"x-forwarded-",
+            [b'x' | b'X', b'-', b'e' | b'E', ..] => b"x-envoy-",
+            [b'x' | b'X', b'-', b'm' | b'M', ..] => b"x-meshcore-",
+            [b'l' | b'L', ..] => b"l5d-",
+            _ => return Self::Other,
         };
-        if PREFIXES.into_iter().any(begins) {
+        let begins = name.get(..prefix.len());
+        if begins.is_some_and(|begins| begins.eq_ignore_ascii_case(prefix)) {
             Self::Forwarded
         } else {
             Self::Other
@@ -86,7 +95,12 @@ impl Name {
 
     /// FR-21: whether Connection may not name it away, because we or the upstream rely on it.
     pub(crate) const fn is_protected(self) -> bool {
-        !matches!(self, Self::Other | Self::UserAgent | Self::HopByHop)
+        self.is_ours() && !matches!(self, Self::UserAgent | Self::HopByHop)
+    }
+
+    /// Whether a proxy has a say in it; the others pass, though we may look at some.
+    pub(crate) const fn is_ours(self) -> bool {
+        !matches!(self, Self::Other | Self::ContentType | Self::GrpcTimeout)
     }
 }
 
@@ -116,7 +130,7 @@ pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
         b"via",
         b"www-authenticate",
     ];
-    Name::of(name) != Name::Other
+    Name::of(name).is_ours()
         || name.contains(&b'_')
         || name
             .get(..3)

@@ -1,4 +1,7 @@
 //! Reads a request's head: the line, the target, the fields' meaning, the body's length.
+//!
+//! [`parse_request`] takes bytes apart; [`read`] gives the parts their meaning, whichever version of
+//! HTTP brought them.
 
 mod facts;
 mod target;
@@ -14,6 +17,7 @@ use crate::protocol::error::HeadError;
 use crate::protocol::head::Field;
 use crate::protocol::head::FieldSet;
 use crate::protocol::head::Version;
+use crate::wire::listener::Underscores;
 
 pub use super::fields::FieldStorage;
 pub use crate::protocol::head::MAX_FIELDS;
@@ -49,6 +53,10 @@ pub struct KnownFields {
     pub request_id: Option<u8>,
     /// Authorization, the first.
     pub authorization: Option<u8>,
+    /// Content-Type, the first.
+    pub content_type: Option<u8>,
+    /// grpc-timeout, the first.
+    pub grpc_timeout: Option<u8>,
 }
 
 /// A request's head, valid and with one reading.
@@ -56,13 +64,13 @@ pub struct KnownFields {
 pub struct RequestHead<'b, 's> {
     /// A token of at most [`MAX_METHOD`] bytes.
     pub method: &'b str,
-    /// As it came; printable ASCII.
+    /// As it came; printable ASCII. HTTP/2's `:path`, or `:authority` with CONNECT.
     pub target: &'b str,
     /// Which form it has.
     pub form: TargetForm,
     /// The client's version.
     pub version: Version,
-    /// The target's where it has one, else Host's; empty for HTTP/1.0 without Host.
+    /// The target's or `:authority` where there is one, else Host's; empty for HTTP/1.0 without Host.
     pub authority: Authority<'b>,
     /// Without the query and not normalised. `*` of OPTIONS; empty with CONNECT.
     pub path: &'b str,
@@ -110,32 +118,66 @@ pub fn parse_request<'b, 's>(
     let (Some(method), Some(target)) = (raw.method, raw.path) else {
         return Err(HeadError::Incomplete);
     };
-    let fields: &'s [Field<'b>] = raw.headers;
     let version = match raw.version {
         Some(0) => Version::Http10,
         _ => Version::Http11,
     };
+    let parts = RawRequest {
+        method,
+        target,
+        version,
+        authority: None,
+        fields: raw.headers,
+        underscores: memchr::memchr(b'_', head).map(|_| limits.underscores),
+        undeclared: Framing::None,
+    };
+    read(&parts, limits.target)
+}
+
+/// A head taken apart, whose parts have no meaning yet.
+pub(crate) struct RawRequest<'b, 's> {
+    pub(crate) method: &'b str,
+    pub(crate) target: &'b str,
+    pub(crate) version: Version,
+    /// Where the protocol carries one apart from the target.
+    pub(crate) authority: Option<&'b str>,
+    pub(crate) fields: &'s [Field<'b>],
+    /// What happens to names with an underscore; `None` where no name can have one.
+    pub(crate) underscores: Option<Underscores>,
+    /// The body where no field speaks of one.
+    pub(crate) undeclared: Framing,
+}
+
+/// Gives a head its meaning, or refuses it.
+#[inline]
+pub(crate) fn read<'b, 's>(
+    raw: &RawRequest<'b, 's>,
+    max_target: usize,
+) -> Result<RequestHead<'b, 's>, HeadError> {
+    let &RawRequest {
+        method,
+        target,
+        version,
+        fields,
+        ..
+    } = raw;
     if method.len() > MAX_METHOD {
         return Err(HeadError::MethodTooLong);
     }
-    if target.len() > limits.target {
+    if target.len() > max_target {
         return Err(HeadError::TargetTooLong);
     }
     let parts = target::parse(method, target)?;
-    let underscores = memchr::memchr(b'_', head).map(|_| limits.underscores);
-    let mut facts = Facts::read(fields, version, underscores)?;
-    let host = facts.host(version)?;
-    let framing = facts.declared.request(version)?;
+    let given = match raw.authority {
+        Some(text) => Some(Authority::parse(text.as_bytes())?),
+        None => parts.authority,
+    };
+    let mut facts = Facts::read(fields, version, raw.underscores)?;
+    let authority = facts.authority(version, given)?;
+    let framing = facts.declared.request(version, raw.undeclared)?;
     if parts.form == TargetForm::Authority && !framing.is_empty() {
         return Err(HeadError::ConnectBody);
     }
-    let authority = match parts.authority {
-        Some(authority) => {
-            facts.drop_host();
-            authority
-        }
-        None => host,
-    };
     Ok(RequestHead {
         method,
         target,

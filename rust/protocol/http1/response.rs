@@ -1,4 +1,7 @@
 //! Reads a response's head as strictly as a request's: the upstream may be hostile too (FR-23).
+//!
+//! [`parse_response`] takes bytes apart; [`read`] gives the parts their meaning, whichever version of
+//! HTTP brought them.
 
 use httparse::Status;
 
@@ -52,7 +55,7 @@ pub struct KnownResponseFields {
 pub struct ResponseHead<'b, 's> {
     /// 100 to 599.
     pub status: u16,
-    /// Perhaps empty; also where it wasn't ASCII.
+    /// Perhaps empty; also where it wasn't ASCII. From HTTP/2, which has none, the usual one.
     pub reason: &'b str,
     /// The upstream's version.
     pub version: Version,
@@ -60,7 +63,7 @@ pub struct ResponseHead<'b, 's> {
     pub fields: &'s [Field<'b>],
     /// The body's length.
     pub framing: ResponseFraming,
-    /// The Content-Length to pass on, also where no body follows (HEAD, 304).
+    /// The Content-Length that was declared and passes, also where no body follows (HEAD, 304).
     pub length: Option<u64>,
     /// Whether the upstream's connection can serve another request after the body.
     pub keep_alive: bool,
@@ -135,7 +138,7 @@ impl<'b> Facts<'b> {
     }
 
     fn keep_alive(&self, version: Version) -> bool {
-        !self.options.close && (version == Version::Http11 || self.options.keep_alive)
+        !self.options.close && (version != Version::Http10 || self.options.keep_alive)
     }
 }
 
@@ -157,20 +160,52 @@ pub fn parse_response<'b, 's>(
         Status::Complete(length) if length == head.len() => {}
         _ => return Err(HeadError::Incomplete),
     }
-    let status = raw.code.unwrap_or_default();
-    if !(100..=599).contains(&status) {
-        return Err(HeadError::StartLine);
-    }
     let version = match raw.version {
         Some(0) => Version::Http10,
         _ => Version::Http11,
     };
-    let fields: &'s [Field<'b>] = raw.headers;
+    let parts = RawResponse {
+        status: raw.code.unwrap_or_default(),
+        reason: raw.reason.unwrap_or_default(),
+        version,
+        fields: raw.headers,
+        undeclared: ResponseFraming::UntilClose,
+    };
+    read(&parts, method)
+}
+
+/// A head taken apart, whose parts have no meaning yet.
+pub(crate) struct RawResponse<'b, 's> {
+    pub(crate) status: u16,
+    pub(crate) reason: &'b str,
+    pub(crate) version: Version,
+    pub(crate) fields: &'s [Field<'b>],
+    /// The body where there may be one and no field speaks of it.
+    pub(crate) undeclared: ResponseFraming,
+}
+
+/// Gives a head its meaning, or refuses it.
+#[inline]
+pub(crate) fn read<'b, 's>(
+    raw: &RawResponse<'b, 's>,
+    method: RequestMethod,
+) -> Result<ResponseHead<'b, 's>, HeadError> {
+    let &RawResponse {
+        status,
+        reason,
+        version,
+        fields,
+        undeclared,
+    } = raw;
+    if !(100..=599).contains(&status) {
+        return Err(HeadError::StartLine);
+    }
     let facts = Facts::read(fields)?;
-    let body = Body::of(status, method, facts.declared, version)?;
+    let framing = facts.declared.response(version, undeclared)?;
+    let body = Body::of(status, method, facts.declared, framing);
     Ok(ResponseHead {
         status,
-        reason: raw.reason.unwrap_or_default(),
+        reason,
         version,
         fields,
         framing: body.framing,
@@ -194,30 +229,29 @@ impl Body {
         status: u16,
         method: RequestMethod,
         declared: Declared,
-        version: Version,
-    ) -> Result<Self, HeadError> {
-        let framing = declared.response(version)?;
+        framing: ResponseFraming,
+    ) -> Self {
         let tunnel = method == RequestMethod::Connect && (200..300).contains(&status);
         if status < 200 || status == 204 || tunnel {
             // RFC 9110 §8.6: no length is sent here. Whoever declares a body may also send it.
             let silent = !declared.chunked && declared.length.unwrap_or_default() == 0;
-            return Ok(Self {
+            return Self {
                 framing: ResponseFraming::None,
                 length: None,
                 reusable: silent && !tunnel && status != 101,
-            });
+            };
         }
         if status == 304 || method == RequestMethod::Head {
-            return Ok(Self {
+            return Self {
                 framing: ResponseFraming::None,
                 length: declared.length,
                 reusable: true,
-            });
+            };
         }
-        Ok(Self {
+        Self {
             framing,
             length: declared.length,
             reusable: framing != ResponseFraming::UntilClose,
-        })
+        }
     }
 }

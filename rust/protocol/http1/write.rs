@@ -7,10 +7,14 @@ mod response;
 
 pub use local::LocalReply;
 pub use local::write_local_reply;
-pub use request::RequestEdits;
 pub use request::write_request;
 pub use response::ResponseEdits;
 pub use response::write_response;
+pub use response::write_switch;
+
+pub use crate::protocol::edits::RequestEdits;
+
+use crate::protocol::head::Version;
 
 /// Room for the fields that we add, so that the buffer grows once.
 const ADDED: usize = 256;
@@ -29,13 +33,10 @@ fn number(out: &mut Vec<u8>, name: &str, value: u64) {
 }
 
 /// `via: 1.1 pseudonym`, with the version of the message as it was received.
-fn via(out: &mut Vec<u8>, version: crate::protocol::head::Version, pseudonym: &str) {
-    use crate::protocol::head::Version;
-    out.extend_from_slice(match version {
-        Version::Http10 => &b"via: 1.0 "[..],
-        Version::Http11 => b"via: 1.1 ",
-        Version::Http2 => b"via: 2 ",
-    });
+fn via(out: &mut Vec<u8>, version: Version, pseudonym: &str) {
+    out.extend_from_slice(b"via: ");
+    out.extend_from_slice(version.number().as_bytes());
+    out.push(b' ');
     out.extend_from_slice(pseudonym.as_bytes());
     out.extend_from_slice(b"\r\n");
 }

@@ -7,6 +7,8 @@ pub(super) struct Cursor<'a> {
     pub(super) read: usize,
     /// Bytes kept; never more than looked at.
     pub(super) write: usize,
+    /// Bytes of trailer lines among those kept.
+    pub(super) lines: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -15,6 +17,7 @@ impl<'a> Cursor<'a> {
             buf,
             read: 0,
             write: 0,
+            lines: 0,
         }
     }
 

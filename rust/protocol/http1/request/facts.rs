@@ -56,6 +56,8 @@ impl<'b> Facts<'b> {
             Name::Other | Name::Trailer | Name::Server | Name::Date => {}
             Name::Host => self.take_host(index, value)?,
             Name::UserAgent => first(&mut self.known.user_agent, index),
+            Name::ContentType => first(&mut self.known.content_type, index),
+            Name::GrpcTimeout => first(&mut self.known.grpc_timeout, index),
             Name::Authorization => first(&mut self.known.authorization, index),
             Name::ContentLength => {
                 self.declared.take_length(value)?;
@@ -106,7 +108,7 @@ impl<'b> Facts<'b> {
             Underscores::Reject => return Err(HeadError::Underscore),
             Underscores::Drop => self.dropped.insert(index),
             Underscores::Keep => {
-                if Name::of_alias(name.as_bytes()) != Name::Other {
+                if Name::of_alias(name.as_bytes()).is_ours() {
                     self.dropped.insert(index);
                 }
             }
@@ -131,23 +133,31 @@ impl<'b> Facts<'b> {
         if self.expect_continue || version == Version::Http10 {
             self.dropped.insert(index);
         }
-        self.expect_continue = version == Version::Http11;
+        self.expect_continue = version != Version::Http10;
         Ok(())
     }
 
-    pub(super) fn host(&self, version: Version) -> Result<Authority<'b>, HeadError> {
-        match self.host {
-            Some(host) => Ok(host),
-            None if version == Version::Http10 => Ok(Authority::default()),
-            None => Err(HeadError::HostMissing),
-        }
-    }
-
-    /// The target has an authority of its own, which the writer puts first.
-    pub(super) fn drop_host(&mut self) {
+    /// What the target or `:authority` says where there is one, else Host (FR-22, TR-5). HTTP/1.1
+    /// has to send Host beside it too.
+    pub(super) fn authority(
+        &mut self,
+        version: Version,
+        given: Option<Authority<'b>>,
+    ) -> Result<Authority<'b>, HeadError> {
+        let host = match (self.host, version) {
+            (Some(host), _) => host,
+            (None, Version::Http10) => Authority::default(),
+            (None, Version::Http2) if given.is_some() => Authority::default(),
+            (None, Version::Http11 | Version::Http2) => return Err(HeadError::HostMissing),
+        };
+        let Some(given) = given else {
+            return Ok(host);
+        };
+        // The writer puts the one that counts first.
         if let Some(index) = self.known.host {
             self.dropped.insert(index);
         }
+        Ok(given)
     }
 
     /// In HTTP/1.0 a body may follow that nothing announced (FR-4): what comes after such a

@@ -9,6 +9,8 @@ use crate::protocol::http1::chunked::MAX_TRAILERS;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Walked {
     pub(super) kept: Vec<u8>,
+    /// In [`ChunkMode::Split`]; else empty.
+    pub(super) trailers: Vec<u8>,
     pub(super) left: Vec<u8>,
     pub(super) done: bool,
     pub(super) payload: u64,
@@ -18,13 +20,17 @@ pub(super) struct Walked {
 pub(super) fn walk(mode: ChunkMode, input: &[u8], step: usize) -> Result<Walked, BodyError> {
     let mut scanner = ChunkScanner::new(mode);
     let mut kept = Vec::new();
+    let mut trailers = Vec::new();
     let mut buffer = Vec::new();
     let mut pieces = input.chunks(step);
     while let Some(piece) = pieces.next() {
         buffer.extend_from_slice(piece);
         let scanned = scanner.scan(&mut buffer)?;
         assert!(scanned.kept <= scanned.consumed && scanned.consumed <= buffer.len());
-        kept.extend_from_slice(&buffer[..scanned.kept]);
+        let (payload, lines) = buffer[..scanned.kept].split_at(scanned.kept - scanned.trailers);
+        assert!(trailers.is_empty() || payload.is_empty());
+        kept.extend_from_slice(payload);
+        trailers.extend_from_slice(lines);
         buffer.drain(..scanned.consumed);
         assert!(scanned.done || buffer.len() <= MAX_TRAILERS);
         if scanned.done {
@@ -36,6 +42,7 @@ pub(super) fn walk(mode: ChunkMode, input: &[u8], step: usize) -> Result<Walked,
     }
     Ok(Walked {
         kept,
+        trailers,
         left: buffer,
         done: scanner.is_done(),
         payload: scanner.payload_total(),
@@ -52,10 +59,9 @@ fn every_step(mode: ChunkMode, input: &[u8]) -> Result<Walked, BodyError> {
 
 fn error(input: &str) -> Option<BodyError> {
     let forward = every_step(ChunkMode::Forward, input.as_bytes()).err();
-    assert_eq!(
-        every_step(ChunkMode::Decode, input.as_bytes()).err(),
-        forward
-    );
+    for mode in [ChunkMode::Decode, ChunkMode::Split] {
+        assert_eq!(every_step(mode, input.as_bytes()).err(), forward);
+    }
     forward
 }
 
@@ -87,6 +93,21 @@ fn extensions_and_forbidden_trailers_are_cut() {
         b"hello",
         "FR-11"
     );
+}
+
+#[test]
+fn payload_and_trailers_can_be_had_apart() {
+    let input =
+        b"5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nGrpc-Status: 0\r\nTE: x\r\ngrpc-message: \r\n\r\nGET";
+    let walked = every_step(ChunkMode::Split, input).unwrap();
+    assert_eq!((&walked.kept[..], walked.done), (&b"hello!"[..], true));
+    assert_eq!(walked.trailers, b"Grpc-Status: 0\r\ngrpc-message: \r\n");
+    assert_eq!(walked.left, b"GET");
+    let bare = every_step(ChunkMode::Split, b"0\r\n\r\n").unwrap();
+    assert!(bare.done && bare.kept.is_empty() && bare.trailers.is_empty());
+    for mode in [ChunkMode::Forward, ChunkMode::Decode] {
+        assert!(every_step(mode, input).unwrap().trailers.is_empty());
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ const EDITS: RequestEdits<'_> = RequestEdits {
     request_id: None,
     via: None,
     upgrade: true,
+    websocket_key: None,
+    grpc_timeout: None,
 };
 
 fn forward(bytes: &[u8], edits: &RequestEdits<'_>) -> String {
@@ -135,6 +137,19 @@ fn what_is_for_the_next_hop_is_named_in_connection() {
         ..EDITS
     };
     assert!(forward(&head, &refused).ends_with("connection: te\r\nte: trailers\r\n\r\n"));
+}
+
+#[test]
+fn keys_and_deadlines_are_replaced() {
+    let head = get("Sec-WebSocket-Key: a\r\nGRPC-Timeout: 9S\r\ngrpc-timeout: 8S\r\nX: y\r\n");
+    let edits = RequestEdits {
+        websocket_key: Some(b"k"),
+        grpc_timeout: Some(b"5S"),
+        ..EDITS
+    };
+    let wanted = "GET / HTTP/1.1\r\nHost: a.example\r\nX: y\r\nx-forwarded-for: 192.0.2.7\r\n\
+        x-forwarded-proto: http\r\ngrpc-timeout: 5S\r\nsec-websocket-key: k\r\n\r\n";
+    assert_eq!(forward(&head, &edits), wanted);
 }
 
 /// Facts that must survive being forwarded.

@@ -3,32 +3,12 @@
 use super::field;
 use super::number;
 use super::via;
+use crate::protocol::edits::RequestEdits;
 use crate::protocol::head::Field;
 use crate::protocol::head::numbered;
 use crate::protocol::http1::framing::Framing;
 use crate::protocol::http1::request::RequestHead;
 use crate::protocol::http1::request::TargetForm;
-
-/// What the proxy changes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RequestEdits<'a> {
-    /// The normalised path, if it differs; the query stays.
-    pub path: Option<&'a str>,
-    /// Replaces Host; also what stands there for HTTP/1.0 without one.
-    pub authority: Option<&'a str>,
-    /// The downstream's address, for X-Forwarded-For; empty adds none (a unix socket).
-    pub client_ip: &'a str,
-    /// `http` or `https`.
-    pub proto: &'static str,
-    /// The downstream is a trusted proxy: append to what it says. Else its word is replaced (HT-1).
-    pub keep_forwarded: bool,
-    /// Replaces X-Request-Id; `None` leaves what came.
-    pub request_id: Option<&'a [u8]>,
-    /// Our pseudonym for Via.
-    pub via: Option<&'a str>,
-    /// Take part in the upgrade that the client wants.
-    pub upgrade: bool,
-}
 
 /// Appends the head to `out`.
 pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
@@ -52,6 +32,12 @@ pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: 
     forwarded_fields(head, edits, out);
     if let Some(id) = edits.request_id {
         field(out, "x-request-id", id);
+    }
+    if let Some(timeout) = edits.grpc_timeout {
+        field(out, "grpc-timeout", timeout);
+    }
+    if let Some(key) = edits.websocket_key {
+        field(out, "sec-websocket-key", key);
     }
     if let Some(pseudonym) = edits.via {
         via(out, head.version, pseudonym);
@@ -84,43 +70,25 @@ fn request_line(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut 
 }
 
 fn passing_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
-    let mut skipped = if edits.keep_forwarded {
-        head.dropped
-    } else {
-        head.dropped.union(&head.forwarded)
-    };
-    let replaced = [
-        head.known.host.filter(|_| edits.authority.is_some()),
-        head.known.request_id.filter(|_| edits.request_id.is_some()),
-        // Written with our part at its end.
-        head.known
-            .forwarded_for
-            .filter(|_| !edits.client_ip.is_empty()),
-    ];
-    for index in replaced.into_iter().flatten() {
-        skipped.insert(index);
-    }
+    let withheld = edits.withheld(head);
     for (index, Field { name, value }) in numbered(head.fields) {
-        if !skipped.contains(index) {
+        if !withheld.contains(index) {
             field(out, name, value);
         }
     }
 }
 
 fn forwarded_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
-    let before = head
-        .value(head.known.forwarded_for)
-        .filter(|list| edits.keep_forwarded && !list.is_empty());
     if !edits.client_ip.is_empty() {
         out.extend_from_slice(b"x-forwarded-for: ");
-        if let Some(list) = before {
+        if let Some(list) = edits.addresses_before(head) {
             out.extend_from_slice(list);
             out.extend_from_slice(b", ");
         }
         out.extend_from_slice(edits.client_ip.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    if !edits.keep_forwarded || head.known.forwarded_proto.is_none() {
+    if edits.writes_proto(head) {
         field(out, "x-forwarded-proto", edits.proto.as_bytes());
     }
 }

@@ -30,12 +30,7 @@ pub fn write_response(
     edits: &ResponseEdits<'_>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let text: usize = head.fields.iter().fold(head.reason.len(), |sum, field| {
-        sum.saturating_add(field.name.len())
-            .saturating_add(field.value.len())
-            .saturating_add(4)
-    });
-    out.reserve(text.saturating_add(super::ADDED));
+    reserve(head, out);
     status_line(head.status, head.reason.as_bytes(), out);
     for (index, Field { name, value }) in numbered(head.fields) {
         if !head.dropped.contains(index) {
@@ -48,7 +43,8 @@ pub fn write_response(
     let framing = head.framing_for(edits.downstream_version);
     match framing {
         ResponseFraming::Chunked => field(out, "transfer-encoding", b"chunked"),
-        ResponseFraming::None | ResponseFraming::Length(_) => {
+        ResponseFraming::Length(length) => number(out, "content-length", length),
+        ResponseFraming::None => {
             if let Some(length) = head.length {
                 number(out, "content-length", length);
             }
@@ -64,6 +60,40 @@ pub fn write_response(
     }
     out.extend_from_slice(b"\r\n");
     stays
+}
+
+/// Appends the 101 that a WebSocket client of HTTP/1 waits for, where the upstream accepted over
+/// HTTP/2 with `head` (RFC 8441 §5); `accept` answers the client's key.
+pub fn write_switch(
+    head: &ResponseHead<'_, '_>,
+    accept: &[u8],
+    pseudonym: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    reserve(head, out);
+    status_line(101, b"Switching Protocols", out);
+    for (index, Field { name, value }) in numbered(head.fields) {
+        if !head.dropped.contains(index) && !name.eq_ignore_ascii_case("sec-websocket-accept") {
+            field(out, name, value);
+        }
+    }
+    if let Some(pseudonym) = pseudonym {
+        via(out, head.version, pseudonym);
+    }
+    field(out, "connection", b"upgrade");
+    field(out, "upgrade", b"websocket");
+    field(out, "sec-websocket-accept", accept);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Makes the room that the head will need.
+fn reserve(head: &ResponseHead<'_, '_>, out: &mut Vec<u8>) {
+    let text: usize = head.fields.iter().fold(head.reason.len(), |sum, field| {
+        sum.saturating_add(field.name.len())
+            .saturating_add(field.value.len())
+            .saturating_add(4)
+    });
+    out.reserve(text.saturating_add(super::ADDED));
 }
 
 /// `HTTP/1.1 200 OK`.

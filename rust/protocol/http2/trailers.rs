@@ -1,0 +1,65 @@
+//! Trailers from one version of HTTP to the other: which pass is the same rule everywhere (FR-11).
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+
+use crate::protocol::error::BodyError;
+use crate::protocol::http1::chunked::MAX_TRAILERS;
+use crate::protocol::http1::names::is_forbidden_trailer;
+use crate::protocol::http1::names::trim_blanks;
+use crate::protocol::http1::trailer;
+use crate::protocol::http1::trailer::Line;
+
+/// Drops the trailers that have no place there.
+pub fn passing_trailers(trailers: &mut HeaderMap) {
+    let forbidden: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| is_forbidden_trailer(name.as_str().as_bytes()))
+        .cloned()
+        .collect();
+    for name in forbidden {
+        trailers.remove(name);
+    }
+}
+
+/// Appends the trailers that pass as HTTP/1 has them: their lines, without the chunk before and the
+/// empty line behind.
+pub fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in trailers {
+        let name = name.as_str().as_bytes();
+        if is_forbidden_trailer(name) {
+            continue;
+        }
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(trim_blanks(value.as_bytes()));
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Reads the lines that a chunked body ended with, at most [`MAX_TRAILERS`] bytes, with the empty line
+/// behind them or without; those that have no place there are dropped.
+pub fn parse_trailers(lines: &[u8]) -> Result<HeaderMap, BodyError> {
+    if lines.len() > MAX_TRAILERS {
+        return Err(BodyError::TrailersTooLong);
+    }
+    let mut trailers = HeaderMap::new();
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        match trailer::read(line)? {
+            Line::Field { name, value } => {
+                let name = HeaderName::from_bytes(name).map_err(|_| BodyError::Trailer)?;
+                let value = HeaderValue::from_bytes(value).map_err(|_| BodyError::Trailer)?;
+                let appended = trailers.try_append(name, value);
+                appended.map_err(|_| BodyError::TrailersTooLong)?;
+            }
+            Line::Drop => {}
+            Line::End => break,
+        }
+    }
+    Ok(trailers)
+}
+
+#[cfg(test)]
+#[path = "trailers_tests.rs"]
+mod tests;
