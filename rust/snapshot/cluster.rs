@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Leases;
+use super::{Leases, http2};
 use crate::balance::Load;
 use crate::net::Address;
 use crate::net::address::Written;
@@ -25,8 +25,15 @@ pub struct Cluster {
     pub slot: ClusterSlot,
     /// What the document said.
     pub wire: Arc<wire::Cluster>,
-    /// TLS towards its endpoints.
+    /// TLS towards its endpoints, for TCP and for HTTP/1: every request where the protocol is
+    /// `http1`, those of HTTP/1 clients where it is `same`. Offers what the document names, for
+    /// `same` without `h2`; nothing where it names nothing.
     pub tls: Option<Arc<ClientTls>>,
+    /// TLS where HTTP/2 is or may be spoken: every request where the protocol is `http2` or
+    /// `auto`, those of HTTP/2 clients where it is `same`; `None` where it is `http1`. Offers `h2`,
+    /// for `auto` also `http/1.1`, or what the document names (but for `same`): what to speak is
+    /// what the handshake agreed on.
+    pub tls_h2: Option<Arc<ClientTls>>,
     /// Every address, host names resolved.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// How long a connect may take.
@@ -68,6 +75,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
             "write a duration above 0s, for example 5s",
         );
     }
+    http2::check(&cluster.http2, problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::stage::Staged;
 use super::{Snapshot, cluster::Endpoint};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
-use crate::tls::connect::ClientTls;
 use crate::wire::{self, Delta, Kind};
 
 /// A route table as it was written and as it is used.
@@ -20,7 +20,7 @@ pub(super) type Table = (Arc<wire::RouteTable>, Arc<RouteTable>);
 pub(super) struct Parts {
     pub(super) wire: Arc<wire::Cluster>,
     pub(super) endpoints: Arc<wire::Endpoints>,
-    pub(super) tls: Option<Arc<ClientTls>>,
+    pub(super) tls: Forms,
     pub(super) slot: ClusterSlot,
 }
 
@@ -174,7 +174,8 @@ pub(super) fn build(parts: &Parts, names: &Names, before: &[Arc<Endpoint>]) -> C
         name: Arc::from(parts.wire.name.as_str()),
         slot: parts.slot,
         wire: Arc::clone(&parts.wire),
-        tls: parts.tls.clone(),
+        tls: parts.tls.http1.clone(),
+        tls_h2: parts.tls.h2.clone(),
         endpoints: cluster::endpoints(&parts.endpoints, names, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }

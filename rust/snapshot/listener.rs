@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{OpenCount, Surroundings};
+use super::{OpenCount, Surroundings, http2};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::protocol::head::MAX_FIELDS;
@@ -14,6 +14,9 @@ use crate::telemetry::access_log::LogSink;
 use crate::tls::accept::ServerTls;
 use crate::wire::listener::{LogFormat, Protocol};
 use crate::wire::{self, Problems};
+
+/// What an http listener agrees to speak, best first; clients that offer none of them are refused.
+const ALPN_OF_HTTP: &[&str] = &["h2", "http/1.1", "http/1.0"];
 
 /// A listener, ready for use.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct Listener {
     pub idle_timeout: Option<Duration>,
     /// A request, response or connection on which no byte moves.
     pub stream_idle_timeout: Option<Duration>,
+    /// The age at which an HTTP connection is told to end after what it carries.
+    pub max_connection_age: Option<Duration>,
 }
 
 /// An access log and its form.
@@ -79,15 +84,7 @@ pub(super) fn compile(
     check(&wire, problems);
     let routes = http_routes(&wire, references, problems);
     let sni = bytes_routes(&wire, references, problems);
-    let alpn: &[&str] = if matches!(wire.protocol, Protocol::Http) {
-        &["http/1.1", "http/1.0"]
-    } else {
-        &[]
-    };
-    let tls = wire
-        .tls
-        .as_ref()
-        .and_then(|tls| server_tls(tls, alpn, references, around, problems));
+    let tls = server_tls(&wire, references, around, problems);
     let access_log = wire
         .access_log
         .as_ref()
@@ -112,6 +109,7 @@ pub(super) fn compile(
         header_timeout: optional(wire.timeouts.header_ms),
         idle_timeout: optional(wire.timeouts.idle_ms),
         stream_idle_timeout: optional(wire.timeouts.stream_idle_ms),
+        max_connection_age: optional(wire.timeouts.max_connection_age_ms),
         wire,
     })
 }
@@ -122,7 +120,7 @@ fn http_routes(
     problems: &mut Problems,
 ) -> Option<Arc<RouteTable>> {
     let Some(name) = wire.route_table.as_deref() else {
-        if matches!(wire.protocol, Protocol::Http) {
+        if matches!(wire.protocol, Protocol::Http | Protocol::Http2) {
             let hint = "give the listener routes, or use protocol: tcp with to:";
             let message = "an http listener needs routes";
             problems.add("routes_missing", "routes", message, hint);
@@ -196,6 +194,7 @@ fn check(wire: &wire::Listener, problems: &mut Problems) {
         16,
         BUFFER_BYTES / 2,
     );
+    http2::check(&wire.http2, problems);
     if wire.tls.is_some() && matches!(wire.protocol, Protocol::TlsPassthrough | Protocol::Auto) {
         problems.add(
             "tls_on_passthrough",
@@ -211,7 +210,7 @@ fn bytes_routes(
     references: &References<'_>,
     problems: &mut Problems,
 ) -> Option<SniTable> {
-    if matches!(wire.protocol, Protocol::Http) {
+    if matches!(wire.protocol, Protocol::Http | Protocol::Http2) {
         return None;
     }
     if wire.to.is_empty() && wire.sni_routes.is_empty() && wire.route_table.is_none() {
@@ -227,20 +226,27 @@ fn bytes_routes(
     ))
 }
 
-/// An unchanged TLS section keeps its compiled form and with it the tickets it has issued.
+/// An unchanged TLS section keeps its compiled form and with it the tickets it has issued, unless
+/// the protocol changed, and with that what it accepts by default.
 fn server_tls(
-    tls: &wire::listener::Tls,
-    alpn: &[&str],
+    wire: &wire::Listener,
     references: &References<'_>,
     around: &Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<Arc<ServerTls>> {
+    let tls = wire.tls.as_ref()?;
     if let Some(before) = references.before
         && before.wire.tls.as_ref() == Some(tls)
+        && before.wire.protocol == wire.protocol
         && before.tls.is_some()
     {
         return before.tls.clone();
     }
+    let alpn = match wire.protocol {
+        Protocol::Http => ALPN_OF_HTTP,
+        Protocol::Http2 => &["h2"],
+        Protocol::Tcp | Protocol::TlsPassthrough | Protocol::Auto => &[],
+    };
     ServerTls::compile(tls, alpn, around.credentials, problems).map(Arc::new)
 }
 

@@ -3,8 +3,10 @@
 //! A request takes the snapshot of its head and keeps it to its end. What must outlive a swap
 //! (active counts, connection counts) hangs on shared objects that compilation finds again by name.
 
+mod client_tls;
 mod cluster;
 mod compile;
+mod http2;
 mod listener;
 mod open;
 mod references;

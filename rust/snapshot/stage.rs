@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::client_tls;
 use super::cluster::{self, Cluster, Names};
 use super::compile::{Compiler, Parts, Table, build};
 use super::listener::{self, Listener, References};
 use super::references;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::access_log::LogSinks;
-use crate::tls::connect::ClientTls;
 use crate::tls::credentials::Credentials;
 use crate::wire::{self, Delta, Kind, Problem, Problems};
 
@@ -91,13 +91,8 @@ impl Compiler {
             let mut problems = Problems::new(Kind::Cluster, &wire.name);
             cluster::check(&wire, &mut problems);
             let old = self.clusters.get(&wire.name);
-            let tls = match (&wire.tls, old) {
-                (Some(tls), Some(old)) if old.wire.tls.as_ref() == Some(tls) => old.tls.clone(),
-                (Some(tls), _) => {
-                    ClientTls::compile(tls, around.credentials, &mut problems).map(Arc::new)
-                }
-                (None, _) => None,
-            };
+            let before = old.map(|old| (&*old.wire, &old.tls));
+            let tls = client_tls::compile(&wire, before, around.credentials, &mut problems);
             let slot = old.map_or_else(|| take_slot(staged), |old| old.slot);
             let endpoints = old.map_or_else(
                 || {

@@ -1,3 +1,5 @@
+mod http2;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -44,6 +44,34 @@ impl Failures {
     }
 }
 
+/// The labels of `GrpcStatuses`: the codes that gRPC knows, and one for all others.
+pub const GRPC_CODES: [&str; 18] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+    "other",
+];
+
+/// gRPC calls by the status that they ended with.
+#[derive(Debug)]
+pub struct GrpcStatuses(pub(super) [Counter; GRPC_CODES.len()]);
+
+impl Default for GrpcStatuses {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
+
+impl GrpcStatuses {
+    /// Counts a call.
+    #[inline]
+    pub fn record(&self, status: u32) {
+        let last = GRPC_CODES.len() - 1;
+        let index = usize::try_from(status).map_or(last, |status| status.min(last));
+        if let Some(counter) = self.0.get(index) {
+            counter.increment();
+        }
+    }
+}
+
 /// What a listener saw from its downstreams.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -86,6 +114,8 @@ pub struct ClusterStats {
     pub responses: Responses,
     /// Responses that the proxy made itself in the cluster's stead.
     pub local_replies: Failures,
+    /// gRPC calls, the proxy's own answers included.
+    pub grpc: GrpcStatuses,
     /// Upstream connections made.
     pub connects_total: Counter,
     /// Upstream connections that could not be made.

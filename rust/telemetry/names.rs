@@ -4,8 +4,8 @@
 //! the configuration and from fixed tables only, never from what a peer sent.
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats,
-    WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, ListenerStats, LogStats,
+    RouteStats, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -159,6 +159,15 @@ impl Block for ClusterStats {
             "Responses that the proxy made itself in the cluster's stead, by error code.",
             |s| &s.local_replies.0,
         ),
+        Metric {
+            name: "meshcore_cluster_grpc_calls_total",
+            help: "gRPC calls by the status that they ended with, the proxy's own answers included.",
+            source: Source::Counters {
+                label: "grpc_status",
+                values: &GRPC_CODES,
+                read: |s| &s.grpc.0,
+            },
+        },
         counter(
             "meshcore_cluster_connects_total",
             "Upstream connections made.",

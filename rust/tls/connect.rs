@@ -59,6 +59,18 @@ impl ClientTls {
 }
 
 impl ClientTls {
+    /// The same, but with these ALPN names. Sessions are shared: a resumed one agrees on a protocol
+    /// anew (RFC 7301 §3.1, RFC 8446 §4.2.10).
+    #[must_use]
+    pub fn offering(&self, names: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self {
+            config: Arc::new(config),
+            server_name: self.server_name.clone(),
+        }
+    }
+
     /// The name that an endpoint's certificate must carry: the configured one, the host name that
     /// the endpoint was written with, or its address. `None` for a unix socket without any.
     pub fn name_for(&self, host: Option<&str>, ip: Option<IpAddr>) -> Option<ServerName<'static>> {

@@ -60,6 +60,32 @@ fn sessions_end_with_the_configuration() {
 }
 
 #[test]
+fn forms_with_other_names_share_their_sessions() {
+    let store = store();
+    let mut accepting = server_wire(&["server"]);
+    accepting.alpn = vec!["h2".to_owned(), "http/1.1".to_owned()];
+    let server = server(&accepting, &store);
+    let first = client(&client_wire(), &store);
+    let agreed = |names: &[&str]| {
+        let (done, _) = shake(&first.offering(names), &server, "a.test").unwrap();
+        (
+            done.alpn_protocol().map(<[u8]>::to_vec),
+            done.handshake_kind(),
+        )
+    };
+    let (h2, http11) = (Some(b"h2".to_vec()), Some(b"http/1.1".to_vec()));
+    assert_eq!(agreed(&["h2"]), (h2.clone(), Some(HandshakeKind::Full)));
+    let resumed = Some(HandshakeKind::Resumed);
+    assert_eq!(agreed(&[]), (None, resumed));
+    assert_eq!(agreed(&["http/1.1"]), (http11, resumed));
+    assert_eq!(
+        agreed(&["http/1.1", "h2"]),
+        (h2, resumed),
+        "the server's order"
+    );
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let wire = Tls {
         ca: Some("server".to_owned()),

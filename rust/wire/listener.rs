@@ -55,6 +55,8 @@ pub enum Protocol {
     /// HTTP/1.0, HTTP/1.1, and HTTP/2 by ALPN or prior knowledge.
     #[default]
     Http,
+    /// HTTP/2 alone, by ALPN or prior knowledge.
+    Http2,
     /// Bytes.
     Tcp,
     /// TLS that is not ended here; routed by SNI.

@@ -26,6 +26,8 @@ pub struct Entry<'a> {
     pub duration_us: u64,
     /// From the request sent to the response's head, in microseconds.
     pub upstream_service_time_us: Option<u64>,
+    /// What a gRPC call ended with.
+    pub grpc_status: Option<u32>,
     /// `X-Forwarded-For` as it was sent upstream.
     pub x_forwarded_for: &'a [u8],
     /// `User-Agent`.

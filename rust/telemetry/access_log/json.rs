@@ -20,6 +20,7 @@ pub fn write_json(entry: &Entry<'_>, out: &mut Vec<u8>) {
     line.number("duration", Some(entry.duration_us / 1_000));
     let service_time = entry.upstream_service_time_us.map(|us| us / 1_000);
     line.number("upstream_service_time", service_time);
+    line.number("grpc_status", entry.grpc_status.map(u64::from));
     line.bytes("x_forwarded_for", entry.x_forwarded_for);
     line.bytes("user_agent", entry.user_agent);
     line.bytes("request_id", entry.request_id);
@@ -99,7 +100,7 @@ mod tests {
             "start_time": "2016-04-15T20:17:00.310Z", "method": "GET", "path": "/a\"b",
             "protocol": "HTTP/1.1", "response_code": 503, "response_flags": "UF",
             "response_code_details": "upstream_connect_failed", "bytes_received": 0,
-            "bytes_sent": 17, "duration": 2, "upstream_service_time": null,
+            "bytes_sent": 17, "duration": 2, "upstream_service_time": null, "grpc_status": null,
             "x_forwarded_for": null, "user_agent": "caf\u{fffd}", "request_id": null,
             "authority": null, "upstream_host": null, "upstream_cluster": null,
             "route_name": "r1", "downstream_remote_address": null,
