@@ -49,9 +49,11 @@ impl ClusterRun {
             cluster.wire.balance,
             Balance::LeastRequest | Balance::P2cEwma
         );
-        // Connections made under other TLS settings must not carry requests of these.
+        // Connections made under other TLS or protocol settings must not carry requests of these.
         let comparable = before.filter(|before| {
             before.cluster.wire.tls == cluster.wire.tls
+                && before.cluster.wire.protocol == cluster.wire.protocol
+                && before.cluster.wire.http2 == cluster.wire.http2
                 && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
                 && before.cluster.wire.balance == cluster.wire.balance
         });

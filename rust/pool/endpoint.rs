@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::http2;
 use crate::balance::Active;
 use crate::net::socket::Peek;
 use crate::snapshot::{Endpoint, Lease};
@@ -23,6 +24,8 @@ pub struct EndpointRun {
     /// Whether its load must be counted for the picker.
     counts_load: bool,
     idle: RefCell<Vec<Upstream>>,
+    /// Connections that requests share.
+    pub streams: http2::Connections,
     gone: Cell<bool>,
 }
 
@@ -108,6 +111,7 @@ impl EndpointRun {
             stats,
             counts_load,
             idle: RefCell::default(),
+            streams: http2::Connections::default(),
             gone: Cell::new(false),
         }
     }
@@ -142,17 +146,19 @@ impl EndpointRun {
         self.idle
             .borrow_mut()
             .retain(|upstream| Self::is_usable(upstream, bounds, now));
+        self.streams.sweep(bounds, now);
     }
 
     /// The endpoint has left the configuration: idle connections close now, others after use.
     pub fn leave(&self) {
         self.gone.set(true);
         self.idle.borrow_mut().clear();
+        self.streams.leave();
     }
 
     /// Idle connections.
     pub fn idle_count(&self) -> usize {
-        self.idle.borrow().len()
+        self.idle.borrow().len() + self.streams.idle_count()
     }
 
     fn is_usable(upstream: &Upstream, bounds: &wire::Cluster, now: Instant) -> bool {

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod endpoint;
+pub mod http2;
 mod view;
 
 pub use cluster::{ClusterRun, Tried};

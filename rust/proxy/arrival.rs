@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::Downstream;
+use super::early::{self, Early};
 use super::listener::Current;
 use crate::net::proxy_protocol;
 use crate::protocol::detect::{Detected, detect};
@@ -25,6 +26,8 @@ pub struct First {
     pub bytes: Buffer,
     /// What they are.
     pub kind: Detected,
+    /// The upstream, where it spoke before the client did.
+    pub early: Option<Box<Early>>,
 }
 
 /// Reads and answers what comes before the application, all within the listener's header timeout.
@@ -61,6 +64,7 @@ pub async fn prepare(
         read.map(|bytes| First {
             bytes,
             kind: Detected::Other,
+            early: None,
         }),
     ))
 }
@@ -96,6 +100,7 @@ async fn accept_tls(
             .cloned()
             .map(Box::new),
         io: Io::Tls(Box::new(stream)),
+        old_at: conn.old_at,
         timer,
         listener,
         open: conn.open,
@@ -150,6 +155,15 @@ async fn sniff_first(
     mut buffer: Buffer,
     deadline: Option<Instant>,
 ) -> io::Result<First> {
+    if buffer.is_empty()
+        && let Some(early) = first_word(conn, &mut buffer, deadline).await?
+    {
+        return Ok(First {
+            bytes: buffer,
+            kind: Detected::Other,
+            early: Some(Box::new(early)),
+        });
+    }
     loop {
         let kind = if buffer.is_empty() {
             Detected::NeedMore
@@ -165,12 +179,14 @@ async fn sniff_first(
                     return Ok(First {
                         bytes: buffer,
                         kind: Detected::Tls,
+                        early: None,
                     });
                 }
                 Sniffed::NotTls => {
                     return Ok(First {
                         bytes: buffer,
                         kind: Detected::Other,
+                        early: None,
                     });
                 }
                 Sniffed::Malformed(_) => return Err(io::ErrorKind::InvalidData.into()),
@@ -179,9 +195,29 @@ async fn sniff_first(
                 return Ok(First {
                     bytes: buffer,
                     kind,
+                    early: None,
                 });
             }
         }
         read_more(conn, &mut buffer, deadline).await?;
+    }
+}
+
+/// Waits for the first bytes of either side: the client's go into `buffer`, a server that was first
+/// is given back. On a `tls_passthrough` listener the client has to begin.
+async fn first_word(
+    conn: &Downstream,
+    buffer: &mut Buffer,
+    deadline: Option<Instant>,
+) -> io::Result<Option<Early>> {
+    let current = conn.listener.current();
+    if current.listener.wire.protocol != Protocol::Auto {
+        return Ok(None);
+    }
+    drop(current);
+    tokio::select! {
+        biased;
+        read = read_more(conn, buffer, deadline) => read.map(|()| None),
+        early = early::greeted(conn) => Ok(Some(early)),
     }
 }

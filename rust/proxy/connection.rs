@@ -3,14 +3,16 @@
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
-use super::arrival::{self, First};
+use super::arrival;
 use super::listener::ListenerRun;
 use super::worker::{Open, Worker};
 use super::{http, tcp};
 use crate::net::Socket;
 use crate::pool::View;
 use crate::protocol::detect::Detected;
+use crate::runtime::clock;
 use crate::runtime::timer::Timer;
 use crate::snapshot::Place;
 use crate::tls::identity::Identity;
@@ -34,6 +36,8 @@ pub struct Downstream {
     pub identity: Option<Box<Identity>>,
     /// The name that the client's TLS hello asked for.
     pub sni: Option<Box<str>>,
+    /// When it is to end, however much it is used.
+    pub old_at: Option<Instant>,
     /// Its deadlines.
     pub timer: Timer,
     /// Counts it among the listener's open connections.
@@ -68,7 +72,15 @@ impl Downstream {
 
     /// Whether it should end after what it carries now.
     pub fn should_close(&self) -> bool {
-        self.worker().draining().is_some() || self.listener.gone_since().is_some()
+        self.worker().draining().is_some()
+            || self.listener.gone_since().is_some()
+            || self.old_at.is_some_and(|old_at| clock::now() >= old_at)
+    }
+
+    /// Whether TLS agreed on HTTP/2, or the listener takes nothing else.
+    fn speaks_only_http2(&self) -> bool {
+        let agreed = matches!(&self.io, Io::Tls(stream) if stream.alpn() == Some(b"h2"));
+        agreed || self.listener.current().listener.wire.protocol == Protocol::Http2
     }
 }
 
@@ -80,6 +92,7 @@ pub fn spawn(
     place: Place,
 ) {
     let (socket, peer) = accepted;
+    let age = listener.current().listener.max_connection_age;
     let conn = Downstream {
         open: worker.enter(&listener.stats),
         listener: Rc::clone(listener),
@@ -88,6 +101,7 @@ pub fn spawn(
         peer_ip: OnceCell::new(),
         identity: None,
         sni: None,
+        old_at: age.map(|age| clock::now() + age),
         timer: Timer::default(),
         place,
     };
@@ -98,7 +112,10 @@ async fn serve(mut conn: Downstream) {
     let current = conn.listener.current();
     let wire = &current.listener.wire;
     let mut first = None;
-    if wire.proxy_protocol || wire.tls.is_some() || wire.protocol != Protocol::Http {
+    if wire.proxy_protocol
+        || wire.tls.is_some()
+        || !matches!(wire.protocol, Protocol::Http | Protocol::Http2)
+    {
         // Boxed: most connections never come here, and none stays.
         let Ok((prepared, read)) = Box::pin(arrival::prepare(conn, &current)).await else {
             return;
@@ -106,20 +123,27 @@ async fn serve(mut conn: Downstream) {
         conn = prepared;
         first = read;
     }
-    let protocol = match (wire.protocol, &first) {
-        (
-            Protocol::Auto,
-            Some(First {
-                kind: Detected::Http1,
-                ..
-            }),
-        ) => Protocol::Http,
-        (protocol, _) => protocol,
+    let http = match (wire.protocol, &first) {
+        (Protocol::Http | Protocol::Http2, _) => true,
+        (Protocol::Auto, Some(first)) => {
+            matches!(first.kind, Detected::Http1 | Detected::Http2Preface)
+        }
+        _ => false,
     };
     drop(current);
-    match protocol {
-        Protocol::Http => http::http1::serve(&conn, first.map(|first| first.bytes)).await,
-        _ => Box::pin(tcp::serve(&conn, first.map(|first| first.bytes))).await,
+    let (first, early) = first.map_or((None, None), |first| (Some(first.bytes), first.early));
+    if !http {
+        Box::pin(tcp::serve(&conn, first, early)).await;
+        return;
+    }
+    // The version that TLS agreed on, or the listener wants; else the first bytes tell.
+    let preface = if conn.speaks_only_http2() {
+        Some(first)
+    } else {
+        http::http1::serve(&conn, first).await.map(Some)
+    };
+    if let Some(first) = preface {
+        Box::pin(http::http2::serve(conn, first)).await;
     }
 }
 

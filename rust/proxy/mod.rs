@@ -3,8 +3,11 @@
 pub mod accept;
 pub mod arrival;
 pub mod connection;
+pub mod early;
+pub mod fill;
 pub mod flow;
 pub mod http;
+pub mod link;
 pub mod listener;
 mod log;
 pub mod tcp;

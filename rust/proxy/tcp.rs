@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::connection::Downstream;
+use super::early::Early;
 use super::flow::{Body, Flow, FlowError, Ground};
 use super::log;
 use super::upstream::{self, Ask};
@@ -29,11 +30,12 @@ struct Carried {
     sent: u64,
 }
 
-/// Serves a connection of a `tcp`, `tls_passthrough` or `auto` listener.
-pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
+/// Serves a connection of a `tcp`, `tls_passthrough` or `auto` listener; `early` is its upstream
+/// where that has spoken already.
+pub async fn serve(conn: &Downstream, first: Option<Buffer>, early: Option<Box<Early>>) {
     let begun = clock::now();
     let mut carried = Carried::default();
-    if let Err(error) = carry(conn, first, &mut carried).await {
+    if let Err(error) = carry(conn, (first, early), &mut carried).await {
         carried.error = Some(error.kind);
         conn.listener.stats.local_replies.record(error.kind);
         // A connect error stays one: the client sees a reset, not a clean end.
@@ -70,12 +72,23 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
 /// Finds an upstream and copies both ways.
 async fn carry(
     conn: &Downstream,
-    first: Option<Buffer>,
+    (first, early): (Option<Buffer>, Option<Box<Early>>),
     carried: &mut Carried,
 ) -> Result<(), Error> {
-    let worker = conn.worker();
-    let cluster = route(conn).ok_or(ErrorKind::NoRoute)?;
+    let early = match early {
+        Some(early) => *early,
+        None => find(conn, carried).await?,
+    };
+    let cluster = &early.cluster;
     cluster.stats.requests_total.increment();
+    carried.cluster = Some(Rc::clone(cluster));
+    carried.endpoint = Some(Rc::clone(early.flight.run()));
+    (carried.received, carried.sent) = relay(conn, &early.upstream.io, first, None).await;
+    Ok(())
+}
+
+async fn find(conn: &Downstream, carried: &mut Carried) -> Result<Early, Error> {
+    let cluster = route(conn).ok_or(ErrorKind::NoRoute)?;
     carried.cluster = Some(Rc::clone(&cluster));
     let needs_local = cluster.cluster.wire.proxy_protocol.is_some();
     let local = needs_local.then(|| conn.io.socket().local_addr()).flatten();
@@ -84,14 +97,18 @@ async fn carry(
         client: conn.peer,
         local,
     };
-    let (flight, upstream) = upstream::obtain(worker, &cluster, &mut Tried::default(), ask).await?;
-    carried.endpoint = Some(Rc::clone(flight.run()));
-    (carried.received, carried.sent) = relay(conn, &upstream.io, first, None).await;
-    Ok(())
+    let mut tried = Tried::default();
+    let obtained = upstream::obtain(conn.worker(), &cluster, &mut tried, ask).await;
+    let (flight, upstream) = obtained.inspect_err(|_| cluster.stats.requests_total.increment())?;
+    Ok(Early {
+        cluster,
+        flight,
+        upstream,
+    })
 }
 
 /// The cluster that the connection goes to, by SNI where it has one to go by.
-fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
+pub fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
     let current = conn.listener.current();
     let protocol = current.listener.wire.protocol;
     if protocol == Protocol::TlsPassthrough && conn.sni.is_none() {

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::link::Speaks;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::net::{self, proxy_protocol};
 use crate::pool::{ClusterRun, EndpointRun, InFlight, Tried, Upstream};
 use crate::runtime::clock;
+use crate::snapshot::Lease;
 use crate::tls::io::Io;
 use crate::tls::stream::TlsStream;
 
@@ -28,7 +30,7 @@ pub struct Ask {
     pub local: Option<SocketAddr>,
 }
 
-/// Finds an endpoint that `tried` doesn't hold and a connection to it.
+/// Finds an endpoint that `tried` doesn't hold and an HTTP/1 connection to it.
 ///
 /// # Errors
 /// `NoEndpoint` when none is left, else what the last endpoint's connect said.
@@ -39,33 +41,57 @@ pub async fn obtain(
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
     let mut last = Error::new(ErrorKind::NoEndpoint);
-    while tried.len() < ATTEMPTS_MAX {
-        let now = clock::now();
-        let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
-        let Some(run) = picked else {
-            break;
-        };
-        let flight = InFlight::begin(Rc::clone(run));
+    while let Some((flight, now)) = next_endpoint(worker, cluster, tried) {
+        let run = flight.run();
         if ask.reuse
             && let Some(upstream) = run.checkout(&cluster.cluster.wire, now)
         {
             return Ok((flight, upstream));
         }
         // Boxed: most requests find a connection, and none of them carries this state along.
-        match Box::pin(connect(cluster, run, ask, now)).await {
-            Ok(upstream) => return Ok((flight, upstream)),
+        match Box::pin(connect(cluster, run, ask, Speaks::Http1)).await {
+            Ok(made) => return Ok((flight, made.into_upstream(cluster, now))),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-async fn connect(
+pub(super) fn next_endpoint(
+    worker: &Worker,
+    cluster: &ClusterRun,
+    tried: &mut Tried,
+) -> Option<(InFlight, Instant)> {
+    if tried.len() >= ATTEMPTS_MAX {
+        return None;
+    }
+    let now = clock::now();
+    let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
+    Some((InFlight::begin(Rc::clone(picked?)), now))
+}
+
+/// A connection that was just made.
+pub(super) struct Made {
+    pub(super) io: Io,
+    pub(super) lease: Lease,
+}
+
+impl Made {
+    pub(super) fn into_upstream(self, cluster: &ClusterRun, now: Instant) -> Upstream {
+        Upstream::new(self.io, now, self.lease, &cluster.stats)
+    }
+
+    pub(super) fn chose_http2(&self) -> bool {
+        matches!(&self.io, Io::Tls(stream) if stream.alpn() == Some(b"h2"))
+    }
+}
+
+pub(super) async fn connect(
     cluster: &ClusterRun,
     run: &EndpointRun,
     ask: Ask,
-    now: Instant,
-) -> Result<Upstream, Error> {
+    speaks: Speaks,
+) -> Result<Made, Error> {
     let limit = cluster.cluster.wire.pool.max_connections;
     let Some(lease) = run.endpoint.open.enter(limit) else {
         cluster.stats.overflow_total.increment();
@@ -75,14 +101,14 @@ async fn connect(
     run.stats.connects_total.increment();
     let made = tokio::time::timeout(
         cluster.cluster.connect_timeout,
-        establish(cluster, run, ask),
+        establish(cluster, run, ask, speaks),
     );
     let result = match made.await {
         Ok(result) => result,
         Err(_) => Err(ErrorKind::UpstreamConnectTimeout.into()),
     };
     match result {
-        Ok(io) => Ok(Upstream::new(io, now, lease, &cluster.stats)),
+        Ok(io) => Ok(Made { io, lease }),
         Err(error) => {
             cluster.stats.connect_failures_total.increment();
             run.stats.connect_failures_total.increment();
@@ -91,27 +117,41 @@ async fn connect(
     }
 }
 
-async fn establish(cluster: &ClusterRun, run: &EndpointRun, ask: Ask) -> Result<Io, Error> {
+async fn establish(
+    cluster: &ClusterRun,
+    run: &EndpointRun,
+    ask: Ask,
+    speaks: Speaks,
+) -> Result<Io, Error> {
     let socket = net::dial::dial(&run.endpoint.address)
         .await
         .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
-    if let Some(version) = cluster.cluster.wire.proxy_protocol {
-        let mut header = Vec::new();
-        proxy_protocol::write(version, ask.client, ask.local, &mut header);
-        let io = Io::Plain(socket);
-        write_all(&io, &header)
-            .await
-            .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
-        let Io::Plain(socket) = io else {
-            return Err(ErrorKind::UpstreamConnect.into());
-        };
-        return secure(cluster, run, socket).await;
-    }
-    secure(cluster, run, socket).await
+    let Some(version) = cluster.cluster.wire.proxy_protocol else {
+        return secure(cluster, run, socket, speaks).await;
+    };
+    let mut header = Vec::new();
+    proxy_protocol::write(version, ask.client, ask.local, &mut header);
+    let io = Io::Plain(socket);
+    write_all(&io, &header)
+        .await
+        .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
+    let Io::Plain(socket) = io else {
+        return Err(ErrorKind::UpstreamConnect.into());
+    };
+    secure(cluster, run, socket, speaks).await
 }
 
-async fn secure(cluster: &ClusterRun, run: &EndpointRun, socket: net::Socket) -> Result<Io, Error> {
-    let Some(tls) = &cluster.cluster.tls else {
+async fn secure(
+    cluster: &ClusterRun,
+    run: &EndpointRun,
+    socket: net::Socket,
+    speaks: Speaks,
+) -> Result<Io, Error> {
+    let tls = match speaks {
+        Speaks::Http1 => &cluster.cluster.tls,
+        Speaks::Http2 | Speaks::Either => &cluster.cluster.tls_h2,
+    };
+    let Some(tls) = tls else {
         return Ok(Io::Plain(socket));
     };
     let host = run.endpoint.host.as_deref();
@@ -122,6 +162,9 @@ async fn secure(cluster: &ClusterRun, run: &EndpointRun, socket: net::Socket) ->
     let stream = TlsStream::connect(socket, tls, name)
         .await
         .map_err(|error| Error::io(ErrorKind::UpstreamTls, error))?;
+    if speaks == Speaks::Http2 && stream.alpn().is_some_and(|chosen| chosen != b"h2") {
+        return Err(ErrorKind::UpstreamTls.into());
+    }
     Ok(Io::Tls(Box::new(stream)))
 }
 

@@ -11,7 +11,7 @@ use crate::runtime::timer::Movement;
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) movement: Movement,
-    deadline: Option<Instant>,
+    deadline: Cell<Option<Instant>>,
     idle: Option<Duration>,
     /// The client has seen the head of a response.
     pub(super) started: Cell<bool>,
@@ -30,7 +30,7 @@ impl Activity {
     pub(super) fn new(now: Instant, timeout: Option<Duration>, idle: Option<Duration>) -> Self {
         Self {
             movement: Movement::since(now),
-            deadline: timeout.map(|timeout| now + timeout),
+            deadline: Cell::new(timeout.map(|timeout| now + timeout)),
             idle,
             started: Cell::new(false),
             uploaded: Cell::new(false),
@@ -40,13 +40,24 @@ impl Activity {
         }
     }
 
+    /// What follows may last as long as something moves.
+    pub(super) fn lift_deadline(&self) {
+        self.deadline.set(None);
+    }
+
+    /// What is left until the request has to be answered.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline.get()?;
+        Some(deadline.saturating_duration_since(clock::now()))
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         let idle = self.idle.map(|idle| self.movement.last() + idle);
-        super::earliest(idle, self.deadline)
+        super::earliest(idle, self.deadline.get())
     }
 
     pub(super) fn elapsed(&self) -> ErrorKind {
-        match self.deadline {
+        match self.deadline.get() {
             Some(deadline) if clock::now() >= deadline => ErrorKind::RequestTimeout,
             _ if self.waits_for_client.get() => ErrorKind::BodyTimeout,
             _ => ErrorKind::StreamIdle,

@@ -2,14 +2,19 @@
 
 mod activity;
 mod admit;
+mod bridge;
 pub mod http1;
+pub mod http2;
 mod record;
 mod reply;
+mod rewrite;
 
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::connection::Downstream;
+use crate::protocol::http1::HeadLimits;
+use crate::runtime::buffers::BUFFER_BYTES;
 use crate::runtime::clock;
 use crate::tls::io::Io;
 
@@ -23,6 +28,12 @@ enum Next {
     /// Cut, or ended as a tunnel.
     Gone,
 }
+
+/// Interim responses (RFC 9110 §15.2) passed on before the final one.
+const INTERIM_MAX: u32 = 16;
+
+/// Bounds of an upstream's heads: twice what we take from clients, since fewer are hostile.
+const UPSTREAM_HEAD: HeadLimits = HeadLimits::response(BUFFER_BYTES - 1, 200);
 
 /// Bytes that a closing connection still reads and drops: closing with unread bytes sends RST,
 /// which would destroy the answer on its way (RFC 9112 §9.6).

@@ -27,6 +27,8 @@ pub(super) struct Record {
     pub(super) sent: u64,
     /// When the response's head came.
     pub(super) answered: Option<Instant>,
+    /// What a gRPC call ended with.
+    pub(super) grpc_status: Option<u32>,
     pub(super) log: Option<Box<LogFields>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
@@ -73,6 +75,7 @@ impl Record {
             received: 0,
             sent: 0,
             answered: None,
+            grpc_status: None,
             log: None,
             route: None,
             route_index: None,
@@ -168,6 +171,9 @@ impl Record {
         stats.requests_active.sub(1);
         stats.responses.record(self.status);
         stats.latency.record(took);
+        if let Some(status) = self.grpc_status {
+            stats.grpc.record(status);
+        }
         stats.tx_bytes_total.add(self.received);
         stats.rx_bytes_total.add(self.sent);
         if let Some(kind) = self.error {
@@ -215,6 +221,7 @@ impl Record {
             upstream_service_time_us: self
                 .answered
                 .map(|answered| clock::micros_between(self.begun, answered)),
+            grpc_status: self.grpc_status,
             x_forwarded_for: &forwarded_for,
             user_agent: &fields.user_agent,
             request_id: &fields.request_id,

@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::server::SendResponse;
+use http::StatusCode;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+
 use super::super::connection::Downstream;
 use super::super::upstream::write_all;
 use super::admit::Facts;
 use super::record::Record;
 use crate::error::ErrorKind;
+use crate::protocol::grpc;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
 use crate::runtime::clock;
@@ -83,6 +89,63 @@ pub(super) async fn send(
     match written {
         Ok(result) => result,
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Answers a stream with what stands for `kind`; a gRPC client reads a status of its own
+/// (docs/troubleshooting.md has the table).
+///
+/// # Errors
+/// The client is gone.
+pub(super) fn send_http2(
+    respond: &mut SendResponse<Bytes>,
+    kind: ErrorKind,
+    facts: Option<Facts>,
+    record: &mut Record,
+) -> Result<(), h2::Error> {
+    let text = text(kind);
+    let mut response = http::Response::new(());
+    let fields = response.headers_mut();
+    fields.insert("x-meshcore-error", HeaderValue::from_static(kind.code()));
+    if record.current.listener.wire.http.explain_errors {
+        explain(fields, kind, record);
+    }
+    if facts.is_some_and(|facts| facts.grpc) {
+        let code = grpc::status_of(kind);
+        record.grpc_status = Some(u32::from(code as u8));
+        record.status = 200;
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        fields.insert("grpc-status", HeaderValue::from_static(code.as_str()));
+        if let Ok(message) = HeaderValue::from_str(&grpc::message(text.trim_end())) {
+            fields.insert("grpc-message", message);
+        }
+        return respond.send_response(response, true).map(drop);
+    }
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+    *response.status_mut() =
+        StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let is_head = facts.is_some_and(|facts| matches!(facts.method, RequestMethod::Head));
+    let mut stream = respond.send_response(response, is_head)?;
+    if is_head {
+        return Ok(());
+    }
+    // A few dozen bytes; where the window has no room, h2 keeps them until it has.
+    stream.send_data(Bytes::from(text), true)
+}
+
+fn explain(fields: &mut HeaderMap, kind: ErrorKind, record: &Record) {
+    let details = [
+        ("x-meshcore-flags", kind.flag()),
+        ("x-meshcore-route", record.route_name()),
+        ("x-meshcore-cluster", record.cluster_name()),
+    ];
+    for (name, value) in details {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !value.is_empty()
+        {
+            fields.insert(name, value);
+        }
     }
 }
 

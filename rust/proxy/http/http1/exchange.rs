@@ -8,17 +8,18 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::response::{self, Arrived};
-use super::tunnel;
 use super::watch::ClientWatch;
+use super::{bridged, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
-use crate::protocol::http1::RequestMethod;
+use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::{Next, reply};
+use crate::proxy::link::Speaks;
 use crate::proxy::upstream::{self, Ask};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
@@ -51,7 +52,7 @@ pub(super) async fn serve(
 ) -> (Next, Option<Buffer>) {
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
-    let plan = admit::admit(
+    let plan = admit::admit_http1(
         conn,
         &current,
         buffer.get(..len).unwrap_or_default(),
@@ -74,6 +75,9 @@ pub(super) async fn serve(
     let idle = current.listener.stream_idle_timeout;
     let activity = Activity::new(complete, plan.timeout, idle);
     drop(current);
+    if plan.speaks != Speaks::Http1 {
+        return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
+    }
     let record = RefCell::new(record);
     let outcome = {
         let work = pin!(attempts(conn, plan, buffer, &activity, &record));
@@ -123,7 +127,7 @@ async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Nex
 }
 
 /// An exchange that failed: told while the client has seen nothing, cut otherwise.
-async fn fail(
+pub(super) async fn fail(
     conn: &Downstream,
     error: &Error,
     facts: Facts,
@@ -155,14 +159,15 @@ async fn attempts(
     let worker = conn.worker();
     let Plan {
         cluster,
-        head,
-        body,
+        heads,
+        framing,
         body_limit,
         facts,
         _view: view,
         ..
     } = plan;
-    let mut upload = Flow::new(head, body, Some(buffer)).with_limit(body_limit);
+    let head = heads.http1;
+    let mut upload = Flow::new(head, body(framing), Some(buffer)).with_limit(body_limit);
     let wants_local = cluster.cluster.wire.proxy_protocol.is_some();
     let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
     let local = if wants_local {
@@ -206,6 +211,14 @@ async fn attempts(
         cluster.stats.resends_total.increment();
         resends += 1;
         tokio::task::yield_now().await;
+    }
+}
+
+fn body(framing: Framing) -> Body {
+    match framing {
+        Framing::None => Body::Done,
+        Framing::Length(length) => Body::Length(length),
+        Framing::Chunked => Body::Chunked(Box::new(ChunkScanner::new(ChunkMode::Forward))),
     }
 }
 

@@ -3,11 +3,18 @@
 //! A connection that waits holds neither buffer nor request state: both are taken when its first
 //! byte arrives and given back when the last pipelined request is answered.
 
+mod bridged;
 mod exchange;
 mod head;
+mod preface;
 mod response;
 mod tunnel;
 mod watch;
+
+pub(super) use tunnel::CONNECTED;
+pub(super) use watch::ClientWatch;
+
+use preface::Preface;
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -19,9 +26,11 @@ use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 
-/// Serves the connection to its end.
-pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
+/// Serves the connection to its end. Gives back what has been read of one that turned out to speak
+/// HTTP/2 (RFC 9113 §3.3).
+pub async fn serve(conn: &Downstream, first: Option<Buffer>) -> Option<Buffer> {
     let mut carried = first;
+    let mut fresh = true;
     loop {
         let begun = match carried.take() {
             Some(first) => Some(first),
@@ -29,16 +38,24 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) {
         };
         let Some(buffer) = begun else {
             end(conn).await;
-            return;
+            return None;
+        };
+        let buffer = if std::mem::take(&mut fresh) && preface::may_begin(&buffer) {
+            match Box::pin(preface::read(conn, buffer)).await {
+                Preface::Http2(buffer) => return Some(buffer),
+                Preface::Http1(buffer) => buffer,
+            }
+        } else {
+            buffer
         };
         // Boxed, so that the state of a request exists only while there is one.
         match Box::pin(requests(conn, buffer)).await {
             Next::KeepAlive => {}
             Next::Close => {
                 Box::pin(linger(conn)).await;
-                return;
+                return None;
             }
-            Next::Gone => return,
+            Next::Gone => return None,
         }
     }
 }
@@ -124,6 +141,6 @@ mod tests {
     #[test]
     fn the_state_of_a_request_is_bounded() {
         let size = size_of_future(requests);
-        assert!(size <= 2560, "{size} bytes");
+        assert!(size <= 2688, "{size} bytes");
     }
 }

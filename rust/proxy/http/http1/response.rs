@@ -6,18 +6,14 @@ use super::exchange::Side;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::head::Version;
 use crate::protocol::http1::{
-    ChunkMode, ChunkScanner, FieldStorage, HeadLimits, HeadScanner, ResponseEdits, ResponseFraming,
+    ChunkMode, ChunkScanner, FieldStorage, HeadScanner, ResponseEdits, ResponseFraming,
     ResponseHead, parse_response, write_response,
 };
+use crate::proxy::fill::poll_fill;
 use crate::proxy::flow::{Body, FlowError, Ground};
 use crate::proxy::http::admit::Facts;
-use crate::runtime::buffers::{BUFFER_BYTES, Buffer};
-
-/// Interim responses (RFC 9110 §15.2) passed on before the final one.
-const INTERIM_MAX: u32 = 16;
-
-/// Bounds of an upstream's heads: twice what we take from clients, since fewer are hostile.
-const LIMITS: HeadLimits = HeadLimits::response(BUFFER_BYTES - 1, 200);
+use crate::proxy::http::{INTERIM_MAX, UPSTREAM_HEAD};
+use crate::runtime::buffers::Buffer;
 
 /// A head that has arrived.
 pub(super) enum Arrived {
@@ -73,24 +69,12 @@ impl Reader {
                     None => continue,
                 }
             }
-            if self.buffer.is_none() {
-                ready!(io.poll_readable(cx)).map_err(|error| self.lost(error))?;
-            }
-            let buffer = self.buffer.get_or_insert_with(|| ground.buffers.lend());
-            let polled = io.poll_read(cx, buffer.room());
-            let Poll::Ready(read) = polled else {
-                self.buffer = self.buffer.take().filter(|buffer| !buffer.is_empty());
-                return Poll::Pending;
-            };
-            match read {
-                Ok(0) => {
+            let filled = poll_fill(cx, io, ground.buffers, &mut self.buffer);
+            match ready!(filled).map_err(|error| self.lost(error))? {
+                0 => {
                     return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into())));
                 }
-                Ok(n) => {
-                    self.any = true;
-                    buffer.filled(n);
-                }
-                Err(error) => return Poll::Ready(Err(self.lost(error))),
+                _ => self.any = true,
             }
         }
     }
@@ -112,7 +96,7 @@ impl Reader {
         match &self.buffer {
             Some(buffer) if !buffer.is_empty() => self
                 .scanner
-                .scan(buffer, &LIMITS)
+                .scan(buffer, &UPSTREAM_HEAD)
                 .map_err(|_| ErrorKind::UpstreamProtocol.into()),
             _ => Ok(None),
         }
@@ -126,7 +110,7 @@ impl Reader {
         self.scanner = HeadScanner::default();
         let mut storage = FieldStorage::new();
         let bytes = buffer.get(..len).unwrap_or_default();
-        let head = parse_response(bytes, &mut storage, &LIMITS, self.facts.method)
+        let head = parse_response(bytes, &mut storage, &UPSTREAM_HEAD, self.facts.method)
             .map_err(|_| protocol())?;
         if head.is_interim() {
             self.interim += 1;

@@ -12,7 +12,7 @@ use crate::proxy::upstream::write_all;
 use crate::runtime::buffers::Buffer;
 
 /// RFC 9110 §9.3.6: any 2xx opens the tunnel, and it has no body.
-const CONNECTED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
+pub(in crate::proxy::http) const CONNECTED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 
 /// Tells the client of a CONNECT that its tunnel is open.
 pub(super) async fn connected(

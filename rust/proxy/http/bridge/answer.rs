@@ -1,0 +1,155 @@
+//! Passing an answer's head on: reading it in the upstream's protocol, saying it in the client's.
+
+use super::client::{Beginning, Client};
+use super::exchange::Exchange;
+use super::server::Arrived;
+use super::sink::Sink;
+use super::source::{Broken, response_body};
+use crate::error::{Error, ErrorKind};
+use crate::protocol::head::values;
+use crate::protocol::http1::{
+    FieldStorage, RequestMethod, ResponseFraming, ResponseHead, parse_response,
+};
+use crate::protocol::{grpc, http2, websocket};
+use crate::proxy::flow::Body;
+use crate::proxy::http::UPSTREAM_HEAD;
+use crate::proxy::link::Link;
+
+/// What became of a head.
+pub(crate) enum Step<'a> {
+    /// An interim response; the sink has to be written out first.
+    Interim(Option<Sink<'a>>),
+    /// The client has the final head.
+    Final(Final),
+}
+
+/// What follows a final head.
+pub(crate) struct Final {
+    /// Behind an HTTP/1 head.
+    pub(crate) body: Body,
+    /// Whether an HTTP/1 connection can carry another request after the body.
+    pub(crate) keep_upstream: bool,
+    /// Bytes of another protocol follow.
+    pub(crate) tunnel: bool,
+}
+
+/// Reads a head and passes it on.
+///
+/// # Errors
+/// `UpstreamProtocol` where it can't be read or makes no sense, `DownstreamClosed`.
+pub(crate) fn pass_on<'a>(
+    exchange: &Exchange<'_>,
+    client: &mut Client<'a>,
+    arrived: &Arrived,
+    link: &Link,
+) -> Result<Step<'a>, Error> {
+    let facts = client.facts;
+    let mut storage = FieldStorage::new();
+    let head = match arrived {
+        Arrived::Http1(buffer, len) => {
+            let bytes = buffer.get(..*len).unwrap_or_default();
+            parse_response(bytes, &mut storage, &UPSTREAM_HEAD, facts.method)
+        }
+        Arrived::Http2(parts, body) => {
+            let ended = body.as_ref().is_some_and(h2::RecvStream::is_end_stream);
+            let method = asked(exchange);
+            http2::response::read_response(parts, ended, &mut storage, &UPSTREAM_HEAD, method)
+        }
+    }
+    .map_err(|_| ErrorKind::UpstreamProtocol)?;
+    let current = client.conn.listener.current();
+    let via = current.listener.wire.http.via.as_deref();
+    if head.is_interim() {
+        return client.interim(&head, via).map(Step::Interim);
+    }
+    note(exchange, &head);
+    let tunnel = opens_tunnel(exchange, &head, link)?;
+    let how = Beginning {
+        keep_alive: facts.keep_alive
+            && !facts.upgrade
+            && !client.conn.should_close()
+            && exchange.activity.uploaded.get(),
+        ends: !tunnel && is_all(&head, arrived),
+        tunnel,
+    };
+    let translated = tunnel && facts.upgrade && client.is_http2() != matches!(link, Link::Http2(_));
+    if translated {
+        let key = exchange.plan.heads.websocket_key();
+        if client.is_http2() && !answers(&head, key) {
+            return Err(ErrorKind::UpstreamProtocol.into());
+        }
+        client.switch(&head, via, key)?;
+    } else {
+        client.begin(&head, via, how)?;
+    }
+    Ok(Step::Final(Final {
+        keep_upstream: head.keep_alive && head.framing != ResponseFraming::UntilClose && !tunnel,
+        body: if tunnel {
+            Body::UntilEnd
+        } else {
+            response_body(head.framing)
+        },
+        tunnel,
+    }))
+}
+
+fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
+    let mut record = exchange.record.borrow_mut();
+    record.answered(head.status);
+    if exchange.plan.facts.grpc {
+        // A response of trailers alone carries its status here.
+        let status = values(head.fields, "grpc-status").next();
+        record.grpc_status = status.and_then(grpc::parse_status);
+    }
+}
+
+/// What was asked of an HTTP/2 upstream: a WebSocket begins with CONNECT there.
+fn asked(exchange: &Exchange<'_>) -> RequestMethod {
+    let facts = exchange.plan.facts;
+    if facts.upgrade {
+        RequestMethod::Connect
+    } else {
+        facts.method
+    }
+}
+
+/// Whether nothing follows a head. After one of HTTP/2 trailers may follow, whatever its length is.
+fn is_all(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
+    match arrived {
+        Arrived::Http1(..) => head.framing.is_empty(),
+        Arrived::Http2(_, body) => body.as_ref().is_none_or(h2::RecvStream::is_end_stream),
+    }
+}
+
+/// Whether the upstream has agreed to what the client asked for: 101 of HTTP/1, 2xx of HTTP/2.
+fn opens_tunnel(
+    exchange: &Exchange<'_>,
+    head: &ResponseHead<'_, '_>,
+    link: &Link,
+) -> Result<bool, Error> {
+    let facts = exchange.plan.facts;
+    let agreed = (200..300).contains(&head.status);
+    match link {
+        Link::Http1(_) if head.status == 101 && facts.upgrade => Ok(true),
+        // Nobody asked, or nothing that HTTP/2 knows.
+        _ if head.status == 101 => Err(ErrorKind::UpstreamProtocol.into()),
+        Link::Http1(_) => Ok(false),
+        Link::Http2(_) => Ok(agreed && (facts.upgrade || facts.method == RequestMethod::Connect)),
+    }
+}
+
+/// RFC 6455 §4.1: the upstream has to show that it read our key.
+fn answers(head: &ResponseHead<'_, '_>, key: Option<&[u8]>) -> bool {
+    let expected = key.and_then(websocket::accept_key);
+    let shown = values(head.fields, "sec-websocket-accept").next();
+    expected.is_some_and(|expected| shown == Some(&expected[..]))
+}
+
+/// Why passing a body on failed.
+pub(crate) fn download_failed(broken: &Broken) -> Error {
+    match broken {
+        Broken::From => ErrorKind::UpstreamReset.into(),
+        Broken::Framing | Broken::TooLarge => ErrorKind::UpstreamProtocol.into(),
+        Broken::To => ErrorKind::DownstreamClosed.into(),
+    }
+}

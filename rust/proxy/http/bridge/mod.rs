@@ -1,0 +1,18 @@
+//! Exchanges of which at least one side speaks HTTP/2: two readers and two writers instead of four
+//! bridges.
+//!
+//! A [`source`] gives a body in pieces, a [`sink`] takes them, a [`pump`] carries them over;
+//! [`server`] sends a request's head and finds its answer, [`client`] sends the answer's.
+
+mod answer;
+mod client;
+mod exchange;
+mod pump;
+mod server;
+mod sink;
+mod source;
+mod upload;
+
+pub(super) use client::Client;
+pub(super) use exchange::Exchange;
+pub(super) use source::{Http1Source, Http2Source, Piece, Source, request_body};

@@ -1,0 +1,106 @@
+//! One direction of a bridged exchange: pieces from a source to a sink, at the pace of the slower.
+//!
+//! A piece is asked for only when the one before has been passed on, so a body holds one piece of
+//! ours at a time: a read's worth from HTTP/1, a frame's from HTTP/2, whose window is given back
+//! with the next look. What h2 holds for a sink is bounded by `pool::http2::SEND_BUFFER_BYTES`.
+
+use std::task::{Context, Poll, ready};
+
+use super::sink::Sink;
+use super::source::{Broken, Piece, Source};
+use crate::protocol::grpc;
+use crate::runtime::timer::Movement;
+
+/// One direction of a copy.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    limit: u64,
+    moved: u64,
+    taken: bool,
+    last: bool,
+    /// Nothing was asked for yet: a head may wait for the first bytes of its body.
+    fresh: bool,
+    /// It waited for its source, not its sink, when it was last polled.
+    pub(crate) waits_for_source: bool,
+    /// `grpc-status` among the trailers.
+    pub(crate) grpc_status: Option<u32>,
+}
+
+impl Pump {
+    /// At a body's beginning; more than `limit` bytes are refused.
+    pub(crate) fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            moved: 0,
+            taken: false,
+            last: false,
+            fresh: true,
+            waits_for_source: false,
+            grpc_status: None,
+        }
+    }
+
+    /// Body bytes taken so far.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Whether anything of the body has been taken from its source: it can't be sent again then.
+    pub(crate) fn has_taken(&self) -> bool {
+        self.taken
+    }
+
+    /// Goes on; ready when the whole body has been passed on.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        (source, sink): (&mut Source<'_>, &mut Sink<'_>),
+        movement: &Movement,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            self.waits_for_source = false;
+            if !self.fresh {
+                ready!(sink.poll_ready(cx))?;
+            }
+            if self.last {
+                return Poll::Ready(Ok(()));
+            }
+            self.waits_for_source = true;
+            let polled = source.poll_piece(cx);
+            if std::mem::take(&mut self.fresh) && polled.is_pending() {
+                continue;
+            }
+            let Poll::Ready(piece) = polled else {
+                return match sink.poll_reset(cx) {
+                    Poll::Ready(reset) => Poll::Ready(Err(reset)),
+                    Poll::Pending => Poll::Pending,
+                };
+            };
+            let piece = piece?;
+            self.note(&piece)?;
+            movement.mark();
+            sink.put(piece);
+        }
+    }
+
+    fn note(&mut self, piece: &Piece) -> Result<(), Broken> {
+        match piece {
+            Piece::Data(bytes, last) => {
+                self.taken = true;
+                self.moved += bytes.len() as u64;
+                self.last = *last;
+                if self.moved > self.limit {
+                    return Err(Broken::TooLarge);
+                }
+            }
+            Piece::Trailers(fields) => {
+                let status = fields.get("grpc-status");
+                self.grpc_status = status.and_then(|status| grpc::parse_status(status.as_bytes()));
+                self.taken = true;
+                self.last = true;
+            }
+            Piece::End => self.last = true,
+        }
+        Ok(())
+    }
+}

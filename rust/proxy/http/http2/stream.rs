@@ -1,0 +1,163 @@
+//! One stream: a request, its response, and what is said where there is none.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::{HeaderMap, HeaderValue, Request};
+
+use super::Shared;
+use crate::error::{Error, ErrorKind};
+use crate::protocol::grpc;
+use crate::proxy::http::activity::Activity;
+use crate::proxy::http::admit::{self, Plan};
+use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Source};
+use crate::proxy::http::record::Record;
+use crate::proxy::http::{LINGER_BYTES, LINGER_TIME, reply};
+use crate::runtime::clock;
+use crate::runtime::timer::Timer;
+
+/// Serves a request to its end.
+pub(super) async fn serve(
+    shared: &Shared,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let begun = clock::now();
+    let conn = &*shared.conn;
+    let current = conn.listener.current();
+    let mut record = Record::new(conn, Rc::clone(&current), begun);
+    let (mut parts, body) = request.into_parts();
+    let head = (&mut parts, body.is_end_stream());
+    match admit::admit_http2(conn, &current, head, &mut record) {
+        Ok(plan) => {
+            drop(parts);
+            exchange(shared, plan, (body, respond), record).await;
+        }
+        Err(refusal) => {
+            record.fail(refusal.kind);
+            record.status = refusal.kind.status();
+            let _ = reply::send_http2(&mut respond, refusal.kind, refusal.facts, &mut record);
+            shared.watch.answered();
+            record.finish(conn);
+            linger(&mut Source::Http2(Http2Source::new(body))).await;
+        }
+    }
+}
+
+async fn exchange(
+    shared: &Shared,
+    plan: Plan,
+    (body, respond): (RecvStream, SendResponse<Bytes>),
+    record: Record,
+) {
+    let conn = &*shared.conn;
+    let idle = record.current.listener.stream_idle_timeout;
+    let activity = Activity::new(record.begun, plan.timeout, idle);
+    let record = RefCell::new(record);
+    let mut client = Client::http2(conn, plan.facts, respond);
+    let mut source = Source::Http2(Http2Source::new(body));
+    let outcome = {
+        let exchange = Exchange {
+            plan: &plan,
+            activity: &activity,
+            record: &record,
+        };
+        let work = pin!(exchange.run(&mut client, &mut source));
+        // A stream has its own: several may wait on one connection.
+        let timer = shared.take_timer();
+        let watched = timer.watch(|| activity.next(), work).await;
+        shared.give_timer(timer);
+        watched.unwrap_or_else(|_| Err(activity.elapsed().into()))
+    };
+    let mut record = record.into_inner();
+    record.received = activity.received.get();
+    record.sent = activity.sent.get();
+    match outcome {
+        Ok(()) => shared.watch.answered(),
+        Err(error) => {
+            let early = error.kind == ErrorKind::DownstreamClosed && !activity.started.get();
+            if early {
+                shared.watch.reset_early();
+            }
+            fail(&mut client, &error, &mut record);
+        }
+    }
+    record.finish(conn);
+    if !activity.uploaded.get() && record.error != Some(ErrorKind::DownstreamClosed) {
+        linger(&mut source).await;
+    }
+}
+
+/// Reads on for a moment after an early answer. The reset that ends the stream otherwise takes the
+/// answer's place with clients that meet both at once.
+async fn linger(source: &mut Source<'_>) {
+    let mut dropped = 0;
+    let work = async {
+        while dropped < LINGER_BYTES {
+            match poll_fn(|cx| source.poll_piece(cx)).await {
+                Ok(Piece::Data(bytes, false)) => dropped += bytes.len(),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    };
+    // The end of the time is the end of the stream either way.
+    let deadline = clock::now() + LINGER_TIME;
+    let _ = Timer::default().until(Some(deadline), work).await;
+}
+
+/// An exchange that failed: told while the client has seen nothing, cut otherwise.
+fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
+    let kind = error.kind;
+    record.fail(kind);
+    if kind.status() == 0 {
+        return;
+    }
+    if let Some(sink) = &mut client.sink {
+        if client.facts.grpc && sink.end_with(grpc_trailers(kind)) {
+            record.grpc_status = Some(u32::from(grpc::status_of(kind) as u8));
+        } else {
+            sink.cut(Reason::INTERNAL_ERROR);
+        }
+        return;
+    }
+    record.status = kind.status();
+    let facts = client.facts;
+    if let Some(respond) = client.respond() {
+        // Fails where the client is gone meanwhile.
+        let _ = reply::send_http2(respond, kind, Some(facts), record);
+    }
+}
+
+/// A gRPC client that has had a part of its answer learns from trailers how it ended.
+fn grpc_trailers(kind: ErrorKind) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(2);
+    let code = grpc::status_of(kind).as_str();
+    fields.insert("grpc-status", HeaderValue::from_static(code));
+    if let Ok(message) = HeaderValue::from_str(&grpc::message(kind.code())) {
+        fields.insert("grpc-message", message);
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(
+        _: impl FnOnce(&'static Shared, Request<RecvStream>, SendResponse<Bytes>) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// A stream's state is moved into its task: what it weighs is copied and allocated.
+    #[test]
+    fn the_state_of_a_stream_is_bounded() {
+        let size = size_of_future(serve);
+        assert!(size <= 2816, "{size} bytes");
+    }
+}

@@ -1,0 +1,175 @@
+//! The head that an upstream gets, in the form that its protocol has.
+
+use std::time::Duration;
+
+use super::super::connection::Downstream;
+use super::super::listener::Current;
+use super::record::Record;
+use crate::protocol::error::HeadError;
+use crate::protocol::head::Version;
+use crate::protocol::http1::{RequestEdits, RequestHead, write_request};
+use crate::protocol::{grpc, http2, websocket};
+use crate::proxy::link::Speaks;
+
+/// A head as an upstream may want it; both forms where only its connection will tell.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    /// The bytes of HTTP/1.1; none where that isn't spoken.
+    pub(super) http1: Vec<u8>,
+    /// What else there may be; boxed, so that most requests don't carry it along.
+    pub(super) other: Option<Box<OtherHeads>>,
+}
+
+/// What only HTTP/2 and WebSocket need.
+#[derive(Debug, Default)]
+pub(super) struct OtherHeads {
+    /// What the h2 crate sends.
+    pub(super) http2: Option<http::Request<()>>,
+    /// The key of a WebSocket's HTTP/1 side: the client's, or ours towards the upstream.
+    pub(super) websocket_key: Option<Box<[u8]>>,
+}
+
+impl Heads {
+    /// What the h2 crate sends.
+    pub(super) fn http2(&self) -> Option<&http::Request<()>> {
+        self.other.as_ref()?.http2.as_ref()
+    }
+
+    /// See [`OtherHeads`].
+    pub(super) fn websocket_key(&self) -> Option<&[u8]> {
+        self.other.as_ref()?.websocket_key.as_deref()
+    }
+}
+
+/// What the upstream's head is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The normalised path, if it differs.
+    pub(super) path: Option<&'a str>,
+    pub(super) speaks: Speaks,
+    /// `http` or `https`, towards the upstream.
+    pub(super) scheme: &'static str,
+    /// The time that a gRPC server has.
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Writes `head` for an upstream.
+///
+/// # Errors
+/// What HTTP/2 has no form for.
+pub(super) fn heads(
+    conn: &Downstream,
+    current: &Current,
+    head: &RequestHead<'_, '_>,
+    wanted: Wanted<'_>,
+    record: &mut Record,
+) -> Result<Heads, HeadError> {
+    let http = &current.listener.wire.http;
+    let trusted = http.trusted_hops > 0;
+    let made;
+    let mut request_id = None;
+    if http.request_id && !(trusted && head.known.request_id.is_some()) {
+        made = request_id_text(conn);
+        request_id = Some(&made[..]);
+    }
+    if let (Some(log), Some(id)) = (&mut record.log, request_id) {
+        log.request_id = id.to_vec();
+    }
+    let key = websocket_key(conn, head);
+    let left = wanted.timeout.map(grpc::timeout_text);
+    let edits = RequestEdits {
+        path: wanted.path,
+        authority: None,
+        client_ip: conn.peer_ip(),
+        proto: if conn.is_tls() { "https" } else { "http" },
+        keep_forwarded: trusted,
+        request_id,
+        via: http.via.as_deref(),
+        upgrade: head.upgrade.is_some(),
+        websocket_key: key.as_deref().filter(|_| head.version == Version::Http2),
+        grpc_timeout: left.as_ref().map(grpc::TimeoutText::as_bytes),
+    };
+    let mut heads = Heads::default();
+    if wanted.speaks != Speaks::Http2 {
+        heads.http1 = conn.worker().take_scratch();
+        // The endpoint of a tunnel gets bytes, not a head.
+        if head.method != "CONNECT" {
+            write_request(head, &edits, &mut heads.http1);
+        }
+    }
+    if wanted.speaks != Speaks::Http1 || key.is_some() {
+        heads.other = Some(Box::new(OtherHeads {
+            http2: match wanted.speaks {
+                Speaks::Http1 => None,
+                _ => Some(http2::write_request(head, &edits, wanted.scheme)?),
+            },
+            websocket_key: key,
+        }));
+    }
+    Ok(heads)
+}
+
+/// An HTTP/2 client has no key; an HTTP/1 upstream needs one. An HTTP/1 client's is answered by us
+/// where the upstream speaks HTTP/2.
+fn websocket_key(conn: &Downstream, head: &RequestHead<'_, '_>) -> Option<Box<[u8]>> {
+    let upgrade = head.upgrade?;
+    if !upgrade.eq_ignore_ascii_case(b"websocket") {
+        return None;
+    }
+    if head.version == Version::Http2 {
+        let random = conn
+            .worker()
+            .with_random(|random| (random.next_u64(), random.next_u64()));
+        let random = (u128::from(random.0) << 64) | u128::from(random.1);
+        return Some(Box::from(&websocket::make_key(random)[..]));
+    }
+    let mut keys = crate::protocol::head::values(head.fields, "sec-websocket-key");
+    keys.next().map(Box::from)
+}
+
+/// Two digits for each byte.
+const DIGITS: [[u8; 2]; 256] = {
+    let hexadecimal = b"0123456789abcdef";
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        digits[byte] = [hexadecimal[byte >> 4], hexadecimal[byte & 0xf]];
+        byte += 1;
+    }
+    digits
+};
+
+/// Where a UUID's bytes stand in its text (RFC 9562 §4).
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// A random UUID (RFC 9562 §5.4).
+fn request_id_text(conn: &Downstream) -> [u8; 36] {
+    let (high, low) = conn
+        .worker()
+        .with_random(|random| (random.next_u64(), random.next_u64()));
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    let mut text = [b'-'; 36];
+    let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
+    for (byte, place) in bytes.zip(PLACES) {
+        text[place..place + 2].copy_from_slice(&DIGITS[usize::from(byte)]);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DIGITS, PLACES};
+
+    #[test]
+    fn digits_and_places_fill_a_uuid() {
+        assert_eq!((&DIGITS[0x0f], &DIGITS[0xa7]), (b"0f", b"a7"));
+        let text: String = (0..36)
+            .map(|at| {
+                let digit = PLACES.iter().any(|place| (*place..place + 2).contains(&at));
+                if digit { 'x' } else { '-' }
+            })
+            .collect();
+        assert_eq!(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    }
+}
