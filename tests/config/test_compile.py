@@ -96,7 +96,9 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
     web = resource(every_key.compiled, "Listener", "web")
     mixed = resource(every_key.compiled, "Listener", "mixed")
     assert keys_of(web) | keys_of(mixed) == fields["Listener"]
+    fields |= wire_fields("http2.rs")
     parts = {"tls": "Tls", "timeouts": "Timeouts", "limits": "Limits", "http": "Http"}
+    parts["http2"] = "Http2"
     for key, struct in (parts | {"access_log": "AccessLog"}).items():
         assert keys_of(web[key]) == fields[struct], struct
     routes = mixed["sni_routes"]
@@ -125,6 +127,7 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
     tls = resource(every_key.compiled, "Cluster", "tls")
     assert keys_of(api) | keys_of(tls) == fields["Cluster"]
     assert keys_of(tls["tls"]) == fields["Tls"]
+    assert keys_of(tls["http2"]) == wire_fields("http2.rs")["Http2"]
     for key, struct in {"timeouts": "Timeouts", "pool": "Pool", "dns": "Dns"}.items():
         assert keys_of(api[key]) == fields[struct], struct
     fields = wire_fields("endpoints.rs")
@@ -137,7 +140,10 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
 
 def test_values_have_the_units_of_the_wire(every_key: Prepared) -> None:
     web = resource(every_key.compiled, "Listener", "web")
-    assert web["timeouts"] == {"header_ms": 1_000, "idle_ms": 2_000, "stream_idle_ms": 180_000}
+    waits = {"header_ms": 1_000, "idle_ms": 2_000, "stream_idle_ms": 180_000}
+    assert web["timeouts"] == {**waits, "max_connection_age_ms": 3_600_000}
+    windows = {"initial_stream_window_size": 1 << 18, "initial_connection_window_size": 1 << 21}
+    assert web["http2"] == {"max_concurrent_streams": 250, **windows}
     limits = {"head_bytes": 16_384, "target_bytes": 4_096, "body_bytes": 1 << 20}
     assert web["limits"] == {**limits, "head_count": 50, "connections": 1_000}
     passing = resource(every_key.compiled, "Listener", "pass")

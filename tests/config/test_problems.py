@@ -35,8 +35,8 @@ LISTENER = [
     ),
     (
         "    protocol: htpp\n",
-        "proxy.yaml:6:15: listeners[0].protocol: must be one of http, tcp, tls-passthrough, auto, "
-        "not 'htpp' (hint: did you mean 'http'?)",
+        "proxy.yaml:6:15: listeners[0].protocol: must be one of http, http2, tcp, "
+        "tls-passthrough, auto, not 'htpp' (hint: did you mean 'http'?)",
     ),
     (
         "    timeouts: {header: 10}\n",
@@ -97,6 +97,36 @@ LISTENER = [
     (
         "    tls: {min_version: 1.1}\n",
         "proxy.yaml:6:24: listeners[0].tls.min_version: must be one of 1.2, 1.3, not '1.1'",
+    ),
+    (
+        "    tls: {certificate: web.pem, key: web.key, alpn: [spdy/1]}\n",
+        "proxy.yaml:6:53: listeners[0].tls.alpn: an http listener speaks none of these: "
+        "clients could not agree (hint: add h2 or http/1.1, or leave alpn out)",
+    ),
+    (
+        "    http2: {max_concurrent_streams: 0}\n",
+        "proxy.yaml:6:37: listeners[0].http2.max_concurrent_streams: 0 is not a number of streams "
+        "that HTTP/2 can have (hint: write 1 to 2147483647, for example 100)",
+    ),
+    (
+        "    http2: {initial_stream_window_size: 4KiB}\n",
+        "proxy.yaml:6:41: listeners[0].http2.initial_stream_window_size: 4096 bytes are out of "
+        "range for this window (hint: write 16KiB to 2147483647 bytes)",
+    ),
+    (
+        "    http2: {initial_stream_window_size: 64}\n",
+        "proxy.yaml:6:41: listeners[0].http2.initial_stream_window_size: 64 bytes are out of "
+        "range for this window (hint: write 16KiB to 2147483647 bytes)",
+    ),
+    (
+        "    http2: {initial_connection_window_size: 2GiB}\n",
+        "proxy.yaml:6:45: listeners[0].http2.initial_connection_window_size: 2147483648 bytes are "
+        "out of range for this window (hint: write 65535 to 2147483647 bytes)",
+    ),
+    (
+        "    timeouts: {max_connection_age: 60}\n",
+        "proxy.yaml:6:36: listeners[0].timeouts.max_connection_age: the duration 60 has no unit "
+        "(hint: write 60s)",
     ),
     (
         "    to: api\n",
@@ -241,6 +271,25 @@ CLUSTERS = [
         10,
     ),
     (
+        "protocol: http/2",
+        "must be one of http1, http2, auto, same, not 'http/2' (hint: did you mean 'http2'?)",
+        "protocol",
+        15,
+    ),
+    (
+        "http2: {max_concurrent_streams: 2147483648}",
+        "2147483648 is not a number of streams that HTTP/2 can have "
+        "(hint: write 1 to 2147483647, for example 100)",
+        "http2.max_concurrent_streams",
+        37,
+    ),
+    (
+        "http2: {initial_connection_window_size: 64KB}",
+        "64000 bytes are out of range for this window (hint: write 65535 to 2147483647 bytes)",
+        "http2.initial_connection_window_size",
+        45,
+    ),
+    (
         "proxy_protocol: 2",
         "must be one of v1, v2, not the number 2 (hint: did you mean 'v2'?)",
         "proxy_protocol",
@@ -255,6 +304,37 @@ def test_a_cluster_is_refused(line: str, words: str, path: str, column: int) -> 
     assert problems_of(text) == [f"proxy.yaml:8:{column}: clusters[0].{path}: {words}"]
 
 
+SPOKEN = [
+    (
+        "{name: api, protocol: PROTOCOL, proxy_protocol: v2}",
+        "7:NN: clusters[0].proxy_protocol: a cluster with protocol PROTOCOL has no "
+        "'proxy_protocol': one connection carries the requests of many clients "
+        "(hint: leave one of them out; X-Forwarded-For names the client)",
+        {"http2", "auto", "same"},
+    ),
+    (
+        "{name: api, protocol: PROTOCOL, tls: {alpn: [http/1.1]}}",
+        "7:NN: clusters[0].tls.alpn: with protocol PROTOCOL the endpoint must be able to agree "
+        "on h2 (hint: add h2, or leave alpn out)",
+        {"http2", "same"},
+    ),
+    ("{name: api, protocol: PROTOCOL, tls: {alpn: [h2, http/1.1]}}", "", set()),
+]
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2", "auto", "same"])
+@pytest.mark.parametrize(("cluster", "words", "refused"), SPOKEN)
+def test_a_cluster_speaks_http2_only_where_it_can(
+    cluster: str, words: str, refused: set[str], protocol: str
+) -> None:
+    text = WEB.partition("  - name: api")[0] + f"  - {cluster.replace('PROTOCOL', protocol)}\n"
+    if protocol not in refused:
+        loads(text)
+        return
+    found = re.sub(r":7:\d+:", ":7:NN:", problems_of(text)[0])
+    assert found == f"proxy.yaml:{words.replace('PROTOCOL', protocol)}"
+
+
 PROTOCOLS = [
     ("protocol: tcp", "no_destination"),
     ("protocol: tcp, to: api, routes: [{to: api}]", "key_not_allowed"),
@@ -264,6 +344,8 @@ PROTOCOLS = [
     ("protocol: auto, routes: [{to: api, match: {sni: a, host: b}}]", "key_not_allowed"),
     ("protocol: http", "no_destination"),
     ("to: api, protocol: tcp, http: {via: a}", "key_not_allowed"),
+    ("to: api, protocol: tcp, http2: {max_concurrent_streams: 1}", "key_not_allowed"),
+    ("to: api, protocol: tls-passthrough, http2: {}", "key_not_allowed"),
     ("routes: [{to: api, name: a}, {to: api, name: a}]", "duplicate_name"),
 ]
 

@@ -86,17 +86,24 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
 
 
 _NOT_FOR = {
-    "tcp": ("routes", "http"),
-    "tls-passthrough": ("tls", "http"),
+    "tcp": ("routes", "http", "http2"),
+    "tls-passthrough": ("tls", "http", "http2"),
     "auto": ("tls",),
     "http": ("to",),
+    "http2": ("to",),
 }
 _INSTEAD = {
     ("tcp", "routes"): "write to: <cluster>, or protocol: http",
     ("http", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
+    ("http2", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
     ("tls-passthrough", "tls"): "TLS ends at the endpoints; protocol: http or tcp ends it here",
     ("auto", "tls"): "auto passes TLS through; protocol: http or tcp ends it here",
 }
+
+_HTTP = frozenset({"http", "http2"})
+
+# What an http listener can speak over TLS; http/1.0 alone would shut out nearly everybody.
+_HTTP_NAMES = frozenset({"h2", "http/1.1"})
 
 
 def _keys_of_protocol(listener: Listener, loc: Loc) -> Iterator[Trouble]:
@@ -111,8 +118,8 @@ def _destination(listener: Listener, loc: Loc) -> Iterator[Trouble]:
     if listener.protocol == "tcp" and not listener.to:
         message = "a listener with protocol tcp needs a destination"
         yield Trouble(loc, "no_destination", message, "write to: <cluster>")
-    elif listener.protocol == "http" and not listener.routes and not listener.to:
-        message = "a listener with protocol http needs routes"
+    elif listener.protocol in _HTTP and not listener.routes and not listener.to:
+        message = f"a listener with protocol {listener.protocol} needs routes"
         yield Trouble(loc, "no_destination", message, "write routes: [{to: <cluster>}]")
     elif not listener.to and not listener.routes:
         message = f"a listener with protocol {listener.protocol} needs routes or a destination"
@@ -129,7 +136,7 @@ def _route(listener: Listener, route: Route, loc: Loc) -> Iterator[Trouble]:
             yield Trouble(loc, "no_sni", message, hint)
         return
     at = (*loc, "match", "sni")
-    if listener.protocol == "http":
+    if listener.protocol in _HTTP:
         hint = "match host instead, or protocol: tls-passthrough or auto"
         message = "an http listener does not route by sni"
         yield Trouble(at, "key_not_allowed", message, hint, at_key=True)
@@ -168,15 +175,38 @@ def _listener_tls(listener: Listener, loc: Loc) -> Iterator[Trouble]:
         if tls.certificate is None and tls.key is None:
             hint = "write certificate: web.pem and key: web.key"
             yield Trouble(at, "missing_key", "TLS needs a certificate", hint)
+    spoken = {"http": _HTTP_NAMES, "http2": frozenset({"h2"})}.get(listener.protocol)
+    if spoken is not None and tls.alpn and spoken.isdisjoint(tls.alpn):
+        message = f"an {listener.protocol} listener speaks none of these: clients could not agree"
+        hint = f"add {' or '.join(sorted(spoken))}, or leave alpn out"
+        yield Trouble((*at, "alpn"), "alpn_unusable", message, hint)
 
 
 def check_cluster(cluster: Cluster, loc: Loc) -> Iterator[Trouble]:
     """All that is wrong with one cluster."""
     if cluster.tls is not None:
         yield from _pair(cluster.tls.certificate, cluster.tls.key, (*loc, "tls"))
+    if cluster.protocol != "http1":
+        yield from _http2(cluster, loc)
     if cluster.dns.min_ttl > cluster.dns.max_ttl:
         message = "min_ttl is longer than max_ttl"
         yield Trouble((*loc, "dns"), "invalid_range", message, "swap them")
+
+
+def _http2(cluster: Cluster, loc: Loc) -> Iterator[Trouble]:
+    protocol = cluster.protocol
+    if cluster.proxy_protocol is not None:
+        message = (
+            f"a cluster with protocol {protocol} has no 'proxy_protocol': "
+            "one connection carries the requests of many clients"
+        )
+        hint = "leave one of them out; X-Forwarded-For names the client"
+        yield Trouble((*loc, "proxy_protocol"), "key_not_allowed", message, hint, at_key=True)
+    names = cluster.tls.alpn if cluster.tls is not None else ()
+    if protocol != "auto" and names and "h2" not in names:
+        message = f"with protocol {protocol} the endpoint must be able to agree on h2"
+        hint = "add h2, or leave alpn out"
+        yield Trouble((*loc, "tls", "alpn"), "alpn_unusable", message, hint)
 
 
 def _pair(certificate: str | None, key: str | None, loc: Loc) -> Iterator[Trouble]:

@@ -82,7 +82,7 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
             {"sni": list(route.match.sni), "to": _targets(route.to)} for _, route in by_name
         ]
     table = http_routes(listener)
-    if table and listener.protocol in {"http", "auto"}:
+    if table and listener.protocol in {"http", "http2", "auto"}:
         wire["route_table"] = listener.name
         routes: list[Wire] = [_route(listener.name, at, route) for at, route in table]
         body = _encode({"name": listener.name, "routes": routes})

@@ -126,7 +126,8 @@ def _default(field: FieldInfo) -> str:
     if value is None or isinstance(value, (Part, tuple)) or not isinstance(value, (str, int)):
         return ""
     if isinstance(value, int) and _kind(field) == "size" and value and value % 1024 == 0:
-        return f"`{value // 1024}KiB`"
+        kib = value // 1024
+        return f"`{kib // 1024}MiB`" if kib % 1024 == 0 else f"`{kib}KiB`"
     return f"`{value}`" if value != "" else ""
 
 

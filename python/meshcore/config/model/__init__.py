@@ -16,6 +16,7 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Pool,
 )
+from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
     CertificateFiles,
@@ -42,6 +43,7 @@ __all__ = [
     "Drain",
     "Endpoint",
     "Http",
+    "Http2",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
+from meshcore.config.model.http2 import Http2
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name
 
 
@@ -34,7 +35,7 @@ class ClusterTls(Part):
     key: StrictStr | None = None
     """A PEM file: its key."""
     alpn: tuple[StrictStr, ...] = ()
-    """Protocol names offered, in order of preference."""
+    """Protocol names offered, in order of preference; left out, those of the cluster's protocol."""
 
 
 class ClusterTimeouts(Part):
@@ -83,8 +84,9 @@ class Cluster(Part):
 
     name: Name
     """What routes call it."""
-    protocol: Literal["http1"] = "http1"
-    """What is spoken to the endpoints of HTTP routes."""
+    protocol: Literal["http1", "http2", "auto", "same"] = "http1"
+    """What is spoken to the endpoints of HTTP routes; `http2` needs no TLS, `auto` is what the
+    endpoint chooses by ALPN (HTTP/1.1 without TLS), `same` is what the client spoke."""
     balance: Literal["round_robin", "random", "least_request", "p2c_ewma"] = "round_robin"
     """How an endpoint is chosen."""
     endpoints: tuple[EndpointItem, ...] = ()
@@ -95,7 +97,9 @@ class Cluster(Part):
     """Waits."""
     pool: Pool = Pool()
     """Bounds of the connection pool."""
+    http2: Http2 = Http2()
+    """Bounds of HTTP/2 connections."""
     proxy_protocol: Literal["v1", "v2"] | None = None
-    """A PROXY protocol header at the start of each connection."""
+    """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""

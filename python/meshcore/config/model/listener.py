@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr
 
 from meshcore.config.model.base import Part
+from meshcore.config.model.http2 import Http2
 from meshcore.config.model.route import Route, Targets
 from meshcore.config.model.units import Count, Duration, ListenAddress, Name, Size
 
@@ -37,7 +38,8 @@ class ListenerTls(Part):
     client_ca: StrictStr | None = None
     """A PEM file with the roots that clients must chain to; makes TLS mutual."""
     alpn: tuple[StrictStr, ...] = ()
-    """Protocol names accepted, in order of preference; left out, the listener's own."""
+    """Protocol names accepted, in order of preference; left out, those of the listener's protocol:
+    for `http` they are `h2`, `http/1.1` and `http/1.0`."""
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_version)] = "1.2"
     """The lowest version accepted."""
     session_resumption: Literal["on", "off"] = "on"
@@ -53,6 +55,8 @@ class ListenerTimeouts(Part):
     """A kept-alive connection without a request."""
     stream_idle: Duration = timedelta(minutes=5)
     """A request, response or TCP connection on which no byte moves (408 or 504)."""
+    max_connection_age: Duration = timedelta(0)
+    """An HTTP connection older than this is told to end after what it carries; `0s` is off."""
 
 
 class ListenerLimits(Part):
@@ -107,10 +111,11 @@ class Listener(Part):
     """What it is called in logs and metrics."""
     address: ListenAddress
     """`127.0.0.1:8080`, `[::]:8080` or `unix:/path`; port 0 takes a free one."""
-    protocol: Literal["http", "tcp", "tls-passthrough", "auto"] = "http"
-    """What is spoken; `auto` decides by the first bytes."""
+    protocol: Literal["http", "http2", "tcp", "tls-passthrough", "auto"] = "http"
+    """What is spoken; `http` is HTTP/1 and HTTP/2, `http2` the latter alone; `auto` decides by the
+    first bytes."""
     tls: ListenerTls | None = None
-    """TLS termination, for `http` and `tcp`."""
+    """TLS termination, for `http`, `http2` and `tcp`."""
     proxy_protocol: StrictBool = False
     """Every connection must begin with a PROXY protocol header, version 1 or 2."""
     timeouts: ListenerTimeouts = ListenerTimeouts()
@@ -119,6 +124,8 @@ class Listener(Part):
     """Bounds."""
     http: Http = Http()
     """How HTTP heads are treated."""
+    http2: Http2 = Http2()
+    """Bounds of HTTP/2 connections."""
     routes: tuple[Route, ...] = Field(default=())
     """Routes of `http`; with `match.sni`, of `tls-passthrough` and `auto`."""
     to: Targets = ()
