@@ -9,7 +9,9 @@ MAKEFLAGS += --no-print-directory
 export PYTHON ?= python3
 WORK := .work
 BIN := .venv/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH):/usr/sbin:/sbin:$(CURDIR)/$(WORK)/debian/usr/sbin:$(CURDIR)/$(WORK)/debian/usr/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH):/usr/sbin:/sbin:$(CURDIR)/$(WORK)/debian/usr/sbin:$(CURDIR)/$(WORK)/debian/usr/bin:$(CURDIR)/$(WORK)/go/bin
+# The libraries of programs that were unpacked there.
+export LD_LIBRARY_PATH := $(CURDIR)/$(WORK)/debian/usr/lib/$(shell uname -m)-linux-gnu$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_COLOR ?= auto
 
@@ -97,7 +99,7 @@ bench-smoke: $(WORK)/engine-dev
 callgrind: $(WORK)/prerequisites
 	.ci/programs valgrind
 	cargo build $(CARGO_FLAGS) --profile quick-release --examples
-	$(PYTHON) benches/e2e/callgrind.py --check --profile quick-release -- target/quick-release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
+	$(PYTHON) benches/e2e/callgrind.py --check --profile quick-release -- target/quick-release/examples/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend} 1 {protocol}
 
 clean: ## remove everything that was built
 	rm -rf $(WORK) .venv dist target fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -124,7 +126,7 @@ $(WORK)/engine-%: $(WORK)/venv $(RUST)
 	touch $@
 
 $(WORK)/programs: .ci/programs $(WORK)/prerequisites
-	.ci/programs nginx curl openssl
+	.ci/programs nginx curl openssl nghttp nghttpd h2load h2spec
 	touch $@
 
 $(WORK)/backend: benches/e2e/backend.c $(WORK)/prerequisites

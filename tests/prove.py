@@ -51,6 +51,26 @@ ISSUES = {
         Row("1", "`make demo`: builds, balances, changes under load, 0 failures",
             command=("make", "demo")),
     ),
+    "3": (
+        Row("conformance", "h2spec strict: h2c and TLS, upstreams of HTTP/1 and HTTP/2",
+            ("tests/conformance",)),
+        Row("bridges", "1→1, 1→2, 2→1, 2→2: heads, trailers, 1xx, bodies of 16 MiB",
+            ("tests/e2e/test_http2_bridges.py",)),
+        Row("HTTP/2", "preface, ALPN, streams beside each other, heads, flow control, limits",
+            tuple(f"tests/e2e/test_http2{name}.py" for name in ("", "_flow", "_limits"))),
+        Row("faults", "GOAWAY, REFUSED_STREAM and resets, both ways; drain and connection age",
+            ("tests/e2e/test_http2_faults.py", "tests/e2e/test_http2_drain.py")),
+        Row("abuse", "floods, bombs, rapid reset: ended, ≤ 32 MiB, others unharmed",
+            ("tests/e2e/test_http2_abuse.py",)),
+        Row("gRPC", "all kinds of calls, deadlines, cancellation, statuses, balance per call",
+            ("tests/e2e/test_grpc.py", "tests/e2e/test_grpc_frames.py")),
+        Row("WebSocket", "upgrade and extended CONNECT on either side",
+            ("tests/e2e/test_websocket.py", "tests/e2e/test_upgrade.py")),
+        Row("detection", "who speaks first decides; slow clients are taken for what they speak",
+            ("tests/e2e/test_detect.py",)),
+        Row("programs", "curl, nghttp, h2load, httpx2; hypercorn and nghttpd behind",
+            ("tests/e2e/test_http2_clients.py",)),
+    ),
 }  # fmt: skip
 
 

@@ -3,38 +3,14 @@
 from pathlib import Path
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Message, Request, TextMessage
+from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage
 
 from tests.support.proxy import talking, web
 from tests.support.upstream import answering, upstream
+from tests.support.websocket import echo_websocket, text
 from tests.support.wire import Wire
 
 ASK = b"GET /ws HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
-
-
-async def echo_websocket(wire: Wire) -> None:
-    """A real WebSocket server: sends every text back, in upper case."""
-    server = WSConnection(ConnectionType.SERVER)
-    while await wire.more():
-        server.receive_data(wire.take(len(wire.buffer)))
-        for event in server.events():
-            if isinstance(event, Request):
-                await wire.send(server.send(AcceptConnection()))
-            elif isinstance(event, Message):
-                assert isinstance(event.data, str)
-                await wire.send(server.send(TextMessage(event.data.upper())))
-            elif isinstance(event, CloseConnection):
-                await wire.send(server.send(event.response()))
-
-
-async def texts(client: WSConnection, wire: Wire, count: int) -> list[str]:
-    """The next texts that come."""
-    found: list[str] = []
-    while len(found) < count:
-        assert await wire.more()
-        client.receive_data(wire.take(len(wire.buffer)))
-        found += [event.data for event in client.events() if isinstance(event, TextMessage)]
-    return found
 
 
 async def test_websocket(tmp_path: Path) -> None:
@@ -46,7 +22,7 @@ async def test_websocket(tmp_path: Path) -> None:
         assert any(isinstance(event, AcceptConnection) for event in client.events())
         for word in ("one", "two", "three" * 10_000):
             await wire.send(client.send(TextMessage(word)))
-            assert await texts(client, wire, 1) == [word.upper()]
+            assert await text(client, wire, len(word)) == word.upper()
         await wire.send(client.send(CloseConnection(1000)))
         assert await wire.more()
 

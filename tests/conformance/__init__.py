@@ -1,0 +1,1 @@
+"""Suites of others: what a protocol's own testers demand."""
