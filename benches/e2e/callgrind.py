@@ -1,13 +1,13 @@
 """Counts instructions per request with callgrind, and keeps and guards the history.
 
-    callgrind.py --label 0.1.0 -- …/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend}
+    callgrind.py --label 0.1.0 -- …/engine_http 127.0.0.1:{listen} 127.0.0.1:{backend} 1 {protocol}
     callgrind.py --check -- …          exit 1 if it is 3 % above the last entry of the history
     callgrind.py --append --label … -- …
 
-The command after `--` serves HTTP on 127.0.0.1:{listen}, sends to 127.0.0.1:{backend}, and ends
-at SIGTERM. It runs twice under valgrind, with a short and a long run of the same requests, one
-after the other on one connection; the difference over the difference in requests has no start-up
-in it, and repeats to within a tenth of a percent.
+The command after `--` serves HTTP on 127.0.0.1:{listen}, sends to 127.0.0.1:{backend}, where it
+speaks {protocol}, and ends at SIGTERM. It runs twice under valgrind, with a short and a long run
+of the same requests, one after the other on one connection; the difference over the difference in
+requests has no start-up in it, and repeats to within a tenth of a percent.
 """
 
 from __future__ import annotations
@@ -22,24 +22,44 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.contest import Bench, backend
 from harness.environment import ROOT, c_program, generator
 from harness.processes import Child, free_port
+from harness.scenarios import UNARY
 
 HISTORY = ROOT / "benches/history.jsonl"
 #: More instructions than this factor times the last entry's fail the check.
 ALLOWED = 1.03
 SHORT, LONG = 500, 4_500
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The requests of one count, and what they are spoken in on both sides."""
+
+    load: tuple[str, ...]
+    protocol: Literal["http", "http2"] = "http"
+    backend: Literal["http", "http2", "grpc"] = "http"
+
+
+#: One request at a time: how many of them share a read would differ from run to run.
+ONE_STREAM = ("--streams", "1")
 #: What is counted: each is a path of the proxy with a cost of its own.
 SCRIPTS = {
-    "get_1k": ("--path", "/1k", "--expect-length", "1024"),
-    "get_64k": ("--path", "/64k", "--expect-length", "65536"),
-    "post_4k": ("--method", "POST", "--body-size", "4096", "--expect-length", "1024"),
-    "chunked": ("--path", "/chunked/4096", "--expect-length", "4096"),
+    "get_1k": Script(("--path", "/1k", "--expect-length", "1024")),
+    "get_64k": Script(("--path", "/64k", "--expect-length", "65536")),
+    "post_4k": Script(("--method", "POST", "--body-size", "4096", "--expect-length", "1024")),
+    "chunked": Script(("--path", "/chunked/4096", "--expect-length", "4096")),
+    "h2_get_1k": Script(
+        (*ONE_STREAM, "--path", "/1k", "--expect-length", "1024"), "http2", "http2"
+    ),
+    "h2_grpc": Script((*ONE_STREAM, *UNARY), "http2", "grpc"),
 }
 
 
@@ -49,10 +69,18 @@ def main() -> int:
     if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is missing (Debian: apt-get install valgrind)")
     cores = [str(core) for core in sorted(os.sched_getaffinity(0))]
-    bench = Bench(generator(arguments.profile), c_program("backend"), cores[0], cores[-1], 1, 1)
+    bench = Bench(
+        loadgen=generator(arguments.profile),
+        backend=c_program("backend"),
+        http2_backend=c_program("backend_h2"),
+        load_core=cores[0],
+        proxy_core=cores[-1],
+        seconds=1,
+        rounds=1,
+    )
     found: dict[str, int] = {}
     for name in arguments.script or SCRIPTS:
-        short, long = (count(bench, arguments.command, name, n) for n in (SHORT, LONG))
+        short, long = (count(bench, arguments.command, SCRIPTS[name], n) for n in (SHORT, LONG))
         found[name] = round((long - short) / (LONG - SHORT))
         print(f"{name}: {found[name]:,} instructions per request", flush=True)
     entry: dict[str, object] = {"label": arguments.label, "instructions_per_request": found}
@@ -80,20 +108,21 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def count(bench: Bench, command: list[str], script: str, requests: int) -> int:
+def count(bench: Bench, command: list[str], script: Script, requests: int) -> int:
     """Return the instructions of one whole run."""
     listen = free_port()
     with tempfile.TemporaryDirectory() as folder, backend(bench) as behind:
-        words = [word.format(listen=listen, backend=behind.http) for word in command]
+        places = {"listen": listen, "backend": getattr(behind, script.backend)}
+        words = [word.format(protocol=script.protocol, **places) for word in command]
         grind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         log = Path(folder) / "log"
         child = Child([*grind, *words], cores=bench.proxy_core, log=log, env={})
         try:
             child.wait_for(listen)
             load = [
-                *("taskset", "-c", bench.load_core, str(bench.loadgen), "http"),
+                *("taskset", "-c", bench.load_core, str(bench.loadgen), script.protocol),
                 *("--target", f"127.0.0.1:{listen}", "--connections", "1"),
-                *("--requests", str(requests), "--timeout", "60", *SCRIPTS[script]),
+                *("--requests", str(requests), "--timeout", "60", *script.load),
             ]
             subprocess.run(load, check=True, stdout=subprocess.DEVNULL)
         finally:

@@ -1,6 +1,6 @@
 //! The engine without Python: one HTTP listener before one backend, until the process is ended.
 //!
-//! `engine_http LISTEN BACKEND [WORKERS [http|tcp]]`. It is what callgrind counts and what profiles look at:
+//! `engine_http LISTEN BACKEND [WORKERS [http|http2|tcp]]`; `http2` is what it speaks to the backend. It is what callgrind counts and what profiles look at:
 //! nothing but the engine is in the process.
 #![expect(
     clippy::print_stderr,
@@ -12,7 +12,7 @@ use meshcore::engine::{Engine, Options};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
 
-const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|tcp]]";
+const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|http2|tcp]]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -26,16 +26,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let engine = Engine::start(options)?;
     let listener = match protocol.as_str() {
-        "http" => json!({ "name": "web", "address": listen, "route_table": "web" }),
+        "http" | "http2" => json!({ "name": "web", "address": listen, "route_table": "web" }),
         "tcp" => {
             json!({ "name": "web", "address": listen, "protocol": "tcp", "to": [{"cluster": "one"}] })
         }
         _ => return Err(USAGE.into()),
     };
+    let upstream = if protocol == "http2" {
+        "http2"
+    } else {
+        "http1"
+    };
     let delta = json!({
         "listeners": [listener],
         "route_tables": [{ "name": "web", "routes": [{ "name": "all", "to": [{ "cluster": "one" }] }] }],
-        "clusters": [{ "name": "one" }],
+        "clusters": [{ "name": "one", "protocol": upstream }],
         "endpoints": [{ "name": "one", "endpoints": [{ "address": backend }] }],
     });
     engine.apply(delta.to_string().into_bytes(), Vec::new());

@@ -30,6 +30,7 @@ class Bench:
 
     loadgen: Path
     backend: Path
+    http2_backend: Path
     load_core: str
     proxy_core: str
     seconds: float
@@ -41,11 +42,13 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The C server behind all peers."""
+    """The C servers behind all peers, by their ports."""
 
-    child: Child
     http: int
     tcp: int
+    http2: int
+    grpc: int
+    chunks: int
 
 
 class Entry:
@@ -94,18 +97,26 @@ class Entry:
 
 @contextlib.contextmanager
 def backend(bench: Bench, address: str = "127.0.0.1") -> Iterator[Backend]:
-    """Run the backend on the generator's core."""
+    """Run the backends on the generator's core."""
+    http1 = (bench.backend, "backend", address, "0", "0")
+    http2 = (bench.http2_backend, address, "0", "0", "0")
+    with serving(bench, http1, 2) as first, serving(bench, http2, 3) as second:
+        yield Backend(*first, *second)
+
+
+@contextlib.contextmanager
+def serving(bench: Bench, command: Sequence[str | Path], count: int) -> Iterator[list[int]]:
+    """Run one C server and return the ports that it prints."""
     with tempfile.TemporaryDirectory() as folder:
-        command: list[str | Path] = [bench.backend, "backend", address, "0", "0"]
         log = Path(folder) / "log"
         child = Child(command, cores=bench.load_core, log=log, env={})
         try:
             limit = time.monotonic() + 10
-            while len(ports := log.read_text().split()) < 2:
+            while len(ports := log.read_text().split()) < count:
                 if time.monotonic() > limit or child.process.poll() is not None:
                     raise Fault(f"the backend didn't start: {child.last_words()}")
                 time.sleep(0.005)
-            yield Backend(child, int(ports[0]), int(ports[1]))
+            yield [int(port) for port in ports]
         finally:
             child.stop()
 
@@ -134,8 +145,11 @@ def running(bench: Bench, peer: Peer, plans: Sequence[Plan], cores: str) -> Iter
                 child.stop()
 
 
-def load(bench: Bench, entry: Entry, arguments: Sequence[str]) -> Sample:
-    """Run the generator once against an entry and return what was measured."""
+def load(bench: Bench, entry: Entry, arguments: Sequence[str], *, held: bool = False) -> Sample:
+    """Run the generator once against an entry and return what was measured.
+
+    With `held` the memory is read halfway, while the proxy holds what the load has it hold.
+    """
     target = f"127.0.0.1:{entry.port}"
     mode, *flags = arguments
     command = [
@@ -148,6 +162,10 @@ def load(bench: Bench, entry: Entry, arguments: Sequence[str]) -> Sample:
             process.kill()
             raise Fault(f"{entry.name}: the generator refused {' '.join(command)}")
         cpu, busy, begun = entry.cpu(), core_busy_seconds(core), time.monotonic()
+        memory: Sample = {}
+        if held:
+            time.sleep(bench.seconds / 2)
+            memory["rss_mib"] = entry.memory("Rss")
         result = json.loads(process.stdout.readline())
         cpu, busy = entry.cpu() - cpu, core_busy_seconds(core) - busy
         elapsed = time.monotonic() - begun
@@ -155,7 +173,7 @@ def load(bench: Bench, entry: Entry, arguments: Sequence[str]) -> Sample:
     check(entry.name, result)
     if entry.children and entry.cores == bench.proxy_core:
         bench.foreign.append(max(0.0, busy - cpu) / elapsed)
-    return sample(result, cpu, elapsed)
+    return sample(result, cpu, elapsed) | memory
 
 
 def check(name: str, result: Mapping[str, object]) -> None:
@@ -186,7 +204,7 @@ def sample(result: Mapping[str, object], cpu: float, elapsed: float) -> Sample:
 
 
 def rounds(
-    bench: Bench, entries: Sequence[Entry], arguments: Sequence[str]
+    bench: Bench, entries: Sequence[Entry], arguments: Sequence[str], *, held: bool = False
 ) -> dict[str, list[Sample]]:
     """Let every entry have its turn, A B C A B C …; a faulty one drops out with a note."""
     samples: dict[str, list[Sample]] = {entry.name: [] for entry in entries}
@@ -196,7 +214,7 @@ def rounds(
         for entry in [entry for entry in entries if entry.name in samples]:
             with entry.turn():
                 try:
-                    samples[entry.name].append(load(bench, entry, arguments))
+                    samples[entry.name].append(load(bench, entry, arguments, held=held))
                 except Fault as fault:
                     bench.notes.append(str(fault))
                     del samples[entry.name]

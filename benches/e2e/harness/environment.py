@@ -60,7 +60,8 @@ def c_program(name: str) -> Path:
     """Build one of the C programs beside this folder, if it changed."""
     source = ROOT / "benches/e2e" / f"{name}.c"
     target = CACHE / name
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    changed = max(part.stat().st_mtime for part in source.parent.glob(f"{name}.[ch]"))
+    if not target.exists() or target.stat().st_mtime < changed:
         CACHE.mkdir(parents=True, exist_ok=True)
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:

@@ -16,7 +16,7 @@ from harness.apply import measure_apply
 from harness.contest import Backend, Bench, Entry, Sample, backend, check, load, rounds, running
 from harness.plan import Certificates, Plan, certificates
 from harness.processes import START_LIMIT_S, Fault, awake, rest_ports
-from harness.scenarios import Scenario, client
+from harness.scenarios import STREAMS, Scenario, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ class Stage:
         self.scenario = scenario
         self.behind = behind
         self.pem = pem
-        self.target = behind.tcp if scenario.tcp else behind.http
+        self.target: int = getattr(behind, scenario.backend)
         self.load = [*scenario.load, *(client(pem.ca.parent) if scenario.tls else ())]
 
     def run(self, peers: Sequence[Peer]) -> Figures:
@@ -64,6 +64,7 @@ class Stage:
         ways: dict[str, Callable[[Sequence[Peer]], Figures]] = {
             "load": self.contest,
             "latency": self.latency,
+            "streams": self.streams,
             "workers": self.workers,
             "idle": self.idle,
             "start": self.start,
@@ -89,30 +90,48 @@ class Stage:
             self.bench.notes.append(f"{peer.name}: {fault}")
             return None
 
-    def interleaved(
-        self, stack: contextlib.ExitStack, peers: Sequence[Peer], *more: Entry
-    ) -> dict[str, list[Sample]]:
-        """Start all and let them take turns."""
-        entries = [entry for peer in peers if (entry := self.enter(stack, peer))]
-        return rounds(self.bench, [*more, *entries], self.load)
+    def all(self, stack: contextlib.ExitStack, peers: Sequence[Peer]) -> list[Entry]:
+        """Start every peer that can."""
+        return [entry for peer in peers if (entry := self.enter(stack, peer))]
+
+    def direct(self) -> Entry:
+        """Return the way to the backend without a proxy."""
+        return Entry("direct", self.target, (), "")
 
     def contest(self, peers: Sequence[Peer]) -> Figures:
         """CPU of saturated proxies."""
         with contextlib.ExitStack() as stack:
-            return self.columns(self.interleaved(stack, peers))
+            return self.columns(rounds(self.bench, self.all(stack, peers), self.load))
 
     def latency(self, peers: Sequence[Peer]) -> Figures:
         """Latency above the direct connection's of the same round, on cores that are kept awake."""
-        direct = Entry("direct", self.target, (), "")
         with contextlib.ExitStack() as stack:
             stack.enter_context(awake([int(self.bench.load_core), int(self.bench.proxy_core)]))
-            samples = self.interleaved(stack, peers, direct)
+            entries = [self.direct(), *self.all(stack, peers)]
+            return self.above_direct(rounds(self.bench, entries, self.load))
+
+    def streams(self, peers: Sequence[Peer]) -> Figures:
+        """How much later chunks come than on a direct connection, and what a stream costs."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(awake([int(self.bench.load_core), int(self.bench.proxy_core)]))
+            entries = [self.direct(), *self.all(stack, peers)]
+            time.sleep(REST_S)
+            rest = {entry.name: entry.memory("Rss") for entry in entries}
+            samples = rounds(self.bench, entries, self.load, held=True)
+        for name, values in samples.items():
+            for sample in values:
+                added = sample["rss_mib"] - rest[name]
+                sample["kib_per_stream"] = added * 1024 / STREAMS
+        return self.above_direct(samples)
+
+    def above_direct(self, samples: dict[str, list[Sample]]) -> Figures:
+        """Take the direct connection's latencies of the same round from each peer's."""
         base = samples.pop("direct", [])
         for values in samples.values():
             for sample, zero in zip(values, base, strict=False):
                 sample["added_p50_us"] = sample["p50"] - zero["p50"]
                 sample["added_p99_us"] = sample["p99"] - zero["p99"]
-        figures = self.columns(samples)
+        figures = self.columns(samples) if base else {}
         figures["direct"] = {key: [one[key] for one in base] for key in ("p50", "p99")}
         return figures
 

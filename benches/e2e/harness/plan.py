@@ -32,6 +32,9 @@ class Plan:
     protocol: Literal["http", "tcp"] = "http"
     tls_in: Literal["none", "server", "mutual"] = "none"
     tls_out: bool = False
+    #: HTTP/2 on both sides; `grpc` where a proxy tells gRPC from other HTTP/2.
+    http2: bool = False
+    grpc: bool = False
     certificates: Certificates | None = None
     hosts: int = 0
     routes: int = 0

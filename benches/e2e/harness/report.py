@@ -42,7 +42,7 @@ def number(value: float) -> str:
 
 
 def verdicts(found: Sequence[Verdict]) -> Iterator[str]:
-    """Yield a line for each bar."""
+    """Yield a line for each bar: PASS or MISS, and for a goal GOAL (reached) or OPEN."""
     if not found:
         return
     head = ("limit", "median", "lowest..highest", "launches")
@@ -53,9 +53,8 @@ def verdicts(found: Sequence[Verdict]) -> Iterator[str]:
         name = f"{bar.scenario} {bar.metric} {bar.ours}{against}"
         launches = " ".join(number(value) for value in verdict.launches)
         spread_ = f"{number(verdict.lowest)}..{number(verdict.highest)}"
-        word = "PASS" if verdict.holds else "MISS"
         figure = number(verdict.figure)
-        yield f"{word} {name:40} {bar.limit:>7} {figure:>8}  {spread_:18}  {launches}"
+        yield f"{verdict.word} {name:40} {bar.limit:>7} {figure:>8}  {spread_:18}  {launches}"
 
 
 def markdown(

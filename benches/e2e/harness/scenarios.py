@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 HTTP_PEERS = ("relay", "splice", "haproxy", "nginx", "envoy", "envoy-mesh", "meshcore")
 TLS_PEERS = ("haproxy", "nginx", "envoy", "envoy-mesh", "meshcore")
 TCP_PEERS = ("relay", "splice", "haproxy", "nginx", "envoy", "meshcore")
+#: nginx 1.22 speaks HTTP/2 to upstreams for gRPC only.
+HTTP2_PEERS = ("haproxy", "envoy", "envoy-mesh", "meshcore")
+GRPC_PEERS = ("haproxy", "nginx", "envoy", "envoy-mesh", "meshcore")
+#: How many answers go on at once, over ten connections.
+STREAMS = 1_000
 #: How many hosts, clusters and routes the large scenarios have.
 MANY = 10_000
 
@@ -31,8 +36,8 @@ class Scenario:
     build: Build
     load: Sequence[str]
     metrics: Sequence[str]
-    kind: Literal["load", "latency", "workers", "idle", "start", "apply"] = "load"
-    tcp: bool = False
+    kind: Literal["load", "latency", "streams", "workers", "idle", "start", "apply"] = "load"
+    backend: Literal["http", "tcp", "http2", "grpc", "chunks"] = "http"
     tls: bool = False
     own_addresses: bool = False
 
@@ -41,6 +46,18 @@ def plain(target: int, certificates: Certificates) -> list[Plan]:
     """HTTP without TLS."""
     del certificates
     return [Plan(free_port(), target)]
+
+
+def http2(target: int, certificates: Certificates) -> list[Plan]:
+    """HTTP/2 without TLS, on both sides."""
+    del certificates
+    return [Plan(free_port(), target, http2=True)]
+
+
+def grpc(target: int, certificates: Certificates) -> list[Plan]:
+    """The same for gRPC."""
+    del certificates
+    return [Plan(free_port(), target, http2=True, grpc=True)]
 
 
 def tcp(target: int, certificates: Certificates) -> list[Plan]:
@@ -89,6 +106,12 @@ KEPT = (
     "--expect-length",
     "1024",
     "--check-pattern",
+)
+TEN_BY_TEN = ("http2", "--connections", "10", "--streams", "10")
+UNARY = ("--grpc", "--path", "/bench.Echo/Say", "--body-size", "100", "--expect-length", "105")
+CHUNKS = (
+    *("chunks", "--connections", "10", "--streams", str(STREAMS // 10)),
+    *("--path", "/events", "--size", "128", "--period", "0.05"),
 )
 ADDED = ("added_p50_us", "added_p99_us")
 
@@ -189,13 +212,41 @@ SCENARIOS = (
         ("cpu_us", "rps", "busy"),
     ),
     Scenario(
+        "http2",
+        "HTTP/2 cleartext, 1 KiB, 10 connections with 10 streams",
+        HTTP2_PEERS,
+        http2,
+        (*TEN_BY_TEN, "--path", "/1k", "--expect-length", "1024", "--check-pattern"),
+        ("cpu_us", "rps", "busy"),
+        backend="http2",
+    ),
+    Scenario(
+        "grpc",
+        "gRPC-like unary, 100 bytes, 10 connections with 10 streams",
+        GRPC_PEERS,
+        grpc,
+        (*TEN_BY_TEN, *UNARY),
+        ("cpu_us", "rps", "busy"),
+        backend="grpc",
+    ),
+    Scenario(
+        "h2-streams",
+        "1,000 HTTP/2 streams with 20 chunks/s each",
+        ("direct", "relay", *HTTP2_PEERS),
+        http2,
+        CHUNKS,
+        (*ADDED, "kib_per_stream", "cpu_us", "busy"),
+        kind="streams",
+        backend="chunks",
+    ),
+    Scenario(
         "tcp-1m",
         "TCP, 1 MiB responses",
         TCP_PEERS,
         tcp,
         ("tcp", "--connections", "8", "--size", "1048576"),
         ("cpu_s_per_gib", "busy"),
-        tcp=True,
+        backend="tcp",
     ),
     Scenario(
         "tcp-connect",
@@ -204,7 +255,7 @@ SCENARIOS = (
         tcp,
         ("tcp", "--connections", "16", "--size", "64", "--fresh", "--sources", "32"),
         ("cpu_us", "rps", "busy"),
-        tcp=True,
+        backend="tcp",
     ),
     Scenario(
         "idle",

@@ -225,7 +225,7 @@ impl Exchange {
 }
 
 impl Expect {
-    fn verify(&self, length: u64, echo: (Option<&[u8]>, u64)) -> Result<(), Failure> {
+    pub(crate) fn verify(&self, length: u64, echo: (Option<&[u8]>, u64)) -> Result<(), Failure> {
         if self.length.is_some_and(|expected| expected != length) {
             return Err(Failure::new(
                 Kind::Body,

@@ -1,13 +1,15 @@
-//! A load generator for HTTP/1.1, TCP and TLS: one thread, few system calls, no repeated requests.
+//! A load generator for HTTP/1.1, HTTP/2, TCP and TLS: one thread, few system calls, no repeated requests.
 //!
 //! It uses nothing of the proxy's own code, so that it judges from outside. `loadgen --help` tells
 //! its flags.
 
 mod body;
+mod chunks;
 mod flags;
 mod head;
 mod histogram;
 mod http;
+mod http2;
 mod idle;
 mod options;
 mod pace;
@@ -66,7 +68,7 @@ async fn measure(options: Options) -> Result<Value, String> {
     match mode {
         Mode::Idle => return Ok(idle::hold(&job).await),
         Mode::Slow => return Ok(idle::sip(&job).await),
-        Mode::Http | Mode::Tcp => {}
+        Mode::Http | Mode::Http2 | Mode::Chunks | Mode::Tcp => {}
     }
     let before = Rc::new(Cell::new(cpu_time()));
     let told = async {
@@ -77,6 +79,7 @@ async fn measure(options: Options) -> Result<Value, String> {
         }
     };
     let (elapsed, ()) = tokio::join!(job.run(), told);
+    let elapsed = elapsed?;
     let report = job
         .tally
         .borrow()

@@ -10,6 +10,10 @@ use crate::flags::Flags;
 pub(crate) enum Mode {
     /// HTTP/1.1 requests, counted and timed.
     Http,
+    /// HTTP/2 requests, several at once on each connection.
+    Http2,
+    /// HTTP/2 answers that go on, and how late their chunks are.
+    Chunks,
     /// `P <size>` lines over TCP, each answered with that many bytes.
     Tcp,
     /// Connections that are opened and held.
@@ -58,11 +62,14 @@ pub(crate) struct Options {
     pub(crate) expect: Expect,
     pub(crate) size: u64,
     pub(crate) read_rate: u64,
+    pub(crate) streams: usize,
+    pub(crate) grpc: bool,
+    pub(crate) period: Duration,
 }
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
-loadgen http|tcp|idle|slow --target ADDRESS:PORT [flags]
+loadgen http|http2|chunks|tcp|idle|slow --target ADDRESS:PORT [flags]
 
 how much    --connections 64  --duration 2 (seconds)  --requests N  --warmup 0  --timeout 10
             --rate R (requests per second over all connections, timed from the intended instant)
@@ -71,6 +78,10 @@ connection  --fresh (a new one for each request)  --sources N (N client addresse
 request     --method GET  --path /1k  --host bench.test  --header 'name: value'  --body-size N
             path and host may hold one {0..9999} each; --random takes its values at random
 answer      --expect-status 200  --expect-length N  --check-pattern  --check-echo
+http2       --streams 10 (at once on each connection; cleartext, no --rate, --fresh or running numbers)
+            --grpc (POST of a message of --body-size bytes; the trailer grpc-status: 0 is expected)
+chunks      --streams 10  --size N (bytes of a chunk)  --period 0.05 (seconds between a stream's chunks)
+            the latency told is a chunk's time after the one before it, less the period
 tcp         --size N (bytes asked for)
 slow        --read-rate N (bytes per second and connection)
 
@@ -82,6 +93,8 @@ impl Options {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mode = match arguments.next().as_deref() {
             Some("http") => Mode::Http,
+            Some("http2") => Mode::Http2,
+            Some("chunks") => Mode::Chunks,
             Some("tcp") => Mode::Tcp,
             Some("idle") => Mode::Idle,
             Some("slow") => Mode::Slow,
@@ -109,6 +122,9 @@ impl Options {
             expect: expect(&mut flags)?,
             size: flags.or("size", 1 << 20)?,
             read_rate: flags.or("read-rate", 64 << 10)?,
+            streams: flags.or("streams", 10)?,
+            grpc: flags.switch("grpc"),
+            period: seconds(flags.or("period", 0.05)?)?,
         };
         flags.finish()?;
         if options.connections == 0 || options.rate.is_some_and(|rate| rate <= 0.0) {

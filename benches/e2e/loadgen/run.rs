@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::LocalSet;
 
+use crate::chunks;
 use crate::http::{Exchange, Template};
+use crate::http2::{self, Ask};
 use crate::options::{Mode, Options};
 use crate::pace::{Budget, Schedule, Watchdog, now};
 use crate::stream::{Dialer, Stream};
@@ -46,13 +48,38 @@ impl Job {
     }
 
     /// Runs every connection to its end; the time that was measured.
-    pub(crate) async fn run(self: &Rc<Self>) -> Duration {
+    pub(crate) async fn run(self: &Rc<Self>) -> Result<Duration, String> {
         let tasks = LocalSet::new();
+        let http2 = matches!(self.options.mode, Mode::Http2 | Mode::Chunks);
+        let ask = http2
+            .then(|| Ask::new(&self.options))
+            .transpose()?
+            .map(Rc::new);
         for index in 0..self.options.connections {
-            tasks.spawn_local(connection(Rc::clone(self), index));
+            let job = Rc::clone(self);
+            match (self.options.mode, ask.clone()) {
+                (Mode::Http2, Some(ask)) => tasks.spawn_local(http2::connection(job, ask)),
+                (Mode::Chunks, Some(ask)) => tasks.spawn_local(chunks::connection(job, ask)),
+                _ => tasks.spawn_local(connection(job, index)),
+            };
         }
         tasks.await;
-        now().saturating_duration_since(self.measure_from)
+        Ok(now().saturating_duration_since(self.measure_from))
+    }
+
+    /// The instant at which the next request of a closed loop begins; none when all are out.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let begun = now();
+        (begun < self.budget.end && self.budget.take()).then_some(begun)
+    }
+
+    pub(crate) fn measured_from(&self) -> Instant {
+        self.measure_from
+    }
+
+    /// Counts a chunk of so many bytes that came so late.
+    pub(crate) fn late_by(&self, lateness: Duration, bytes: u64) {
+        self.tally.borrow_mut().answered(lateness, bytes);
     }
 
     pub(crate) fn template(&self) -> &Template {
@@ -63,7 +90,7 @@ impl Job {
         self.budget.end
     }
 
-    fn record(&self, begun: Instant, result: Result<u64, Failure>) {
+    pub(crate) fn record(&self, begun: Instant, result: Result<u64, Failure>) {
         match result {
             Err(failure) => self.tally.borrow_mut().failed(&failure),
             Ok(_) if begun < self.measure_from => {}
@@ -117,10 +144,9 @@ impl Caller {
             } else {
                 self.ready(now()).await
             };
-            let begun = now();
-            if begun >= self.job.budget.end || !self.job.budget.take() {
+            let Some(begun) = self.job.next() else {
                 return;
-            }
+            };
             let result = match ready {
                 Ok(()) => self.one(begun).await,
                 Err(failure) => Err(failure),

@@ -73,6 +73,10 @@ def _cluster(plan: Plan, name: str, address: str) -> Json:
         "circuit_breakers": {"thresholds": [limit]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
+    if plan.http2:
+        kind = f"{TYPES}.upstreams.http.v3.HttpProtocolOptions"
+        options: Json = {"@type": kind, "explicit_http_config": {"http2_protocol_options": {}}}
+        cluster["typed_extension_protocol_options"] = {kind.rpartition("/")[2]: options}
     if plan.tls_out:
         kind = f"{TYPES}.transport_sockets.tls.v3.UpstreamTlsContext"
         cluster["transport_socket"] = _typed(
@@ -122,6 +126,7 @@ def _manager(plan: Plan, mesh: bool) -> Json:
         "http",
         f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="web",
+        codec_type="HTTP2" if plan.http2 else "AUTO",
         route_config={"name": "web", "virtual_hosts": _virtual_hosts(plan)},
         http_filters=[*(_mesh_filters() if mesh else ()), router],
     )

@@ -68,7 +68,7 @@ def _render(plan: Plan, folder: Path) -> str:
 
 def _bind(plan: Plan) -> str:
     if plan.tls_in == "none":
-        return ""
+        return " proto h2" if plan.http2 else ""
     pem = plan.pem()
     mutual = f" verify required ca-file {pem.ca}" if plan.tls_in == "mutual" else ""
     return f" ssl crt {pem.joined}{mutual}"
@@ -76,7 +76,7 @@ def _bind(plan: Plan) -> str:
 
 def _server(plan: Plan) -> str:
     if not plan.tls_out:
-        return ""
+        return " proto h2" if plan.http2 else ""
     pem = plan.pem()
     name = "sni str(localhost) verifyhost localhost"
     return f" ssl verify required ca-file {pem.ca} crt {pem.joined} {name}"

@@ -72,6 +72,8 @@ def _clusters(plan: Plan) -> list[Json]:
     if plan.hosts:
         return [{"name": f"b{n}", "endpoints": [plan.host_address(n)]} for n in range(plan.hosts)]
     cluster: Json = {"name": "all", "endpoints": [f"127.0.0.1:{plan.target}"]}
+    if plan.http2:
+        cluster["protocol"] = "http2"
     if plan.tls_out:
         pem = plan.pem()
         cluster["tls"] = {

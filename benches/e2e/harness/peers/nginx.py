@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from harness.environment import Tool
     from harness.plan import Plan
 
-#: Idle upstream connections to keep, for which nginx reserves memory: as many as clients.
+#: Idle upstream connections to keep, for which nginx reserves memory: as many as requests at once,
+#: for it opens one stream on an upstream connection.
 KEPT = 64
+KEPT_HTTP2 = 100
 HEAD = """daemon off;
 worker_processes {workers};
 worker_rlimit_nofile 40000;
@@ -66,9 +68,12 @@ def _stream(plan: Plan) -> str:
 
 
 def _http(plan: Plan, folder: Path) -> str:
-    body = "".join(_upstream(name, address) for name, address in _upstreams(plan))
+    kept = KEPT_HTTP2 if plan.http2 else KEPT
+    body = "".join(_upstream(name, address, kept) for name, address in _upstreams(plan))
     listen = _listen(plan)
-    scheme = "https" if plan.tls_out else "http"
+    passed = f"proxy_pass {'https' if plan.tls_out else 'http'}://all;"
+    if plan.grpc:
+        passed = "grpc_pass grpc://all;"
     for n in range(plan.hosts):
         body += (
             f"  server {{ {listen} server_name h{n}.test;"
@@ -76,7 +81,7 @@ def _http(plan: Plan, folder: Path) -> str:
         )
     if not plan.hosts:
         places = [f"/p{n}/" for n in range(plan.routes)] or ["/"]
-        inner = "".join(f"    location {at} {{ proxy_pass {scheme}://all; }}\n" for at in places)
+        inner = "".join(f"    location {at} {{ {passed} }}\n" for at in places)
         body += f"  server {{ {listen}\n{_origination(plan)}{inner}  }}\n"
     return HTTP.format(folder=folder, body=body)
 
@@ -87,16 +92,16 @@ def _upstreams(plan: Plan) -> list[tuple[str, str]]:
     return [("all", f"127.0.0.1:{plan.target}")]
 
 
-def _upstream(name: str, address: str) -> str:
+def _upstream(name: str, address: str, kept: int) -> str:
     return (
-        f"  upstream {name} {{ server {address}; keepalive {KEPT};"
+        f"  upstream {name} {{ server {address}; keepalive {kept};"
         " keepalive_requests 1000000000; keepalive_timeout 300s; }\n"
     )
 
 
 def _listen(plan: Plan) -> str:
     if plan.tls_in == "none":
-        return f"listen 127.0.0.1:{plan.listen};"
+        return f"listen 127.0.0.1:{plan.listen}{' http2' if plan.http2 else ''};"
     pem = plan.pem()
     mutual = f" ssl_client_certificate {pem.ca}; ssl_verify_client on;"
     return (
