@@ -1,6 +1,6 @@
 //! Connecting before the client speaks: where the server speaks first, that tells the protocol.
 //!
-//! SMTP, MySQL and others greet; their clients say nothing before. HTTP and TLS servers never speak
+//! Mail servers and databases greet; their clients say nothing before. HTTP and TLS servers never speak
 //! first, so a greeting can't be mistaken, however slow a client is.
 
 use std::future::{pending, poll_fn};

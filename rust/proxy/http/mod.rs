@@ -13,6 +13,7 @@ use std::future::poll_fn;
 use std::time::{Duration, Instant};
 
 use super::connection::Downstream;
+use crate::error::{Error, ErrorKind};
 use crate::protocol::http1::HeadLimits;
 use crate::runtime::buffers::BUFFER_BYTES;
 use crate::runtime::clock;
@@ -41,6 +42,20 @@ const LINGER_BYTES: usize = 256 * 1024;
 
 /// How long it does so.
 const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// An upstream connection of HTTP/1 ended before its answer. After a FIN without a byte of one (Linux
+/// says `EPIPE` when a reset followed it) the request may never have been seen; a bare reset tells
+/// nothing.
+fn lost(error: std::io::Error, any: bool) -> Error {
+    use std::io::ErrorKind::{BrokenPipe, UnexpectedEof};
+    let ended = matches!(error.kind(), BrokenPipe | UnexpectedEof);
+    let lost = Error::io(ErrorKind::UpstreamReset, error);
+    if ended && !any {
+        lost.unprocessed()
+    } else {
+        lost
+    }
+}
 
 /// A drain lets an idle connection make one more request within its grace, to be told
 /// `Connection: close`; closing at once would lose a request that is on its way.

@@ -18,7 +18,7 @@ use crate::protocol::http1::{Framing, HeadScanner};
 use crate::proxy::fill::poll_fill;
 use crate::proxy::flow::Body;
 use crate::proxy::http::rewrite::Heads;
-use crate::proxy::http::{INTERIM_MAX, UPSTREAM_HEAD};
+use crate::proxy::http::{INTERIM_MAX, UPSTREAM_HEAD, lost};
 use crate::proxy::link::Link;
 use crate::runtime::buffers::{Buffer, Buffers};
 use crate::tls::io::Io;
@@ -55,10 +55,10 @@ impl Http1Answer<'_> {
                 return Poll::Ready(Ok(arrived));
             }
             let filled = poll_fill(cx, self.io, self.buffers, &mut self.buffer);
-            match ready!(filled).map_err(|error| self.lost(error))? {
+            match ready!(filled).map_err(|error| lost(error, self.any))? {
                 0 => {
                     let end = std::io::ErrorKind::UnexpectedEof.into();
-                    return Poll::Ready(Err(self.lost(end)));
+                    return Poll::Ready(Err(lost(end, self.any)));
                 }
                 _ => self.any = true,
             }
@@ -76,18 +76,6 @@ impl Http1Answer<'_> {
         }
         self.buffer = Some(buffer);
         Ok(None)
-    }
-
-    /// As `http1::response::Reader` judges it: a clean end without a byte may be a stale connection.
-    fn lost(&self, error: std::io::Error) -> Error {
-        use std::io::ErrorKind::{BrokenPipe, UnexpectedEof};
-        let ended = matches!(error.kind(), BrokenPipe | UnexpectedEof);
-        let lost = Error::io(ErrorKind::UpstreamReset, error);
-        if ended && !self.any {
-            lost.unprocessed()
-        } else {
-            lost
-        }
     }
 }
 

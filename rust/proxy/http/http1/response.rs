@@ -12,7 +12,7 @@ use crate::protocol::http1::{
 use crate::proxy::fill::poll_fill;
 use crate::proxy::flow::{Body, FlowError, Ground};
 use crate::proxy::http::admit::Facts;
-use crate::proxy::http::{INTERIM_MAX, UPSTREAM_HEAD};
+use crate::proxy::http::{INTERIM_MAX, UPSTREAM_HEAD, lost};
 use crate::runtime::buffers::Buffer;
 
 /// A head that has arrived.
@@ -70,25 +70,13 @@ impl Reader {
                 }
             }
             let filled = poll_fill(cx, io, ground.buffers, &mut self.buffer);
-            match ready!(filled).map_err(|error| self.lost(error))? {
+            match ready!(filled).map_err(|error| lost(error, self.any))? {
                 0 => {
-                    return Poll::Ready(Err(self.lost(std::io::ErrorKind::UnexpectedEof.into())));
+                    let end = std::io::ErrorKind::UnexpectedEof.into();
+                    return Poll::Ready(Err(lost(end, self.any)));
                 }
                 _ => self.any = true,
             }
-        }
-    }
-
-    /// The connection ended. After a FIN without a byte of a response (Linux says `EPIPE` when a
-    /// reset followed it) the request may never have been seen; a bare reset tells nothing.
-    fn lost(&self, error: std::io::Error) -> Error {
-        use std::io::ErrorKind::{BrokenPipe, UnexpectedEof};
-        let ended = matches!(error.kind(), BrokenPipe | UnexpectedEof);
-        let lost = Error::io(ErrorKind::UpstreamReset, error);
-        if ended && !self.any {
-            lost.unprocessed()
-        } else {
-            lost
         }
     }
 
