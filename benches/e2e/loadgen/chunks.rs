@@ -38,9 +38,10 @@ async fn stream(job: Rc<Job>, ask: Rc<Ask>, mut sender: SendRequest<Bytes>) {
         Ok(Ok(())) => job.record(now(), Err(Failure::new(Kind::Eof, "the stream ended"))),
         Err(_) if gaps.last.is_none() => job.record(now(), Err(late())),
         Err(_) => {
-            let due = job.options.duration.as_secs_f64() / job.options.period.as_secs_f64();
+            // A gap lies between two chunks, so that there is one less of them.
+            let due = job.options.duration.as_secs_f64() / job.options.period.as_secs_f64() - 1.0;
             if f64::from(gaps.measured) < due * LEAST_SHARE {
-                let few = format!("{} chunks of {due}", gaps.measured);
+                let few = format!("{} chunks of {due:.0}", gaps.measured);
                 job.record(now(), Err(Failure::new(Kind::Body, few)));
             }
         }

@@ -19,6 +19,8 @@ TYPES = "type.googleapis.com/envoy.extensions"
 FILTERS = f"{TYPES}.filters.http"
 #: Enough for any scenario; Envoy's own default is 1,024.
 MANY = 20_000
+#: What the backend allows on a connection; more would be refused before Envoy is told of it.
+STREAMS = 100
 
 
 def envoy(tool: Tool, *, mesh: bool) -> Peer:
@@ -75,7 +77,8 @@ def _cluster(plan: Plan, name: str, address: str) -> Json:
     }
     if plan.http2:
         kind = f"{TYPES}.upstreams.http.v3.HttpProtocolOptions"
-        options: Json = {"@type": kind, "explicit_http_config": {"http2_protocol_options": {}}}
+        http2 = {"http2_protocol_options": {"max_concurrent_streams": STREAMS}}
+        options: Json = {"@type": kind, "explicit_http_config": http2}
         cluster["typed_extension_protocol_options"] = {kind.rpartition("/")[2]: options}
     if plan.tls_out:
         kind = f"{TYPES}.transport_sockets.tls.v3.UpstreamTlsContext"
