@@ -14,6 +14,7 @@ use h2::client::{self, SendRequest};
 use tokio::sync::Notify;
 
 use super::SEND_BUFFER_BYTES;
+use super::outbox::Outbox;
 use super::transport::{Transport, Watch};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::http2::guard::{Guard, Role};
@@ -93,6 +94,7 @@ pub async fn connect(
 ) -> Result<Connection, Error> {
     let transport = Transport::new(Owned(io), buffers.clone(), None, Guard::new(Role::Client));
     let watch = transport.watch();
+    let outbox = transport.outbox();
     let http2 = &bounds.http2;
     let streams = usize::try_from(http2.max_concurrent_streams).unwrap_or(usize::MAX);
     let mut builder = client::Builder::new();
@@ -113,7 +115,7 @@ pub async fn connect(
         _lease: lease,
     };
     let state = Rc::new(State::default());
-    tokio::task::spawn_local(drive(driver, watch, Rc::clone(&state), counted));
+    tokio::task::spawn_local(drive(driver, (watch, outbox), Rc::clone(&state), counted));
     let now = clock::now();
     Ok(Connection {
         requests,
@@ -128,7 +130,7 @@ pub async fn connect(
 /// Moves the connection's bytes until it has ended; the other side's excess ends it alone (HA-9).
 async fn drive(
     mut driver: client::Connection<Transport<Owned>, Bytes>,
-    watch: Watch,
+    (watch, outbox): (Watch, Outbox<Owned>),
     state: Rc<State>,
     counted: Counted,
 ) {
@@ -139,6 +141,10 @@ async fn drive(
         }
         if watch.excess().is_some() {
             return Poll::Ready(());
+        }
+        if polled.is_pending() {
+            // A failure shows again where h2 reads.
+            let _ = outbox.poll_settle(cx);
         }
         polled.map(drop)
     })

@@ -4,6 +4,7 @@
 //! full, and one at a time: who comes meanwhile waits for it instead of dialling too.
 
 mod connection;
+mod outbox;
 mod transport;
 
 use std::cell::{Cell, RefCell};
@@ -13,6 +14,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 pub use connection::{Connection, StreamLease, connect};
+pub use outbox::Outbox;
 pub use transport::{Transport, Watch};
 
 use crate::error::{Error, ErrorKind};

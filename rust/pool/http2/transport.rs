@@ -10,19 +10,11 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::outbox::Outbox;
 use crate::protocol::http2::guard::{Excess, Guard};
 use crate::runtime::buffers::{Buffer, Buffers};
 use crate::runtime::clock;
 use crate::tls::io::Io;
-
-/// One read: a frame of the usual largest size with its head, or many small ones.
-const READ_BYTES: usize = 32 * 1024;
-
-thread_local! {
-    /// Where a read lands before h2 takes it: one a thread, none a connection. Reading into h2's own
-    /// buffer would zero it first, which costs more than the copy.
-    static SCRATCH: RefCell<Box<[u8; READ_BYTES]>> = RefCell::new(Box::new([0; READ_BYTES]));
-}
 
 /// What the guard knows of a connection, shared with whoever serves it.
 #[derive(Debug, Clone)]
@@ -80,19 +72,11 @@ impl Watch {
 }
 
 /// A connection as the h2 crate drives it.
-///
-/// h2 writes frame by frame, and flushes when it has no more: what it writes is gathered until then,
-/// so that the frames of many streams are one system call.
 #[derive(Debug)]
 pub struct Transport<T> {
-    io: T,
-    buffers: Buffers,
-    /// What was read before.
-    first: Option<Buffer>,
-    /// What is to be written; none while nothing is.
-    out: Option<Buffer>,
-    /// Others were let write first.
-    waited: bool,
+    outbox: Outbox<T>,
+    /// What was read and h2 hasn't taken: it takes a few kilobytes at a time, a read brings more.
+    read: Option<Buffer>,
     watch: Watch,
 }
 
@@ -106,11 +90,8 @@ impl<T: Deref<Target = Io> + Unpin> Transport<T> {
             paid: Cell::new(clock::now()),
         };
         Self {
-            io,
-            buffers,
-            first: first.filter(|first| !first.is_empty()),
-            out: None,
-            waited: false,
+            outbox: Outbox::new(io, buffers),
+            read: first.filter(|first| !first.is_empty()),
             watch: Watch(Rc::new(watched)),
         }
     }
@@ -120,43 +101,27 @@ impl<T: Deref<Target = Io> + Unpin> Transport<T> {
         self.watch.clone()
     }
 
-    /// Hands `bytes` to the guard, and to h2 unless they are too much: then h2 gets nothing more,
+    /// What h2 writes goes there, and is sent by whoever polls h2.
+    pub fn outbox(&self) -> Outbox<T> {
+        self.outbox.clone()
+    }
+
+    /// Hands bytes to the guard, and to h2 unless they are too much: then h2 gets nothing more,
     /// and whoever holds the watch ends the connection.
-    fn deliver(watch: &Watch, bytes: &[u8], to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        watch.received(bytes);
-        if watch.excess().is_some() {
+    fn deliver(&mut self, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(read) = &mut self.read else {
+            return Poll::Ready(Ok(()));
+        };
+        let n = read.len().min(to.remaining());
+        let bytes = read.get(..n).unwrap_or_default();
+        self.watch.received(bytes);
+        if self.watch.excess().is_some() {
             return Poll::Pending;
         }
         to.put_slice(bytes);
-        Poll::Ready(Ok(()))
-    }
-
-    /// Takes bytes into the buffer, or nothing where they don't fit.
-    fn gather(&mut self, parts: &[IoSlice<'_>]) -> Option<usize> {
-        let total: usize = parts.iter().map(|part| part.len()).sum();
-        let out = self.out.get_or_insert_with(|| self.buffers.lend());
-        if total > out.room().len() {
-            return None;
-        }
-        for part in parts {
-            let room = out.room().get_mut(..part.len())?;
-            room.copy_from_slice(part);
-            out.filled(part.len());
-        }
-        Some(total)
-    }
-
-    /// Writes what was gathered.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(out) = &mut self.out {
-            if out.is_empty() {
-                self.out = None;
-                break;
-            }
-            match ready!(self.io.poll_write(cx, out, &[]))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => out.consume(n),
-            }
+        read.consume(n);
+        if read.is_empty() {
+            self.read = None;
         }
         Poll::Ready(Ok(()))
     }
@@ -172,22 +137,15 @@ impl<T: Deref<Target = Io> + Unpin> AsyncRead for Transport<T> {
         if this.watch.excess().is_some() {
             return Poll::Pending;
         }
-        if let Some(first) = &mut this.first {
-            let n = first.len().min(to.remaining());
-            let bytes = first.get(..n).unwrap_or_default();
-            let delivered = Self::deliver(&this.watch, bytes, to);
-            first.consume(n);
-            if first.is_empty() {
-                this.first = None;
-            }
-            return delivered;
+        if this.read.is_none() {
+            // Lent once there is something to read: an idle connection holds none.
+            ready!(this.outbox.io().poll_readable(cx))?;
+            let mut buffer = this.outbox.buffers().lend();
+            let n = ready!(this.outbox.io().poll_read(cx, buffer.room()))?;
+            buffer.filled(n);
+            this.read = Some(buffer);
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let room = to.remaining().min(READ_BYTES);
-            let room = scratch.get_mut(..room).unwrap_or_default();
-            let n = ready!(this.io.poll_read(cx, room))?;
-            Self::deliver(&this.watch, room.get(..n).unwrap_or_default(), to)
-        })
+        this.deliver(to)
     }
 }
 
@@ -206,13 +164,14 @@ impl<T: Deref<Target = Io> + Unpin> AsyncWrite for Transport<T> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = if let Some(gathered) = this.gather(parts) {
+        let outbox = &this.outbox;
+        let written = if let Some(gathered) = outbox.gather(parts) {
             gathered
         } else {
-            ready!(this.poll_drain(cx))?;
-            match this.gather(parts) {
+            ready!(outbox.poll_drain(cx))?;
+            match outbox.gather(parts) {
                 Some(gathered) => gathered,
-                None => ready!(write_through(cx, &this.io, parts))?,
+                None => ready!(write_through(cx, outbox.io(), parts))?,
             }
         };
         this.watch.0.guard.borrow_mut().sent(written);
@@ -223,22 +182,15 @@ impl<T: Deref<Target = Io> + Unpin> AsyncWrite for Transport<T> {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.out.is_some() && !std::mem::replace(&mut this.waited, true) {
-            // Streams that are ready to write now share the call.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        this.waited = false;
-        ready!(this.poll_drain(cx))?;
-        this.io.poll_flush(cx)
+    /// Left to the outbox's owner, see there.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_drain(cx))?;
-        this.io.poll_shutdown(cx)
+        let outbox = &self.outbox;
+        ready!(outbox.poll_drain(cx))?;
+        outbox.io().poll_shutdown(cx)
     }
 }
 

@@ -9,6 +9,7 @@ mod stream;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::ops::Deref;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use h2::{Reason, RecvStream};
 use http::Request;
 
 use super::{earliest, linger};
-use crate::pool::http2::{SEND_BUFFER_BYTES, Transport, Watch};
+use crate::pool::http2::{Outbox, SEND_BUFFER_BYTES, Transport, Watch};
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
@@ -52,6 +53,7 @@ const END_TIME: Duration = Duration::from_secs(5);
 struct Shared {
     conn: Rc<Downstream>,
     watch: Watch,
+    outbox: Outbox<Lent>,
     streams: Cell<u32>,
     idle_since: Cell<Instant>,
     /// Timers of streams that have ended: armed for some later time, they cost the next less than
@@ -91,6 +93,7 @@ pub async fn serve(conn: Downstream, first: Option<Buffer>) {
     let transport = Transport::new(Lent(Rc::clone(&conn)), buffers, first, guard);
     let shared = Rc::new(Shared {
         watch: transport.watch(),
+        outbox: transport.outbox(),
         streams: Cell::new(0),
         idle_since: Cell::new(clock::now()),
         timers: RefCell::default(),
@@ -103,6 +106,8 @@ pub async fn serve(conn: Downstream, first: Option<Buffer>) {
         .header_timeout
         .map(|wait| clock::now() + wait);
     let handshake = builder(&current.listener).handshake::<_, Bytes>(transport);
+    let mut handshake = pin!(handshake);
+    let handshake = poll_fn(|cx| shared.settled(cx, |cx| handshake.as_mut().poll(cx)));
     let begun = shared.conn.timer.until(deadline, handshake).await;
     drop(current);
     match begun {
@@ -146,7 +151,7 @@ async fn run(shared: &Rc<Shared>, mut h2: Connection<Transport<Lent>, Bytes>) {
             }
             Event::Excess => {
                 h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                let closed = poll_fn(|cx| h2.poll_closed(cx));
+                let closed = poll_fn(|cx| shared.settled(cx, |cx| h2.poll_closed(cx)));
                 let _ = shared
                     .conn
                     .timer
@@ -166,7 +171,7 @@ fn poll_event(
     cx: &mut Context<'_>,
 ) -> Poll<Event> {
     shared.note_waker(cx);
-    let accepted = h2.poll_accept(cx);
+    let accepted = shared.settled(cx, |cx| h2.poll_accept(cx));
     if shared.watch.excess().is_some() {
         return Poll::Ready(Event::Excess);
     }
@@ -216,6 +221,20 @@ fn spawn(shared: &Rc<Shared>, request: Request<RecvStream>, mut respond: SendRes
 }
 
 impl Shared {
+    /// Polls h2, and sends what it wrote when it has nothing more to do.
+    fn settled<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let polled = poll(cx);
+        if polled.is_pending() {
+            // That it can't be sent shows again where h2 reads.
+            let _ = self.outbox.poll_settle(cx);
+        }
+        polled
+    }
+
     fn take_timer(&self) -> Timer {
         self.timers.borrow_mut().pop().unwrap_or_default()
     }
