@@ -225,7 +225,7 @@ async def test_a_header_bomb(tmp_path: Path, block: bytes) -> None:
 async def test_streams_without_window_are_reaped(tmp_path: Path) -> None:
     """A hundred large answers that nobody lets come."""
     async with backends("A") as (server,):
-        idle = {"stream_idle": "500ms"}
+        idle = {"stream_idle": "2s"}
         async with attacked(tmp_path, server.address, timeouts=idle) as (proxy, port):
             async with speak(port, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}) as client:
                 idents = [await client.open(get("/size/16777216")) for _ in range(100)]

@@ -49,8 +49,9 @@ async def behave(port: int, asked: trio.Semaphore, over: trio.Event) -> None:
         done = False
         while not done:
             done = over.is_set()
+            began = trio.current_time()
             answer = await client.until_end(await client.open(get("/behave")))
-            assert answer.status == 200
+            assert answer.status == 200, (answer.status, answer.fields, answer.body, trio.current_time() - began)
             asked.release()
 
 
