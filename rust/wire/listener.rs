@@ -180,6 +180,8 @@ pub struct Http {
     pub via: Option<String>,
     /// Accept CONNECT.
     pub allow_connect: bool,
+    /// Bridge gRPC-Web to gRPC where the cluster speaks HTTP/2.
+    pub grpc_web: bool,
     /// Header names with an underscore.
     pub underscores: Underscores,
     /// How paths are normalised before routing.
@@ -195,6 +197,7 @@ impl Default for Http {
             request_id: true,
             via: None,
             allow_connect: false,
+            grpc_web: false,
             underscores: Underscores::Reject,
             path_normalization: PathNormalization::Base,
             explain_errors: false,

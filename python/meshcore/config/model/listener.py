@@ -85,6 +85,9 @@ class Http(Part):
     """The pseudonym to add as `Via`; left out, none is added."""
     allow_connect: StrictBool = False
     """Accept CONNECT."""
+    grpc_web: StrictBool = False
+    """Bridge gRPC-Web, binary and text, to gRPC; its clusters need HTTP/2, to others it passes as it
+    is."""
     underscores: Literal["reject", "drop", "keep"] = "reject"
     """What happens to header names with an underscore: 400, the field is dropped, or it passes."""
     path_normalization: Literal["none", "base", "merge_slashes", "decode_and_merge_slashes"] = (
