@@ -116,10 +116,15 @@ impl Exchange<'_> {
         link: &Link,
         upload: &mut Upload<'_, '_>,
     ) -> Result<bool, Error> {
-        if let Link::Http1(upstream) = link
-            && self.is_connect()
-        {
-            return Box::pin(self.connect(client, upstream, upload)).await;
+        match link {
+            Link::Http1(upstream) if self.is_connect() => {
+                return Box::pin(self.connect(client, upstream, upload)).await;
+            }
+            // The endpoint could have chosen HTTP/2, without which there is no gRPC.
+            Link::Http1(_) if self.plan.grpc_web.is_some() => {
+                return Err(ErrorKind::UpstreamProtocol.into());
+            }
+            Link::Http1(_) | Link::Http2(_) => {}
         }
         let ends = self.plan.framing.is_empty() && !self.is_tunnel();
         let conn = client.conn;
