@@ -10,7 +10,7 @@ use super::sink::{Coding, Sink};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::head::Version;
 use crate::protocol::http1::{ResponseEdits, ResponseFraming, ResponseHead, write_response};
-use crate::protocol::{grpc, grpc_web, http1, http2, websocket};
+use crate::protocol::{grpc_web, http1, http2, websocket};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::admit::Facts;
 use crate::proxy::http::http1::{CONNECTED, ClientWatch};
@@ -171,17 +171,15 @@ impl<'a> Client<'a> {
         self.sink = wrapped.map(Sink::GrpcWeb);
     }
 
-    /// Ends a gRPC call whose answer has begun by the status that stands for `kind`; `None` where
+    /// Ends a gRPC call whose answer has begun by the status that stands for `kind`; `false` where
     /// there is no way to tell it.
-    pub(crate) fn end_call(&mut self, kind: ErrorKind) -> Option<grpc::Code> {
-        let sink = self.sink.as_mut().filter(|_| self.facts.grpc)?;
+    pub(crate) fn end_call(&mut self, kind: ErrorKind) -> bool {
+        let Some(sink) = self.sink.as_mut().filter(|_| self.facts.grpc) else {
+            return false;
+        };
         // To the rest of an answer that isn't bridged trailers would give the look of a whole.
         let bridged = matches!(sink, Sink::GrpcWeb(_));
-        if self.facts.grpc_web.is_some() && !bridged {
-            return None;
-        }
-        let told = sink.end_with(reply::grpc_trailers(kind));
-        told.then_some(grpc::status_of(kind))
+        bridged == self.facts.grpc_web.is_some() && sink.end_with(reply::grpc_trailers(kind))
     }
 
     /// Tells the client that the other protocol begins, which the upstream said in another way:

@@ -224,7 +224,7 @@ impl Exchange<'_> {
         };
         let mut download = Pump::new(u64::MAX);
         let mut downloaded = false;
-        let copied = poll_fn(|cx| {
+        let copied: Result<(), Error> = poll_fn(|cx| {
             // An early response doesn't stop a body that the upstream still takes.
             upload.poll(cx, to_upstream, self.activity)?;
             if let Some(watch) = &mut watch
@@ -246,7 +246,9 @@ impl Exchange<'_> {
             }
         })
         .await;
-        if let Some(status) = download.grpc_status {
+        // Trailers within a message end no call of gRPC-Web: its client can't be given them.
+        let unfit = matches!(&copied, Err(error) if error.kind == ErrorKind::UpstreamProtocol);
+        if let Some(status) = download.grpc_status.filter(|_| !unfit) {
             self.record.borrow_mut().grpc_status = Some(status);
         }
         copied

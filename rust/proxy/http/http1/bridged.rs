@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use super::exchange;
 use crate::error::Error;
+use crate::protocol::grpc;
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::Next;
 use crate::proxy::http::activity::Activity;
@@ -62,15 +63,13 @@ pub(super) async fn serve(
 /// Tells a gRPC-Web client that has had a part of its answer how the call ended; `false` where it has
 /// had none, or can't be told.
 fn told(client: &mut Client<'_>, error: &Error, record: &mut Record) -> bool {
-    if error.kind.status() == 0 {
+    let kind = error.kind;
+    if kind.status() == 0 || client.facts.grpc_web.is_none() {
         return false;
     }
-    let Some(code) = client.end_call(error.kind) else {
-        return false;
-    };
-    record.fail(error.kind);
-    record.grpc_status = Some(u32::from(code as u8));
-    true
+    record.fail(kind);
+    record.grpc_status = Some(u32::from(grpc::status_of(kind) as u8));
+    client.end_call(kind)
 }
 
 /// Writes out what was told. The client may still be sending, so the connection ends with it.

@@ -12,6 +12,7 @@ use http::Request;
 
 use super::Shared;
 use crate::error::{Error, ErrorKind};
+use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Plan};
 use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Source};
@@ -116,12 +117,14 @@ fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
     if kind.status() == 0 {
         return;
     }
-    if let Some(code) = client.end_call(kind) {
-        record.grpc_status = Some(u32::from(code as u8));
-        return;
-    }
+    let told = client.end_call(kind);
     if let Some(sink) = &mut client.sink {
-        sink.cut(Reason::INTERNAL_ERROR);
+        if client.facts.grpc {
+            record.grpc_status = Some(u32::from(grpc::status_of(kind) as u8));
+        }
+        if !told {
+            sink.cut(Reason::INTERNAL_ERROR);
+        }
         return;
     }
     record.status = kind.status();
