@@ -180,14 +180,14 @@ pub struct Http {
     pub via: Option<String>,
     /// Accept CONNECT.
     pub allow_connect: bool,
-    /// Bridge gRPC-Web to gRPC where the cluster speaks HTTP/2.
-    pub grpc_web: bool,
     /// Header names with an underscore.
     pub underscores: Underscores,
     /// How paths are normalised before routing.
     pub path_normalization: PathNormalization,
     /// Say the response flag and the route in `x-meshcore-error` details.
     pub explain_errors: bool,
+    /// Bridge gRPC-Web to gRPC where the cluster speaks HTTP/2.
+    pub grpc_web: bool,
 }
 
 impl Default for Http {
@@ -197,10 +197,10 @@ impl Default for Http {
             request_id: true,
             via: None,
             allow_connect: false,
-            grpc_web: false,
             underscores: Underscores::Reject,
             path_normalization: PathNormalization::Base,
             explain_errors: false,
+            grpc_web: false,
         }
     }
 }

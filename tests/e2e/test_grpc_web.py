@@ -226,15 +226,15 @@ async def test_errors_of_the_proxy_itself(tmp_path: Path, version: int, kind: st
         running(tmp_path, document) as proxy,
         speaking(await proxy.port(), version) as client,
     ):
-            for method, (status, code, flags) in wanted.items():
-                answer = await call(client, method, coded([b"a"], kind), kind)
-                told = answer.response.headers
-                assert answer.response.status_code == 200
-                assert (told["grpc-status"], told["x-meshcore-error"]) == (status, code)
-                assert told["grpc-message"] == code.replace("_", " ")
-                assert told["content-type"] == kind
-                assert told["x-meshcore-flags"] == flags
-                assert answer.messages == []
+        for method, (status, code, flags) in wanted.items():
+            answer = await call(client, method, coded([b"a"], kind), kind)
+            told = answer.response.headers
+            assert answer.response.status_code == 200
+            assert (told["grpc-status"], told["x-meshcore-error"]) == (status, code)
+            assert told["grpc-message"] == code.replace("_", " ")
+            assert told["content-type"] == kind
+            assert told["x-meshcore-flags"] == flags
+            assert answer.messages == []
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     statuses = [(line["grpc_status"], line["response_code"]) for line in lines]
     assert statuses == [(14, 200), (14, 200), (12, 200)]

@@ -69,19 +69,7 @@ pub(super) async fn send(
     let mut out = conn.worker().take_scratch();
     match shape.grpc_web {
         Some(call) => write_status(kind, (shape, call), record, &mut out),
-        None => {
-            let reply = LocalReply {
-                status: kind.status(),
-                code: kind.code(),
-                content_type: "text/plain",
-                extra: &details(kind, record),
-                body: &text(kind),
-                close: shape.close,
-                head_request: shape.head_request,
-                version: shape.version,
-            };
-            write_local_reply(&reply, &mut out);
-        }
+        None => write_text(kind, shape, record, &mut out),
     }
     let deadline = Some(clock::now() + SEND_TIME);
     let written = conn.timer.until(deadline, write_all(&conn.io, &out)).await;
@@ -90,6 +78,20 @@ pub(super) async fn send(
         Ok(result) => result,
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
     }
+}
+
+fn write_text(kind: ErrorKind, shape: Shape, record: &Record, out: &mut Vec<u8>) {
+    let reply = LocalReply {
+        status: kind.status(),
+        code: kind.code(),
+        content_type: "text/plain",
+        extra: &details(kind, record),
+        body: &text(kind),
+        close: shape.close,
+        head_request: shape.head_request,
+        version: shape.version,
+    };
+    write_local_reply(&reply, out);
 }
 
 /// Writes a gRPC status as the fields of a head that is all.

@@ -85,9 +85,6 @@ class Http(Part):
     """The pseudonym to add as `Via`; left out, none is added."""
     allow_connect: StrictBool = False
     """Accept CONNECT."""
-    grpc_web: StrictBool = False
-    """Bridge gRPC-Web, binary and text, to gRPC; its clusters need HTTP/2, to others it passes as it
-    is."""
     underscores: Literal["reject", "drop", "keep"] = "reject"
     """What happens to header names with an underscore: 400, the field is dropped, or it passes."""
     path_normalization: Literal["none", "base", "merge_slashes", "decode_and_merge_slashes"] = (
@@ -96,6 +93,9 @@ class Http(Part):
     """How paths are normalised before routing, after Istio's modes."""
     explain_errors: StrictBool = False
     """Name the response flag and the route in the answers that the proxy itself makes."""
+    grpc_web: StrictBool = False
+    """Bridge gRPC-Web, binary and text, to gRPC where the cluster speaks HTTP/2; to others it
+    passes as it is."""
 
 
 class AccessLog(Part):

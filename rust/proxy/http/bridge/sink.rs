@@ -104,13 +104,11 @@ impl<'a> Sink<'a> {
 
     /// Ends a body by these last bytes; it must not hold others. See [`Self::end_with`].
     pub(crate) fn end_behind(&mut self, bytes: Bytes) -> bool {
-        match self {
-            Self::Http2(sink) => sink.stream.send_data(bytes, true).is_ok(),
-            _ => {
-                self.put(Piece::Data(bytes, true));
-                true
-            }
+        if let Self::Http2(sink) = self {
+            return sink.stream.send_data(bytes, true).is_ok();
         }
+        self.put(Piece::Data(bytes, true));
+        true
     }
 
     /// Whether it holds bytes that wait for the receiver, and that nothing may be put behind.

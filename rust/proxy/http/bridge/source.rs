@@ -53,7 +53,7 @@ pub(crate) enum Source<'a> {
     Empty,
 }
 
-impl<'a> Source<'a> {
+impl Source<'_> {
     /// The same as gRPC has it, where the client's `call` is bridged.
     pub(crate) fn called(self, call: Option<grpc_web::Call>) -> Self {
         match call {

@@ -79,11 +79,9 @@ async fn write_out(client: &mut Client<'_>) -> Next {
     };
     let deadline = Some(clock::now() + SEND_TIME);
     let work = poll_fn(|cx| sink.poll_ready(cx));
-    match client.conn.timer.until(deadline, work).await {
-        Ok(Ok(())) => Next::Close,
-        _ => {
-            reply::cut(client.conn);
-            Next::Gone
-        }
+    if let Ok(Ok(())) = client.conn.timer.until(deadline, work).await {
+        return Next::Close;
     }
+    reply::cut(client.conn);
+    Next::Gone
 }
