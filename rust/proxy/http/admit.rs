@@ -187,10 +187,13 @@ fn choose(conn: &Downstream, view: &View, route: &Route) -> Option<Rc<ClusterRun
 /// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it
 /// gets gRPC-Web as it is.
 fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
-    match (facts.grpc_web, Speaks::of(cluster, Version::Http2)) {
-        (Some(call), speaks) if speaks != Speaks::Http1 => (speaks, Some(call)),
-        _ => (Speaks::of(cluster, facts.version), None),
+    if let Some(call) = facts.grpc_web {
+        let speaks = Speaks::of(cluster, Version::Http2);
+        if speaks != Speaks::Http1 {
+            return (speaks, Some(call));
+        }
     }
+    (Speaks::of(cluster, facts.version), None)
 }
 
 fn facts(head: &RequestHead<'_, '_>, listener: &Listener) -> Facts {
