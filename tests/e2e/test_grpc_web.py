@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import httpx2
 import pytest
 
-from tests.support.bridge import before
-from tests.support.grpc_echo import DEADLINE, WHY, Service, in_thread, serving
+from tests.support.bridge import asking, before
+from tests.support.grpc_echo import WHY, Service, in_thread, serving
 from tests.support.grpc_web import BINARY, TEXT, answering, as_text, call, coded, frame, speaking
 from tests.support.proxy import Document, Proxy, running
 from tests.support.scale import scaled
@@ -253,8 +253,11 @@ async def test_the_log_has_the_status(tmp_path: Path, version: int) -> None:
 
 @versions
 async def test_a_client_that_goes_away_ends_the_call(tmp_path: Path, version: int) -> None:
-    async with calling(tmp_path, version) as (service, client, _):
-        async with answering(client, "Wait", coded([b""], TEXT), TEXT) as answer:
-            async for _message in answer.each():
-                break
-        assert await in_thread(lambda: service.ended.wait(DEADLINE))
+    with serving() as (service, address):
+        async with running(tmp_path, before(address, 2, http=ON)) as proxy:
+            async with asking(await proxy.port(), version) as client:
+                kind = (b"content-type", TEXT.encode())
+                await client.ask("POST /test.Echo/Wait", kind, body=as_text(frame(b"")))
+                assert await in_thread(lambda: service.waiting.wait(PATIENCE))
+                client.wire.reset()
+            assert await in_thread(lambda: service.ended.wait(PATIENCE))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.support.bridge import Http2, Pair, Speaker, bridge
+from tests.support.bridge import Http2, Pair, Speaker, asking, before, bridge, telling
 from tests.support.frames import INTERNAL_ERROR
 from tests.support.grpc_web import TRAILERS, as_text, fields, frame
+from tests.support.proxy import running
 from tests.support.wire import Ended, Message
 
 Failure = Callable[[Http2], Awaitable[None]]
@@ -71,9 +72,21 @@ async def test_it_passes_as_it_is(tmp_path: Path, versions: tuple[int, int], *, 
         await server.answer(200, TEXT, body=as_text(whole))
         await server.wire.rest()
 
-    async with bridge(tmp_path, versions, story, http={"grpc_web": on}) as link:
-        await link.client.ask(CALL, TEXT, body=b"no base64")
-        _, answer = await link.client.response()
+    async with telling(story, versions[1]) as server:
+        document = before(server.address, versions[1], http={"grpc_web": on})
+        # Where no cluster spoke HTTP/2 the document would be refused.
+        other = {"name": "other", "protocol": "http2", "endpoints": ["127.0.0.1:1"]}
+        document["clusters"].append(other)
+        document["listeners"][0]["routes"] = [
+            {"to": "web"},
+            {"match": {"host": "other.example"}, "to": "other"},
+        ]
+        async with (
+            running(tmp_path, document) as proxy,
+            asking(await proxy.port(), versions[0]) as client,
+        ):
+            await client.ask(CALL, TEXT, body=b"no base64")
+            _, answer = await client.response()
     (request,) = heard
     assert (request.value(TEXT[0]), request.body) == (TEXT[1], b"no base64")
     assert request.value(b"content-length") == b"9"
