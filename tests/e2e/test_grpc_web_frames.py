@@ -75,8 +75,9 @@ async def test_it_passes_as_it_is(tmp_path: Path, versions: tuple[int, int], *, 
     async with telling(story, versions[1]) as server:
         document = before(server.address, versions[1], http={"grpc_web": on})
         # Where no cluster spoke HTTP/2 the document would be refused.
-        other = {"name": "other", "protocol": "http2", "endpoints": ["127.0.0.1:1"]}
-        document["clusters"].append(other)
+        document["clusters"].append(
+            {"name": "other", "protocol": "http2", "endpoints": ["127.0.0.1:1"]}
+        )
         document["listeners"][0]["routes"] = [
             {"to": "web"},
             {"match": {"host": "other.example"}, "to": "other"},
