@@ -101,7 +101,7 @@ reasons! {
 }
 
 reasons! {
-    /// Why a chunked body was refused; `UpstreamProtocol` where the upstream is to blame.
+    /// Why a body was refused; `UpstreamProtocol` where the upstream is to blame.
     BodyError {
         /// A chunk size that isn't 1 to 16 hexadecimal digits.
         ChunkSize = "chunk_size" => BadRequest,
@@ -117,6 +117,10 @@ reasons! {
         Trailer = "trailer" => BadRequest,
         /// More bytes of trailers than allowed.
         TrailersTooLong = "trailers_too_long" => HeadTooLarge,
+        /// The text of gRPC-Web isn't base64.
+        Base64 = "base64" => BadRequest,
+        /// Something else than the beginning of a gRPC message.
+        Message = "grpc_message" => BadRequest,
     }
 }
 

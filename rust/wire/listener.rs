@@ -186,6 +186,8 @@ pub struct Http {
     pub path_normalization: PathNormalization,
     /// Say the response flag and the route in `x-meshcore-error` details.
     pub explain_errors: bool,
+    /// Bridge gRPC-Web to gRPC where the cluster speaks HTTP/2.
+    pub grpc_web: bool,
 }
 
 impl Default for Http {
@@ -198,6 +200,7 @@ impl Default for Http {
             underscores: Underscores::Reject,
             path_normalization: PathNormalization::Base,
             explain_errors: false,
+            grpc_web: false,
         }
     }
 }

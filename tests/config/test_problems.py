@@ -77,6 +77,11 @@ LISTENER = [
         "not 'rejected' (hint: did you mean 'reject'?)",
     ),
     (
+        "    http: {grpc_web: true}\n",
+        "proxy.yaml:6:22: listeners[0].http.grpc_web: gRPC needs HTTP/2, and no cluster of this "
+        "listener speaks it (hint: write protocol: http2 on the cluster of the gRPC service)",
+    ),
+    (
         "    access_log: {format: json}\n",
         "proxy.yaml:6:17: listeners[0].access_log: the key 'path' is missing (hint: write path: …)",
     ),

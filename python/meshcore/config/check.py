@@ -40,6 +40,7 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
         troubles += check_listener(listener, ("listeners", index), names)
     for index, cluster in enumerate(config.clusters):
         troubles += check_cluster(cluster, ("clusters", index))
+    troubles += _grpc_web(config)
     if not config.listeners and not cluster_names:
         hint = "listeners: [{name: web, address: 127.0.0.1:8080, routes: [{to: api}]}]"
         troubles.append(Trouble((), "no_listener", "there is no listener", hint))
@@ -67,6 +68,23 @@ def _unique(config: Config) -> Iterator[Trouble]:
             message = f"listeners[{first}] already listens on {listener.address}"
             hint = "put both listeners' routes into one, or take another port"
             yield Trouble(("listeners", index, "address"), "duplicate_address", message, hint)
+
+
+def _grpc_web(config: Config) -> Iterator[Trouble]:
+    """Bridging that never happens, since every cluster takes HTTP/1 alone."""
+    http1 = {cluster.name for cluster in config.clusters if not _may_speak_http2(cluster)}
+    for index, listener in enumerate(config.listeners):
+        targets = {target.cluster for route in listener.routes for target in route.to}
+        if listener.http.grpc_web and targets and targets <= http1:
+            message = "gRPC needs HTTP/2, and no cluster of this listener speaks it"
+            hint = "write protocol: http2 on the cluster of the gRPC service"
+            at = ("listeners", index, "http", "grpc_web")
+            yield Trouble(at, "grpc_web_unusable", message, hint)
+
+
+def _may_speak_http2(cluster: Cluster) -> bool:
+    by_alpn = cluster.protocol == "auto" and cluster.tls is not None
+    return by_alpn or cluster.protocol in {"http2", "same"}
 
 
 def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iterator[Trouble]:

@@ -13,12 +13,12 @@ use super::rewrite::{self, Heads};
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
 use crate::protocol::error::HeadError;
-use crate::protocol::head::{FieldSet, Version};
+use crate::protocol::head::{FieldSet, Version, values};
 use crate::protocol::http1::{FieldStorage, Framing, RequestHead, RequestMethod, parse_request};
-use crate::protocol::{grpc, http2, path};
+use crate::protocol::{grpc, grpc_web, http2, path};
 use crate::proxy::link::Speaks;
 use crate::route::{RequestView, Route};
-use crate::snapshot::Listener;
+use crate::snapshot::{Cluster, Listener};
 
 /// What was decided about a request; borrows nothing of its head.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) framing: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
+    /// A call that goes on as gRPC.
+    pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,
 }
 
@@ -44,6 +46,8 @@ pub(super) struct Facts {
     pub(super) upgrade: bool,
     /// Errors of ours are told as gRPC statuses.
     pub(super) grpc: bool,
+    /// In gRPC-Web's way, where the listener bridges that.
+    pub(super) grpc_web: Option<grpc_web::Call>,
 }
 
 /// What a refused request still allows.
@@ -115,7 +119,7 @@ fn decide(
     if listener.access_log.is_some() {
         record.log = Some(Box::new(LogFields::of(head)));
     }
-    let facts = facts(head);
+    let facts = facts(head, listener);
     let is_connect = matches!(facts.method, RequestMethod::Connect);
     let refuse = |kind| Refusal {
         kind,
@@ -147,7 +151,7 @@ fn decide(
     let cluster = choose(conn, &view, route).ok_or_else(|| refuse(ErrorKind::NoEndpoint))?;
     record.chose_cluster(&cluster);
     let timeout = timeout(route, head, facts.grpc);
-    let speaks = Speaks::of(&cluster.cluster, head.version);
+    let (speaks, grpc_web) = spoken(&cluster.cluster, facts);
     let wanted = rewrite::Wanted {
         path: (*normal != *head.path).then_some(&*normal),
         speaks,
@@ -157,6 +161,7 @@ fn decide(
             "http"
         },
         timeout: timeout.filter(|_| facts.grpc),
+        grpc_web: grpc_web.is_some(),
     };
     let heads =
         rewrite::heads(conn, current, head, wanted, record).map_err(|e| refuse(e.kind()))?;
@@ -166,6 +171,7 @@ fn decide(
         framing: head.framing,
         body_limit,
         timeout,
+        grpc_web,
         facts,
         cluster,
         _view: view,
@@ -178,14 +184,31 @@ fn choose(conn: &Downstream, view: &View, route: &Route) -> Option<Rc<ClusterRun
     worker.cluster(view, slot).map(Rc::clone)
 }
 
-fn facts(head: &RequestHead<'_, '_>) -> Facts {
+/// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it
+/// gets gRPC-Web as it is.
+fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
+    if let Some(call) = facts.grpc_web {
+        let speaks = Speaks::of(cluster, Version::Http2);
+        if speaks != Speaks::Http1 {
+            return (speaks, Some(call));
+        }
+    }
+    (Speaks::of(cluster, facts.version), None)
+}
+
+fn facts(head: &RequestHead<'_, '_>, listener: &Listener) -> Facts {
     let kind = head.value(head.known.content_type);
+    let kind = kind.filter(|_| head.method == "POST");
+    let web = kind.filter(|_| listener.wire.http.grpc_web && head.upgrade.is_none());
+    let accept = values(head.fields, "accept");
+    let grpc_web = web.and_then(|kind| grpc_web::Call::asked(kind, accept));
     Facts {
         version: head.version,
         method: RequestMethod::of(head.method),
         keep_alive: head.keep_alive,
         upgrade: head.upgrade.is_some(),
-        grpc: head.method == "POST" && kind.is_some_and(grpc::is_grpc),
+        grpc: grpc_web.is_some() || kind.is_some_and(grpc::is_grpc),
+        grpc_web,
     }
 }
 

@@ -6,19 +6,20 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 
 use super::super::connection::Downstream;
 use super::super::upstream::write_all;
 use super::admit::Facts;
 use super::record::Record;
 use crate::error::ErrorKind;
-use crate::protocol::grpc;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
+use crate::protocol::{grpc, grpc_web};
 use crate::runtime::clock;
 
 /// A client that doesn't take even an error within this is gone.
-const SEND_TIME: Duration = Duration::from_secs(5);
+pub(super) const SEND_TIME: Duration = Duration::from_secs(5);
 
 /// How an answer is framed.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub(super) struct Shape {
     pub(super) close: bool,
     pub(super) head_request: bool,
     pub(super) version: Version,
+    /// A gRPC-Web client asked.
+    pub(super) grpc_web: Option<grpc_web::Call>,
 }
 
 impl Default for Shape {
@@ -35,6 +38,7 @@ impl Default for Shape {
             close: true,
             head_request: false,
             version: Version::Http11,
+            grpc_web: None,
         }
     }
 }
@@ -47,11 +51,12 @@ impl Shape {
             close: true,
             head_request,
             version: facts.version,
+            grpc_web: facts.grpc_web,
         }
     }
 }
 
-/// Sends the answer that stands for `kind`.
+/// Sends the answer that stands for `kind`; a gRPC-Web client reads a status of its own.
 ///
 /// # Errors
 /// The client is gone.
@@ -59,30 +64,13 @@ pub(super) async fn send(
     conn: &Downstream,
     kind: ErrorKind,
     shape: Shape,
-    record: &Record,
+    record: &mut Record,
 ) -> std::io::Result<()> {
     let mut out = conn.worker().take_scratch();
-    let body = text(kind);
-    let details = [
-        ("x-meshcore-flags", kind.flag()),
-        ("x-meshcore-route", record.route_name()),
-        ("x-meshcore-cluster", record.cluster_name()),
-    ];
-    let explain = record.current.listener.wire.http.explain_errors;
-    let told = details
-        .iter()
-        .filter(|(_, value)| explain && !value.is_empty());
-    let told: smallvec::SmallVec<[(&str, &str); 3]> = told.copied().collect();
-    let reply = LocalReply {
-        status: kind.status(),
-        code: kind.code(),
-        extra: &told,
-        body: &body,
-        close: shape.close,
-        head_request: shape.head_request,
-        version: shape.version,
-    };
-    write_local_reply(&reply, &mut out);
+    match shape.grpc_web {
+        Some(call) => write_status(kind, (shape, call), record, &mut out),
+        None => write_text(kind, shape, record, &mut out),
+    }
     let deadline = Some(clock::now() + SEND_TIME);
     let written = conn.timer.until(deadline, write_all(&conn.io, &out)).await;
     conn.worker().give_scratch(out);
@@ -90,6 +78,71 @@ pub(super) async fn send(
         Ok(result) => result,
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
     }
+}
+
+fn write_text(kind: ErrorKind, shape: Shape, record: &Record, out: &mut Vec<u8>) {
+    let reply = LocalReply {
+        status: kind.status(),
+        code: kind.code(),
+        content_type: "text/plain",
+        extra: &details(kind, record),
+        body: &text(kind),
+        close: shape.close,
+        head_request: shape.head_request,
+        version: shape.version,
+    };
+    write_local_reply(&reply, out);
+}
+
+/// Writes a gRPC status as the fields of a head that is all.
+fn write_status(
+    kind: ErrorKind,
+    (shape, call): (Shape, grpc_web::Call),
+    record: &mut Record,
+    out: &mut Vec<u8>,
+) {
+    let code = grpc::status_of(kind);
+    record.grpc_status = Some(u32::from(code as u8));
+    record.status = 200;
+    let text = text(kind);
+    let message = grpc::message(text.trim_end());
+    let status = [("grpc-status", code.as_str()), ("grpc-message", &message)];
+    let mut extra = details(kind, record);
+    extra.extend(status);
+    let content_type = answer_type(Some(call));
+    let reply = LocalReply {
+        status: 200,
+        code: kind.code(),
+        content_type: content_type.to_str().unwrap_or_default(),
+        extra: &extra,
+        body: "",
+        close: shape.close,
+        head_request: false,
+        version: shape.version,
+    };
+    write_local_reply(&reply, out);
+}
+
+/// What is told beside the code where the listener explains errors.
+fn details(kind: ErrorKind, record: &Record) -> SmallVec<[(&'static str, &str); 5]> {
+    if !record.current.listener.wire.http.explain_errors {
+        return SmallVec::new();
+    }
+    let details = [
+        ("x-meshcore-flags", kind.flag()),
+        ("x-meshcore-route", record.route_name()),
+        ("x-meshcore-cluster", record.cluster_name()),
+    ];
+    let told = details.into_iter().filter(|(_, value)| !value.is_empty());
+    told.collect()
+}
+
+/// The Content-Type of a gRPC status of ours.
+fn answer_type(call: Option<grpc_web::Call>) -> HeaderValue {
+    const GRPC: &str = "application/grpc";
+    let asked = call.map(|call| call.answer_type(GRPC.as_bytes()));
+    let asked = asked.and_then(|name| HeaderValue::from_bytes(&name).ok());
+    asked.unwrap_or(const { HeaderValue::from_static(GRPC) })
 }
 
 /// Answers a stream with what stands for `kind`; a gRPC client reads a status of its own
@@ -114,7 +167,8 @@ pub(super) fn send_http2(
         let code = grpc::status_of(kind);
         record.grpc_status = Some(u32::from(code as u8));
         record.status = 200;
-        fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        let call = facts.and_then(|facts| facts.grpc_web);
+        fields.insert(CONTENT_TYPE, answer_type(call));
         fields.insert("grpc-status", HeaderValue::from_static(code.as_str()));
         if let Ok(message) = HeaderValue::from_str(&grpc::message(text.trim_end())) {
             fields.insert("grpc-message", message);
@@ -134,16 +188,20 @@ pub(super) fn send_http2(
     stream.send_data(Bytes::from(text), true)
 }
 
+/// A gRPC client that has had a part of its answer learns from trailers how it ended.
+pub(super) fn grpc_trailers(kind: ErrorKind) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(2);
+    let code = grpc::status_of(kind).as_str();
+    fields.insert("grpc-status", HeaderValue::from_static(code));
+    if let Ok(message) = HeaderValue::from_str(&grpc::message(kind.code())) {
+        fields.insert("grpc-message", message);
+    }
+    fields
+}
+
 fn explain(fields: &mut HeaderMap, kind: ErrorKind, record: &Record) {
-    let details = [
-        ("x-meshcore-flags", kind.flag()),
-        ("x-meshcore-route", record.route_name()),
-        ("x-meshcore-cluster", record.cluster_name()),
-    ];
-    for (name, value) in details {
-        if let Ok(value) = HeaderValue::from_str(value)
-            && !value.is_empty()
-        {
+    for (name, value) in details(kind, record) {
+        if let Ok(value) = HeaderValue::from_str(value) {
             fields.insert(name, value);
         }
     }

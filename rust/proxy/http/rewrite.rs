@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TE};
+
 use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::record::Record;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{RequestEdits, RequestHead, write_request};
-use crate::protocol::{grpc, http2, websocket};
+use crate::protocol::{grpc, grpc_web, http2, websocket};
 use crate::proxy::link::Speaks;
 
 /// A head as an upstream may want it; both forms where only its connection will tell.
@@ -51,6 +53,8 @@ pub(super) struct Wanted<'a> {
     pub(super) scheme: &'static str,
     /// The time that a gRPC server has.
     pub(super) timeout: Option<Duration>,
+    /// gRPC-Web goes on as gRPC.
+    pub(super) grpc_web: bool,
 }
 
 /// Writes `head` for an upstream.
@@ -98,15 +102,31 @@ pub(super) fn heads(
         }
     }
     if wanted.speaks != Speaks::Http1 || key.is_some() {
+        let mut http2 = None;
+        if wanted.speaks != Speaks::Http1 {
+            let request = http2.insert(http2::write_request(head, &edits, wanted.scheme)?);
+            if wanted.grpc_web {
+                become_grpc(request.headers_mut())?;
+            }
+        }
         heads.other = Some(Box::new(OtherHeads {
-            http2: match wanted.speaks {
-                Speaks::Http1 => None,
-                _ => Some(http2::write_request(head, &edits, wanted.scheme)?),
-            },
+            http2,
             websocket_key: key,
         }));
     }
     Ok(heads)
+}
+
+/// A body that is coded anew has another length, and gRPC's servers want to hear that trailers pass.
+fn become_grpc(fields: &mut HeaderMap) -> Result<(), HeadError> {
+    if let Some(kind) = fields.get(CONTENT_TYPE) {
+        let kind = grpc_web::grpc_type(kind.as_bytes());
+        let kind = HeaderValue::from_bytes(&kind).map_err(|_| HeadError::FieldValue)?;
+        fields.insert(CONTENT_TYPE, kind);
+    }
+    fields.remove(CONTENT_LENGTH);
+    fields.insert(TE, HeaderValue::from_static("trailers"));
+    Ok(())
 }
 
 /// An HTTP/2 client has no key; an HTTP/1 upstream needs one. An HTTP/1 client's is answered by us

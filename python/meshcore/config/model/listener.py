@@ -93,6 +93,9 @@ class Http(Part):
     """How paths are normalised before routing, after Istio's modes."""
     explain_errors: StrictBool = False
     """Name the response flag and the route in the answers that the proxy itself makes."""
+    grpc_web: StrictBool = False
+    """Bridge gRPC-Web, binary and text, to gRPC where the cluster speaks HTTP/2; to others it
+    passes as it is."""
 
 
 class AccessLog(Part):

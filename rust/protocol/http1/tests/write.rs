@@ -286,6 +286,7 @@ fn local_replies_are_whole_and_safe() {
     let reply = LocalReply {
         status: 404,
         code: "no_route",
+        content_type: "text/plain",
         extra: &[("x-meshcore-route", "a\r\nSet-Cookie: b")],
         body: "no route\n",
         close: true,

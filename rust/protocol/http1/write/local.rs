@@ -13,9 +13,11 @@ pub struct LocalReply<'a> {
     pub status: u16,
     /// Sent as `x-meshcore-error`; empty sends none.
     pub code: &'a str,
+    /// The type of the body, also where that is empty.
+    pub content_type: &'a str,
     /// Further fields; what no value may hold is replaced by `?`.
     pub extra: &'a [(&'a str, &'a str)],
-    /// Plain text.
+    /// What follows the head.
     pub body: &'a str,
     /// Whether the connection ends with it.
     pub close: bool,
@@ -29,7 +31,7 @@ pub struct LocalReply<'a> {
 pub fn write_local_reply(reply: &LocalReply<'_>, out: &mut Vec<u8>) {
     status_line(reply.status, reason(reply.status).as_bytes(), out);
     if reply.status != 204 && reply.status != 304 {
-        safe_field(out, "content-type", "text/plain");
+        safe_field(out, "content-type", reply.content_type);
         let length = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         number(out, "content-length", length);
     }

@@ -2,10 +2,12 @@
 
 use super::client::{Beginning, Client};
 use super::exchange::Exchange;
+use super::grpc_web;
 use super::server::Arrived;
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
+use crate::protocol::grpc_web::Call;
 use crate::protocol::head::values;
 use crate::protocol::http1::{
     FieldStorage, RequestMethod, ResponseFraming, ResponseHead, parse_response,
@@ -63,26 +65,67 @@ pub(crate) fn pass_on<'a>(
         return client.interim(&head, via).map(Step::Interim);
     }
     note(exchange, &head);
-    let tunnel = opens_tunnel(exchange, &head, link)?;
+    let Some(call) = answers_call(exchange, &head) else {
+        return begin(exchange, client, (&head, arrived), link).map(Step::Final);
+    };
+    let kind = values(head.fields, "content-type").next();
+    let kind = call.answer_type(kind.unwrap_or_default());
+    let told = values(head.fields, "grpc-status").next().is_some();
+    let all = is_all(&head, arrived);
+    let head = ResponseHead {
+        fields: &grpc_web::retyped(head.fields, &kind),
+        length: None,
+        framing: if all {
+            head.framing
+        } else {
+            ResponseFraming::Chunked
+        },
+        ..head
+    };
+    let ended = begin(exchange, client, (&head, arrived), link)?;
+    if !all {
+        client.answers_call(call.takes, told);
+    }
+    Ok(Step::Final(ended))
+}
+
+/// Whether it is gRPC's answer to a bridged call; any other is the client's to make something of.
+fn answers_call(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) -> Option<Call> {
+    let kind = values(head.fields, "content-type").next();
+    let call = exchange.plan.grpc_web;
+    call.filter(|_| kind.is_some_and(grpc::is_grpc))
+}
+
+/// Begins the client's answer.
+fn begin(
+    exchange: &Exchange<'_>,
+    client: &mut Client<'_>,
+    (head, arrived): (&ResponseHead<'_, '_>, &Arrived),
+    link: &Link,
+) -> Result<Final, Error> {
+    let facts = client.facts;
+    let current = client.conn.listener.current();
+    let via = current.listener.wire.http.via.as_deref();
+    let tunnel = opens_tunnel(exchange, head, link)?;
     let how = Beginning {
         keep_alive: facts.keep_alive
             && !facts.upgrade
             && !client.conn.should_close()
             && exchange.activity.uploaded.get(),
-        ends: !tunnel && is_all(&head, arrived),
+        ends: !tunnel && is_all(head, arrived),
         tunnel,
     };
     let translated = tunnel && facts.upgrade && client.is_http2() != matches!(link, Link::Http2(_));
     if translated {
         let key = exchange.plan.heads.websocket_key();
-        if client.is_http2() && !answers(&head, key) {
+        if client.is_http2() && !answers(head, key) {
             return Err(ErrorKind::UpstreamProtocol.into());
         }
-        client.switch(&head, via, key)?;
+        client.switch(head, via, key)?;
     } else {
-        client.begin(&head, via, how)?;
+        client.begin(head, via, how)?;
     }
-    Ok(Step::Final(Final {
+    Ok(Final {
         keep_upstream: head.keep_alive && head.framing != ResponseFraming::UntilClose && !tunnel,
         body: if tunnel {
             Body::UntilEnd
@@ -90,7 +133,7 @@ pub(crate) fn pass_on<'a>(
             response_body(head.framing)
         },
         tunnel,
-    }))
+    })
 }
 
 fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {

@@ -5,14 +5,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::server::SendResponse;
 
+use super::grpc_web::AnswerSink;
 use super::sink::{Coding, Sink};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::head::Version;
 use crate::protocol::http1::{ResponseEdits, ResponseFraming, ResponseHead, write_response};
-use crate::protocol::{http1, http2, websocket};
+use crate::protocol::{grpc_web, http1, http2, websocket};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::admit::Facts;
 use crate::proxy::http::http1::{CONNECTED, ClientWatch};
+use crate::proxy::http::reply;
 
 /// Who asked.
 pub(crate) struct Client<'a> {
@@ -160,6 +162,24 @@ impl<'a> Client<'a> {
                 self.send(response, how.ends)
             }
         }
+    }
+
+    /// What follows the head that began is a gRPC answer; `told` where its status stood there.
+    pub(crate) fn answers_call(&mut self, form: grpc_web::Form, told: bool) {
+        let sink = self.sink.take();
+        let wrapped = sink.map(|sink| Box::new(AnswerSink::new(sink, form, told)));
+        self.sink = wrapped.map(Sink::GrpcWeb);
+    }
+
+    /// Ends a gRPC call whose answer has begun by the status that stands for `kind`; `false` where
+    /// there is no way to tell it.
+    pub(crate) fn end_call(&mut self, kind: ErrorKind) -> bool {
+        let Some(sink) = self.sink.as_mut().filter(|_| self.facts.grpc) else {
+            return false;
+        };
+        // To the rest of an answer that isn't bridged trailers would give the look of a whole.
+        let bridged = matches!(sink, Sink::GrpcWeb(_));
+        bridged == self.facts.grpc_web.is_some() && sink.end_with(reply::grpc_trailers(kind))
     }
 
     /// Tells the client that the other protocol begins, which the upstream said in another way:

@@ -116,10 +116,15 @@ impl Exchange<'_> {
         link: &Link,
         upload: &mut Upload<'_, '_>,
     ) -> Result<bool, Error> {
-        if let Link::Http1(upstream) = link
-            && self.is_connect()
-        {
-            return Box::pin(self.connect(client, upstream, upload)).await;
+        match link {
+            Link::Http1(upstream) if self.is_connect() => {
+                return Box::pin(self.connect(client, upstream, upload)).await;
+            }
+            // The endpoint could have chosen HTTP/2, without which there is no gRPC.
+            Link::Http1(_) if self.plan.grpc_web.is_some() => {
+                return Err(ErrorKind::UpstreamProtocol.into());
+            }
+            Link::Http1(_) | Link::Http2(_) => {}
         }
         let ends = self.plan.framing.is_empty() && !self.is_tunnel();
         let conn = client.conn;
@@ -219,7 +224,7 @@ impl Exchange<'_> {
         };
         let mut download = Pump::new(u64::MAX);
         let mut downloaded = false;
-        let copied = poll_fn(|cx| {
+        let copied: Result<(), Error> = poll_fn(|cx| {
             // An early response doesn't stop a body that the upstream still takes.
             upload.poll(cx, to_upstream, self.activity)?;
             if let Some(watch) = &mut watch
@@ -241,7 +246,9 @@ impl Exchange<'_> {
             }
         })
         .await;
-        if let Some(status) = download.grpc_status {
+        // Trailers within a message end no call of gRPC-Web: its client can't be given them.
+        let unfit = matches!(&copied, Err(error) if error.kind == ErrorKind::UpstreamProtocol);
+        if let Some(status) = download.grpc_status.filter(|_| !unfit) {
             self.record.borrow_mut().grpc_status = Some(status);
         }
         copied

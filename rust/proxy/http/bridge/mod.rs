@@ -2,11 +2,13 @@
 //! bridges.
 //!
 //! A [`source`] gives a body in pieces, a [`sink`] takes them, a [`pump`] carries them over;
-//! [`server`] sends a request's head and finds its answer, [`client`] sends the answer's.
+//! [`server`] sends a request's head and finds its answer, [`client`] sends the answer's. For clients
+//! of gRPC-Web [`grpc_web`] stands between a source or sink and the pump.
 
 mod answer;
 mod client;
 mod exchange;
+mod grpc_web;
 mod pump;
 mod server;
 mod sink;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http::HeaderMap;
 
+use super::grpc_web::AnswerSink;
 use super::source::{Broken, Piece};
 use crate::protocol::http2::trailers;
 use crate::tls::io::Io;
@@ -16,6 +17,8 @@ pub(crate) enum Sink<'a> {
     Http1(Http1Sink<'a>),
     /// A stream.
     Http2(Http2Sink),
+    /// Either of them, to a client that speaks gRPC-Web.
+    GrpcWeb(Box<AnswerSink<'a>>),
 }
 
 /// How a body stands on an HTTP/1 connection.
@@ -64,6 +67,7 @@ impl<'a> Sink<'a> {
         match self {
             Self::Http1(sink) => sink.put(piece),
             Self::Http2(sink) => sink.put(piece),
+            Self::GrpcWeb(sink) => sink.put(piece),
         }
     }
 
@@ -72,6 +76,7 @@ impl<'a> Sink<'a> {
         match self {
             Self::Http1(sink) => sink.poll_ready(cx),
             Self::Http2(sink) => sink.poll_ready(cx),
+            Self::GrpcWeb(sink) => sink.poll_ready(cx),
         }
     }
 
@@ -83,14 +88,35 @@ impl<'a> Sink<'a> {
                 let _ = ready!(sink.stream.poll_reset(cx));
                 Poll::Ready(Broken::To)
             }
+            Self::GrpcWeb(sink) => sink.poll_reset(cx),
         }
     }
 
-    /// Ends a stream by trailers, whatever was still to come; `false` where that can't be.
+    /// Ends a stream by trailers, whatever was still to come; `false` where that can't be. What it
+    /// gives to an HTTP/1 connection has to be written out.
     pub(crate) fn end_with(&mut self, fields: HeaderMap) -> bool {
         match self {
             Self::Http1(_) => false,
             Self::Http2(sink) => sink.stream.send_trailers(fields).is_ok(),
+            Self::GrpcWeb(sink) => sink.end_with(&fields),
+        }
+    }
+
+    /// Ends a body by these last bytes; it must not hold others. See [`Self::end_with`].
+    pub(crate) fn end_behind(&mut self, bytes: Bytes) -> bool {
+        if let Self::Http2(sink) = self {
+            return sink.stream.send_data(bytes, true).is_ok();
+        }
+        self.put(Piece::Data(bytes, true));
+        true
+    }
+
+    /// Whether it holds bytes that wait for the receiver, and that nothing may be put behind.
+    pub(crate) fn holds(&self) -> bool {
+        match self {
+            Self::Http1(sink) => !sink.payload.is_empty(),
+            Self::Http2(sink) => !sink.payload.is_empty(),
+            Self::GrpcWeb(sink) => sink.holds(),
         }
     }
 
@@ -99,6 +125,7 @@ impl<'a> Sink<'a> {
         match self {
             Self::Http1(sink) => sink.io.socket().reset_on_close(),
             Self::Http2(sink) => sink.stream.send_reset(reason),
+            Self::GrpcWeb(sink) => sink.cut(reason),
         }
     }
 }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
 
+use super::grpc_web::CallSource;
+use crate::protocol::grpc_web;
 use crate::protocol::http1::ChunkMode;
 use crate::protocol::http1::chunked::ChunkScanner;
 use crate::protocol::http1::{Framing, ResponseFraming};
@@ -45,16 +47,35 @@ pub(crate) enum Source<'a> {
     Http1(Http1Source<'a>),
     /// A stream.
     Http2(Http2Source),
+    /// Either of them, from a client that speaks gRPC-Web.
+    GrpcWeb(Box<CallSource<'a>>),
     /// There is none.
     Empty,
 }
 
 impl Source<'_> {
+    /// The same as gRPC has it, where the client's `call` is bridged.
+    pub(crate) fn called(self, call: Option<grpc_web::Call>) -> Self {
+        match call {
+            Some(call) => Self::GrpcWeb(Box::new(CallSource::new(self, call.sends))),
+            None => self,
+        }
+    }
+
+    /// What its sender sends, whatever becomes of it.
+    pub(crate) fn raw(self) -> Self {
+        match self {
+            Self::GrpcWeb(source) => source.into_inner(),
+            source => source,
+        }
+    }
+
     /// The next part. What it gave before has been passed on whole: its room is given back.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
         match self {
             Self::Http1(source) => source.poll_piece(cx),
             Self::Http2(source) => source.poll_piece(cx),
+            Self::GrpcWeb(source) => source.poll_piece(cx),
             Self::Empty => Poll::Ready(Ok(Piece::End)),
         }
     }
@@ -68,9 +89,9 @@ impl Source<'_> {
 
     /// What was read beyond the body's end.
     pub(crate) fn finish(self) -> Option<Buffer> {
-        match self {
+        match self.raw() {
             Self::Http1(source) => source.buffer.filter(|buffer| !buffer.is_empty()),
-            Self::Http2(_) | Self::Empty => None,
+            Self::Http2(_) | Self::GrpcWeb(_) | Self::Empty => None,
         }
     }
 }

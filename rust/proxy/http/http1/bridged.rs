@@ -1,16 +1,21 @@
 //! A request of HTTP/1 whose upstream may speak HTTP/2.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::pin;
 
 use super::exchange;
+use crate::error::Error;
+use crate::protocol::grpc;
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::Next;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::Plan;
 use crate::proxy::http::bridge::{Client, Exchange, Http1Source, Source, request_body};
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::{self, SEND_TIME};
 use crate::runtime::buffers::Buffer;
+use crate::runtime::clock;
 
 /// Serves an admitted request; `buffer` holds what follows its head. Gives back what follows it.
 pub(super) async fn serve(
@@ -23,7 +28,8 @@ pub(super) async fn serve(
     let record = RefCell::new(record);
     let buffers = &conn.worker().buffers;
     let body = request_body(plan.framing);
-    let mut source = Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)));
+    let source = Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)));
+    let mut source = source.called(plan.grpc_web);
     let mut client = Client::http1(conn, plan.facts);
     let outcome = {
         let exchange = Exchange {
@@ -41,6 +47,9 @@ pub(super) async fn serve(
     let ended = match outcome {
         Ok(()) if client.stays => (Next::KeepAlive, source.finish()),
         Ok(()) => (Next::Close, None),
+        Err(error) if told(&mut client, &error, &mut record) => {
+            (Box::pin(write_out(&mut client)).await, None)
+        }
         Err(error) => {
             let started = activity.started.get();
             let failing = exchange::fail(conn, &error, plan.facts, started, &mut record);
@@ -49,4 +58,30 @@ pub(super) async fn serve(
     };
     record.finish(conn);
     ended
+}
+
+/// Tells a gRPC-Web client that has had a part of its answer how the call ended; `false` where it has
+/// had none, or can't be told.
+fn told(client: &mut Client<'_>, error: &Error, record: &mut Record) -> bool {
+    let kind = error.kind;
+    if kind.status() == 0 || client.facts.grpc_web.is_none() {
+        return false;
+    }
+    record.fail(kind);
+    record.grpc_status = Some(u32::from(grpc::status_of(kind) as u8));
+    client.end_call(kind)
+}
+
+/// Writes out what was told. The client may still be sending, so the connection ends with it.
+async fn write_out(client: &mut Client<'_>) -> Next {
+    let Some(sink) = &mut client.sink else {
+        return Next::Gone;
+    };
+    let deadline = Some(clock::now() + SEND_TIME);
+    let work = poll_fn(|cx| sink.poll_ready(cx));
+    if let Ok(Ok(())) = client.conn.timer.until(deadline, work).await {
+        return Next::Close;
+    }
+    reply::cut(client.conn);
+    Next::Gone
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
-use http::{HeaderMap, HeaderValue, Request};
+use http::Request;
 
 use super::Shared;
 use crate::error::{Error, ErrorKind};
@@ -60,7 +60,7 @@ async fn exchange(
     let activity = Activity::new(record.begun, plan.timeout, idle);
     let record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, respond);
-    let mut source = Source::Http2(Http2Source::new(body));
+    let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,
@@ -89,7 +89,7 @@ async fn exchange(
     }
     record.finish(conn);
     if !activity.uploaded.get() && record.error != Some(ErrorKind::DownstreamClosed) {
-        linger(&mut source).await;
+        linger(&mut source.raw()).await;
     }
 }
 
@@ -117,10 +117,12 @@ fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
     if kind.status() == 0 {
         return;
     }
+    let told = client.end_call(kind);
     if let Some(sink) = &mut client.sink {
-        if client.facts.grpc && sink.end_with(grpc_trailers(kind)) {
+        if client.facts.grpc {
             record.grpc_status = Some(u32::from(grpc::status_of(kind) as u8));
-        } else {
+        }
+        if !told {
             sink.cut(Reason::INTERNAL_ERROR);
         }
         return;
@@ -131,17 +133,6 @@ fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
         // Fails where the client is gone meanwhile.
         let _ = reply::send_http2(respond, kind, Some(facts), record);
     }
-}
-
-/// A gRPC client that has had a part of its answer learns from trailers how it ended.
-fn grpc_trailers(kind: ErrorKind) -> HeaderMap {
-    let mut fields = HeaderMap::with_capacity(2);
-    let code = grpc::status_of(kind).as_str();
-    fields.insert("grpc-status", HeaderValue::from_static(code));
-    if let Ok(message) = HeaderValue::from_str(&grpc::message(kind.code())) {
-        fields.insert("grpc-message", message);
-    }
-    fields
 }
 
 #[cfg(test)]
