@@ -38,6 +38,7 @@ const EDITS: RequestEdits<'_> = RequestEdits {
     upgrade: true,
     websocket_key: None,
     grpc_timeout: None,
+    fields: None,
 };
 
 type Fields<'a> = &'a [(&'a str, &'a str)];

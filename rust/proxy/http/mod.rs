@@ -3,8 +3,10 @@
 mod activity;
 mod admit;
 mod bridge;
+mod edits;
 pub mod http1;
 pub mod http2;
+mod phases;
 mod record;
 mod reply;
 mod rewrite;

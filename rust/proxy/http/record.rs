@@ -6,8 +6,11 @@ use std::time::Instant;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
+use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun};
+use crate::protocol::edits::FieldEdits;
+use crate::protocol::head::Field;
 use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
@@ -23,6 +26,8 @@ pub(super) struct Record {
     pub(super) begun: Instant,
     pub(super) status: u16,
     pub(super) error: Option<ErrorKind>,
+    /// Where an answer of ours that is no failure comes from.
+    pub(super) made: Option<&'static str>,
     pub(super) received: u64,
     pub(super) sent: u64,
     /// When the response's head came.
@@ -30,6 +35,8 @@ pub(super) struct Record {
     /// What a gRPC call ended with.
     pub(super) grpc_status: Option<u32>,
     pub(super) log: Option<Box<LogFields>>,
+    /// What the answer's fields get; most routes change none.
+    pub(super) answering: Option<Box<Answering>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -72,11 +79,13 @@ impl Record {
             begun,
             status: 0,
             error: None,
+            made: None,
             received: 0,
             sent: 0,
             answered: None,
             grpc_status: None,
             log: None,
+            answering: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -127,6 +136,28 @@ impl Record {
 
     pub(super) fn cluster_name(&self) -> &str {
         self.cluster.as_ref().map_or("", |run| &run.cluster.name)
+    }
+
+    /// Envoy's letters for what went wrong.
+    pub(super) fn flags(&self) -> &'static str {
+        self.error.map_or("", ErrorKind::flag)
+    }
+
+    /// Where the answer comes from.
+    pub(super) fn details(&self) -> &'static str {
+        let error = self.error.map(ErrorKind::code);
+        error.or(self.made).unwrap_or("via_upstream")
+    }
+
+    /// The endpoint's address.
+    pub(super) fn endpoint(&self) -> &str {
+        self.endpoint.as_ref().map_or("", |run| &run.endpoint.text)
+    }
+
+    /// What the route changes in an answer with this status and these fields.
+    pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
+        let answering = self.answering.as_ref()?;
+        Some(answering.of_answer(status, fields, self))
     }
 
     /// Quotes what can be quoted of a head that couldn't be parsed.
@@ -213,8 +244,8 @@ impl Record {
             path: &fields.target,
             protocol: fields.version,
             status: self.status,
-            flags: self.error.map_or("", ErrorKind::flag),
-            code_details: self.error.map_or("via_upstream", ErrorKind::code),
+            flags: self.flags(),
+            code_details: self.details(),
             bytes_received: self.received,
             bytes_sent: self.sent,
             duration_us: took,
@@ -226,7 +257,7 @@ impl Record {
             user_agent: &fields.user_agent,
             request_id: &fields.request_id,
             authority: &fields.authority,
-            upstream_host: self.endpoint.as_ref().map_or("", |run| &run.endpoint.text),
+            upstream_host: self.endpoint(),
             upstream_cluster: self.cluster_name(),
             route_name: self.route_name(),
             ..Entry::default()

@@ -7,6 +7,7 @@ use super::server::Arrived;
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::grpc_web::Call;
 use crate::protocol::head::values;
 use crate::protocol::http1::{
@@ -60,9 +61,12 @@ pub(crate) fn pass_on<'a>(
     }
     .map_err(|_| ErrorKind::UpstreamProtocol)?;
     let current = client.conn.listener.current();
-    let via = current.listener.wire.http.via.as_deref();
     if head.is_interim() {
-        return client.interim(&head, via).map(Step::Interim);
+        let own = AnswerEdits {
+            via: current.listener.wire.http.via.as_deref(),
+            fields: None,
+        };
+        return client.interim(&head, own).map(Step::Interim);
     }
     note(exchange, &head);
     let Some(call) = answers_call(exchange, &head) else {
@@ -105,7 +109,12 @@ fn begin(
 ) -> Result<Final, Error> {
     let facts = client.facts;
     let current = client.conn.listener.current();
-    let via = current.listener.wire.http.via.as_deref();
+    let fields = exchange.record.borrow();
+    let fields = fields.field_edits(head.status, head.fields);
+    let own = AnswerEdits {
+        via: current.listener.wire.http.via.as_deref(),
+        fields: fields.as_ref(),
+    };
     let tunnel = opens_tunnel(exchange, head, link)?;
     let how = Beginning {
         keep_alive: facts.keep_alive
@@ -121,9 +130,9 @@ fn begin(
         if client.is_http2() && !answers(head, key) {
             return Err(ErrorKind::UpstreamProtocol.into());
         }
-        client.switch(head, via, key)?;
+        client.switch(head, own, key)?;
     } else {
-        client.begin(head, via, how)?;
+        client.begin(head, own, how)?;
     }
     Ok(Final {
         keep_upstream: head.keep_alive && head.framing != ResponseFraming::UntilClose && !tunnel,

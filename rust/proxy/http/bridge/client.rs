@@ -8,6 +8,7 @@ use h2::server::SendResponse;
 use super::grpc_web::AnswerSink;
 use super::sink::{Coding, Sink};
 use crate::error::{Error, ErrorKind};
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{ResponseEdits, ResponseFraming, ResponseHead, write_response};
 use crate::protocol::{grpc_web, http1, http2, websocket};
@@ -102,7 +103,7 @@ impl<'a> Client<'a> {
     pub(crate) fn interim(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
     ) -> Result<Option<Sink<'a>>, Error> {
         match &mut self.side {
             Side::Http1(_) if self.facts.version == Version::Http10 => Ok(None),
@@ -111,14 +112,14 @@ impl<'a> Client<'a> {
                 let edits = ResponseEdits {
                     keep_alive: true,
                     downstream_version: self.facts.version,
-                    via,
+                    own,
                     upgrade: false,
                 };
                 write_response(head, &edits, &mut out);
                 Ok(Some(Sink::http1(&self.conn.io, out, Coding::Plain)))
             }
             Side::Http2(respond) => {
-                let response = http2::response::write_response(head, via)
+                let response = http2::response::write_response(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 respond
                     .send_informational(response)
@@ -135,7 +136,7 @@ impl<'a> Client<'a> {
     pub(crate) fn begin(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
         how: Beginning,
     ) -> Result<(), Error> {
         match &mut self.side {
@@ -144,7 +145,7 @@ impl<'a> Client<'a> {
                 let edits = ResponseEdits {
                     keep_alive: how.keep_alive || how.tunnel,
                     downstream_version: self.facts.version,
-                    via,
+                    own,
                     upgrade: head.status == 101,
                 };
                 self.stays = write_response(head, &edits, &mut out) && !how.tunnel;
@@ -157,7 +158,7 @@ impl<'a> Client<'a> {
                 Ok(())
             }
             Side::Http2(_) => {
-                let response = http2::response::write_response(head, via)
+                let response = http2::response::write_response(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 self.send(response, how.ends)
             }
@@ -190,7 +191,7 @@ impl<'a> Client<'a> {
     pub(crate) fn switch(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
         key: Option<&[u8]>,
     ) -> Result<(), Error> {
         match &mut self.side {
@@ -198,12 +199,12 @@ impl<'a> Client<'a> {
                 let accept = key.and_then(websocket::accept_key);
                 let accept = accept.ok_or(ErrorKind::UpstreamProtocol)?;
                 let mut out = self.conn.worker().take_scratch();
-                http1::write_switch(head, &accept, via, &mut out);
+                http1::write_switch(head, &accept, own, &mut out);
                 self.sink = Some(Sink::http1(&self.conn.io, out, Coding::Tunnel));
                 Ok(())
             }
             Side::Http2(_) => {
-                let response = http2::response::write_tunnel(head, via)
+                let response = http2::response::write_tunnel(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 self.send(response, false)
             }

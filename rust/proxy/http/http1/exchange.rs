@@ -18,6 +18,7 @@ use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
 use crate::proxy::link::Speaks;
 use crate::proxy::upstream::{self, Ask};
@@ -61,7 +62,7 @@ pub(super) async fn serve(
     let plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => {
-            if refusal.kind.status() == 400 {
+            if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
                 record.refused_head(&buffer);
             }
             buffer.consume(len);
@@ -111,15 +112,14 @@ pub(super) async fn serve(
 }
 
 async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
-    let kind = refusal.kind;
-    record.fail(kind);
-    record.status = kind.status();
+    let reply = refusal.reply;
+    reply.note(record);
     let close = !refusal.reusable || conn.should_close();
     let shape = reply::Shape {
         close,
         ..refusal.shape
     };
-    match reply::send(conn, kind, shape, record).await {
+    match reply::send(conn, &reply, shape, record).await {
         Ok(()) if close => Next::Close,
         Ok(()) => Next::KeepAlive,
         Err(_) => Next::Gone,
@@ -142,7 +142,7 @@ pub(super) async fn fail(
     record.status = error.kind.status();
     // Whether the request's body was read to its end is unknown here: close.
     let shape = reply::Shape::closing(facts);
-    match reply::send(conn, error.kind, shape, record).await {
+    match reply::send(conn, &error.kind.into(), shape, record).await {
         Ok(()) => Next::Close,
         Err(_) => Next::Gone,
     }

@@ -120,7 +120,8 @@ async fn refuse(conn: &Downstream, kind: ErrorKind, begun: Instant, buffer: &Buf
     record.refused_head(buffer);
     record.fail(kind);
     record.status = kind.status();
-    let outcome = reply::send(conn, kind, reply::Shape::default(), &mut record).await;
+    let shape = reply::Shape::default();
+    let outcome = reply::send(conn, &kind.into(), shape, &mut record).await;
     record.finish(conn);
     if outcome.is_ok() {
         Next::Close

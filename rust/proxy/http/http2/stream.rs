@@ -39,9 +39,9 @@ pub(super) async fn serve(
             exchange(shared, plan, (body, respond), record).await;
         }
         Err(refusal) => {
-            record.fail(refusal.kind);
-            record.status = refusal.kind.status();
-            let _ = reply::send_http2(&mut respond, refusal.kind, refusal.facts, &mut record);
+            refusal.reply.note(&mut record);
+            let reply = &refusal.reply;
+            let _ = reply::send_http2(&mut respond, reply, refusal.facts, &mut record);
             shared.watch.answered();
             record.finish(conn);
             linger(&mut Source::Http2(Http2Source::new(body))).await;
@@ -131,7 +131,7 @@ fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
     let facts = client.facts;
     if let Some(respond) = client.respond() {
         // Fails where the client is gone meanwhile.
-        let _ = reply::send_http2(respond, kind, Some(facts), record);
+        let _ = reply::send_http2(respond, &kind.into(), Some(facts), record);
     }
 }
 
