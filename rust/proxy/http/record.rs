@@ -19,6 +19,28 @@ use crate::telemetry::{Entry, RouteStats};
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
 
+/// Where an answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// An endpoint.
+    Upstream,
+    /// The route.
+    Route,
+    /// What the route says of CORS.
+    Preflight,
+}
+
+impl Source {
+    /// In the words of Envoy's logs.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "via_upstream",
+            Self::Route => "direct_response",
+            Self::Preflight => "cors_response",
+        }
+    }
+}
+
 /// One request, from its head to its end.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -26,8 +48,8 @@ pub(super) struct Record {
     pub(super) begun: Instant,
     pub(super) status: u16,
     pub(super) error: Option<ErrorKind>,
-    /// Where an answer of ours that is no failure comes from.
-    pub(super) made: Option<&'static str>,
+    /// Where the answer comes from, unless it tells of an error.
+    pub(super) source: Source,
     pub(super) received: u64,
     pub(super) sent: u64,
     /// When the response's head came.
@@ -79,7 +101,7 @@ impl Record {
             begun,
             status: 0,
             error: None,
-            made: None,
+            source: Source::Upstream,
             received: 0,
             sent: 0,
             answered: None,
@@ -145,8 +167,8 @@ impl Record {
 
     /// Where the answer comes from.
     pub(super) fn details(&self) -> &'static str {
-        let error = self.error.map(ErrorKind::code);
-        error.or(self.made).unwrap_or("via_upstream")
+        self.error
+            .map_or_else(|| self.source.as_str(), ErrorKind::code)
     }
 
     /// The endpoint's address.

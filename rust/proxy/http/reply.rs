@@ -10,7 +10,7 @@ use http::header::{HeaderMap, HeaderValue};
 
 use super::super::connection::Downstream;
 use super::admit::Facts;
-use super::record::Record;
+use super::record::{Record, Source};
 use crate::error::ErrorKind;
 use crate::protocol::head::{Field, Version};
 use crate::protocol::http1::RequestMethod;
@@ -21,11 +21,6 @@ pub(super) use send::{SEND_TIME, send, send_http2};
 
 /// Bytes of a body that a gRPC client is told as its status's message, which is a field of a head.
 const GRPC_MESSAGE_BYTES: usize = 1024;
-
-/// What Envoy's logs call an answer of a route.
-const DIRECT: &str = "direct_response";
-/// What they call that of a preflight.
-const PREFLIGHT: &str = "cors_response";
 
 /// What a client is answered.
 #[derive(Debug)]
@@ -42,8 +37,8 @@ pub(super) struct Made {
     /// The failure that it tells of.
     pub(super) kind: Option<ErrorKind>,
     pub(super) status: u16,
-    /// Where it comes from, in the words of Envoy's logs; unused where there is a `kind`.
-    pub(super) details: &'static str,
+    /// Where it comes from; unused where there is a `kind`.
+    pub(super) source: Source,
     pub(super) fields: Vec<(Cow<'static, str>, Vec<u8>)>,
     pub(super) body: Bytes,
 }
@@ -58,7 +53,7 @@ impl Reply {
     /// Sends the client elsewhere.
     pub(super) fn redirect(status: u16, location: String) -> Self {
         let fields = vec![(Cow::Borrowed("location"), location.into_bytes())];
-        Self::made(status, DIRECT, fields, Bytes::new())
+        Self::made(status, Source::Route, fields, Bytes::new())
     }
 
     /// What a route says itself.
@@ -66,7 +61,12 @@ impl Reply {
         let kind = response.content_type.as_deref();
         let kind = kind.map(|kind| (Cow::Borrowed("content-type"), kind.into()));
         let fields = kind.into_iter().collect();
-        Self::made(response.status, DIRECT, fields, response.body.clone())
+        Self::made(
+            response.status,
+            Source::Route,
+            fields,
+            response.body.clone(),
+        )
     }
 
     /// What a browser wants to hear before it lets a page ask.
@@ -81,19 +81,19 @@ impl Reply {
         let fields = edits
             .into_iter()
             .filter_map(|edit| field(edit.name, edit.change));
-        Self::made(200, PREFLIGHT, fields.collect(), Bytes::new())
+        Self::made(200, Source::Preflight, fields.collect(), Bytes::new())
     }
 
     fn made(
         status: u16,
-        details: &'static str,
+        source: Source,
         fields: Vec<(Cow<'static, str>, Vec<u8>)>,
         body: Bytes,
     ) -> Self {
         Self::Made(Box::new(Made {
             kind: None,
             status,
-            details,
+            source,
             fields,
             body,
         }))
@@ -120,7 +120,7 @@ impl Reply {
         if let Some(kind) = self.kind() {
             record.fail(kind);
         } else if let Self::Made(made) = self {
-            record.made = Some(made.details);
+            record.source = made.source;
         }
     }
 }
