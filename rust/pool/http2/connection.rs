@@ -35,6 +35,7 @@ pub struct Connection {
     active: Cell<u32>,
     carried: Cell<u64>,
     state: Rc<State>,
+    watch: Watch,
     created: Instant,
     idle_since: Cell<Instant>,
 }
@@ -113,13 +114,15 @@ pub async fn connect(
         _lease: lease,
     };
     let state = Rc::new(State::default());
-    tokio::task::spawn_local(drive(driver, watch, Rc::clone(&state), counted));
+    let driving = drive(driver, watch.clone(), Rc::clone(&state), counted);
+    tokio::task::spawn_local(driving);
     let now = clock::now();
     Ok(Connection {
         requests,
         active: Cell::new(0),
         carried: Cell::new(0),
         state,
+        watch,
         created: now,
         idle_since: Cell::new(now),
     })
@@ -193,6 +196,11 @@ impl StreamLease {
     /// What begins the stream.
     pub fn requests(&self) -> SendRequest<Bytes> {
         self.connection.requests.clone()
+    }
+
+    /// What is known of its connection.
+    pub fn watch(&self) -> Watch {
+        self.connection.watch.clone()
     }
 
     /// Whether the other side takes extended CONNECT (RFC 8441 §3), which its SETTINGS say.

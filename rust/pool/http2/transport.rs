@@ -33,6 +33,10 @@ struct Watched {
     guard: RefCell<Guard>,
     excess: Cell<Option<Excess>>,
     received: Cell<bool>,
+    /// Bytes that the kernel has taken.
+    written: Cell<u64>,
+    /// The kernel takes no more for now.
+    held: Cell<bool>,
     /// Up to when time has been paid to the guard.
     paid: Cell<Instant>,
 }
@@ -41,6 +45,17 @@ impl Watch {
     /// Whether anything has come; SETTINGS are first, or h2 ends the connection.
     pub fn has_received(&self) -> bool {
         self.0.received.get()
+    }
+
+    /// Whether the other side has acknowledged our SETTINGS.
+    pub fn is_settled(&self) -> bool {
+        self.0.guard.borrow().is_settled()
+    }
+
+    /// Bytes that the kernel has taken, where it is the connection that holds up its streams; none
+    /// where each has only its own window to wait for.
+    pub fn written_while_held(&self) -> Option<u64> {
+        self.0.held.get().then(|| self.0.written.get())
     }
 
     /// What the other side did too much of, once it did.
@@ -79,6 +94,13 @@ impl Watch {
     }
 }
 
+impl Watched {
+    fn note_write(&self, io: &Io, held: bool) {
+        self.written.set(io.socket().written());
+        self.held.set(held);
+    }
+}
+
 /// A connection as the h2 crate drives it.
 ///
 /// h2 writes frame by frame, and flushes when it has no more: what it writes is gathered until then,
@@ -103,6 +125,8 @@ impl<T: Deref<Target = Io> + Unpin> Transport<T> {
             guard: RefCell::new(guard),
             excess: Cell::new(None),
             received: Cell::new(false),
+            written: Cell::new(0),
+            held: Cell::new(false),
             paid: Cell::new(clock::now()),
         };
         Self {
@@ -153,7 +177,9 @@ impl<T: Deref<Target = Io> + Unpin> Transport<T> {
                 self.out = None;
                 break;
             }
-            match ready!(self.io.poll_write(cx, out, &[]))? {
+            let polled = self.io.poll_write(cx, out, &[]);
+            self.watch.0.note_write(&self.io, polled.is_pending());
+            match ready!(polled)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => out.consume(n),
             }
@@ -232,7 +258,11 @@ impl<T: Deref<Target = Io> + Unpin> AsyncWrite for Transport<T> {
         }
         this.waited = false;
         ready!(this.poll_drain(cx))?;
-        this.io.poll_flush(cx)
+        let flushed = this.io.poll_flush(cx);
+        if flushed.is_pending() {
+            this.watch.0.note_write(&this.io, true);
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

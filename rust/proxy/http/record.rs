@@ -12,6 +12,7 @@ use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
+use crate::wire::listener::HalfClose;
 
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
@@ -110,6 +111,11 @@ impl Record {
     pub(super) fn answered(&mut self, status: u16) {
         self.status = status;
         self.answered = Some(clock::now());
+    }
+
+    /// What the listener takes a client's end for.
+    pub(super) fn half_close(&self) -> HalfClose {
+        self.current.listener.wire.http.half_close
     }
 
     /// A failure; the first one is the cause of what follows.

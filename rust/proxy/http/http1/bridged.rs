@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::pin::pin;
 
-use super::exchange;
+use super::{ClientWatch, exchange};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::Next;
 use crate::proxy::http::activity::Activity;
@@ -20,11 +20,12 @@ pub(super) async fn serve(
     activity: &Activity,
     record: Record,
 ) -> (Next, Option<Buffer>) {
+    let watch = ClientWatch::new(conn, plan.facts, record.half_close());
     let record = RefCell::new(record);
     let buffers = &conn.worker().buffers;
     let body = request_body(plan.framing);
     let mut source = Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)));
-    let mut client = Client::http1(conn, plan.facts);
+    let mut client = Client::http1(conn, plan.facts, watch);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,
