@@ -40,7 +40,9 @@ fn a_closed_client_ends_its_request() {
         let (client, mut peer) = asked(&proxy, &upstream);
         drop(client);
         peer.is_cut();
-        proxy.has("/listeners/web/local_replies_total/downstream_closed", round);
+        proxy.has("/listeners/web/requests_active", 0);
+        let closed = proxy.stat("/listeners/web/local_replies_total/downstream_closed");
+        assert_eq!(closed, round);
     }
 }
 
