@@ -126,30 +126,30 @@ def test_a_file_of_the_wrong_kind_is_told(tmp_path: Path) -> None:
 
 
 PLACES = [
-    ("RouteTable", "web", "routes[0].match.hosts[1]", 34, "listeners[0].routes[0].match.host[1]"),
+    ("RouteTable", "web", "routes[0].match.hosts[1]", 35, "listeners[0].routes[0].match.host[1]"),
     (
         "RouteTable",
         "web",
         "routes[2].match.path.regex",
-        50,
+        52,
         "listeners[0].routes[2].match.path.regex",
     ),
-    ("RouteTable", "web", "routes[0].match.headers.x-id", 42, None),
-    ("RouteTable", "web", "routes[0].timeout_ms", 47, "listeners[0].routes[0].timeout"),
-    ("RouteTable", "mixed", "routes[0].to[0].cluster", 56, "listeners[1].routes[0].to"),
-    ("Listener", "mixed", "sni_routes[1].sni[0]", 58, "listeners[1].routes[2].match.sni[0]"),
-    ("Listener", "mixed", "sni_routes[0].to[0].cluster", 57, "listeners[1].routes[1].to"),
+    ("RouteTable", "web", "routes[0].match.headers.x-id", 43, None),
+    ("RouteTable", "web", "routes[0].timeout_ms", 48, "listeners[0].routes[0].timeout"),
+    ("RouteTable", "mixed", "routes[0].to[0].cluster", 58, "listeners[1].routes[0].to"),
+    ("Listener", "mixed", "sni_routes[1].sni[0]", 60, "listeners[1].routes[2].match.sni[0]"),
+    ("Listener", "mixed", "sni_routes[0].to[0].cluster", 59, "listeners[1].routes[1].to"),
     ("Listener", "web", "tls.certificates[1]", 8, "listeners[0].tls.certificates[1].certificate"),
-    ("Listener", "single", "tls.certificates[0]", 63, "listeners[3].tls.certificate"),
+    ("Listener", "single", "tls.certificates[0]", 65, "listeners[3].tls.certificate"),
     ("Listener", "web", "timeouts.header_ms", 14, "listeners[0].timeouts.header"),
-    ("Listener", "pass", "address", 60, "listeners[2].address"),
-    ("Endpoints", "api", "endpoints[1].address", 69, "clusters[0].endpoints[1].address"),
-    ("Cluster", "tls", "tls.server_name", 78, "clusters[1].tls.server_name"),
+    ("Listener", "pass", "address", 62, "listeners[2].address"),
+    ("Endpoints", "api", "endpoints[1].address", 71, "clusters[0].endpoints[1].address"),
+    ("Cluster", "tls", "tls.server_name", 80, "clusters[1].tls.server_name"),
     (
         "Listener",
         "web",
         "http2.initial_stream_window_size",
-        29,
+        30,
         "listeners[0].http2.initial_stream_window_size",
     ),
     (
@@ -159,8 +159,8 @@ PLACES = [
         14,
         "listeners[0].timeouts.max_connection_age",
     ),
-    ("Cluster", "tls", "http2", 83, "clusters[1].http2"),
-    ("Cluster", "api", "pool.max_age_ms", 71, "clusters[0].pool.max_age"),
+    ("Cluster", "tls", "http2", 85, "clusters[1].http2"),
+    ("Cluster", "api", "pool.max_age_ms", 73, "clusters[0].pool.max_age"),
 ]
 
 

@@ -1,24 +1,25 @@
 //! What an exchange waits for, and for how long.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::admit::Plan;
 use super::earliest;
+use super::record::Record;
 use super::stall::Stall;
 use crate::error::ErrorKind;
+use crate::proxy::listener::Current;
 use crate::runtime::clock;
 use crate::runtime::timer::Movement;
-use crate::snapshot::Listener;
 
 /// The deadlines of one exchange, and what to say when one has passed.
 #[derive(Debug)]
 pub(super) struct Activity {
     pub(super) movement: Movement,
-    limits: Limits,
+    /// Has the listener's limits.
+    current: Rc<Current>,
     deadline: Cell<Option<Instant>>,
-    /// When the wait for the answer's head began.
-    asked_at: Cell<Option<Instant>>,
+    head: Cell<Head>,
     /// The client has seen the head of a response.
     pub(super) started: Cell<bool>,
     /// The request is sent whole.
@@ -37,35 +38,26 @@ pub(super) struct Activity {
     pub(super) downward: Stall,
 }
 
-/// How long an exchange may wait, and for what.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Limits {
-    request: Option<Duration>,
-    response_header: Option<Duration>,
-    idle: Option<Duration>,
-    stall: Option<Duration>,
-}
-
-impl Limits {
-    /// What a listener and the route of a request allow.
-    pub(super) fn of(listener: &Listener, plan: &Plan) -> Self {
-        Self {
-            request: plan.timeout,
-            response_header: plan.response_header_timeout,
-            idle: listener.stream_idle_timeout,
-            stall: listener.window_stall_timeout,
-        }
-    }
+/// The wait for the head of an answer.
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    /// It may take any time, or is there.
+    Free,
+    /// It may take so long, once the request is sent.
+    Within(Duration),
+    /// It has to be there.
+    Due(Instant),
 }
 
 impl Activity {
-    /// For a request that is complete at `now` but for its body.
-    pub(super) fn new(now: Instant, limits: Limits) -> Self {
+    /// For a request that is complete at `now` but for its body, and may take so long.
+    pub(super) fn new(now: Instant, timeout: Option<Duration>, record: &Record) -> Self {
+        let head = record.response_header_timeout();
         Self {
             movement: Movement::since(now),
-            deadline: Cell::new(limits.request.map(|timeout| now + timeout)),
-            limits,
-            asked_at: Cell::new(None),
+            current: Rc::clone(&record.current),
+            deadline: Cell::new(timeout.map(|timeout| now + timeout)),
+            head: Cell::new(head.map_or(Head::Free, Head::Within)),
             started: Cell::new(false),
             uploaded: Cell::new(false),
             asked: Cell::new(false),
@@ -89,7 +81,8 @@ impl Activity {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        let idle = self.limits.idle.map(|idle| self.movement.last() + idle);
+        let idle = self.current.listener.stream_idle_timeout;
+        let idle = idle.map(|idle| self.movement.last() + idle);
         let whole = earliest(idle, self.deadline.get());
         let stalled = earliest(self.client_stalls(), self.upstream_stalls());
         earliest(earliest(whole, self.head_due()), stalled)
@@ -97,22 +90,31 @@ impl Activity {
 
     /// When the answer's head has to be there.
     fn head_due(&self) -> Option<Instant> {
-        let limit = self.limits.response_header?;
         let asked = self.uploaded.get() || self.asked.get();
-        if self.started.get() || !asked {
-            return None;
+        let next = match self.head.get() {
+            Head::Free => return None,
+            _ if self.started.get() => Head::Free,
+            // The clock is read once, in the turn that ends with the request sent.
+            Head::Within(limit) if asked => Head::Due(clock::now() + limit),
+            as_it_was => as_it_was,
+        };
+        self.head.set(next);
+        match next {
+            Head::Due(due) => Some(due),
+            Head::Free | Head::Within(_) => None,
         }
-        let since = self.asked_at.get().unwrap_or_else(clock::now);
-        self.asked_at.set(Some(since));
-        Some(since + limit)
     }
 
     fn client_stalls(&self) -> Option<Instant> {
-        self.downward.due(self.limits.stall)
+        self.downward.due(self.stall())
     }
 
     fn upstream_stalls(&self) -> Option<Instant> {
-        self.upward.due(self.limits.stall)
+        self.upward.due(self.stall())
+    }
+
+    fn stall(&self) -> Option<Duration> {
+        self.current.listener.window_stall_timeout
     }
 
     pub(super) fn elapsed(&self) -> ErrorKind {

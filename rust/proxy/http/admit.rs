@@ -32,7 +32,6 @@ pub(super) struct Plan {
     pub(super) framing: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
-    pub(super) response_header_timeout: Option<Duration>,
     pub(super) facts: Facts,
 }
 
@@ -167,7 +166,6 @@ fn decide(
         framing: head.framing,
         body_limit,
         timeout,
-        response_header_timeout: route.response_header_timeout,
         facts,
         cluster,
         _view: view,

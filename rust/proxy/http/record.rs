@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
@@ -124,11 +124,18 @@ impl Record {
     }
 
     pub(super) fn route_name(&self) -> &str {
+        self.taken_route().map_or("", |route| &route.name)
+    }
+
+    /// How long the route lets an answer's head take.
+    pub(super) fn response_header_timeout(&self) -> Option<Duration> {
+        self.taken_route()?.response_header_timeout
+    }
+
+    fn taken_route(&self) -> Option<&Route> {
         let table = self.current.listener.routes.as_ref();
-        let route = self
-            .route_index
-            .and_then(|index| table?.routes().get(index as usize));
-        route.map_or("", |route| &route.name)
+        self.route_index
+            .and_then(|index| table?.routes().get(index as usize))
     }
 
     pub(super) fn cluster_name(&self) -> &str {

@@ -11,7 +11,7 @@ use crate::runtime::clock;
 
 /// What a receiver has to take before the wait for it begins anew: a frame's worth. In the default
 /// 30 s that is 4 kbit/s, below any line that people still use.
-pub(super) const FLOOR_BYTES: usize = 16 * 1024;
+pub(super) const FLOOR_BYTES: u32 = 16 * 1024;
 
 /// The wait for the receiver of one stream.
 #[derive(Debug, Default)]
@@ -41,14 +41,13 @@ impl Stall {
 
     /// When the wait will have lasted for `limit`.
     pub(super) fn due(&self, limit: Option<Duration>) -> Option<Instant> {
-        let limit = limit?;
         let since = match self.0.get() {
             Wait::None => return None,
             Wait::Begins => clock::now(),
             Wait::Since(since) => since,
         };
         self.0.set(Wait::Since(since));
-        Some(since + limit)
+        Some(since + limit?)
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Client<'a> {
     /// `DownstreamClosed`.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>, uploaded: bool) -> Result<(), Error> {
         match &mut self.side {
-            Side::Http1(watch) if uploaded => watch.poll(cx, false),
+            Side::Http1(watch) if uploaded => watch.poll(cx, self.conn, false),
             Side::Http2(respond, _) if !self.begun => match respond.poll_reset(cx) {
                 Poll::Ready(_) => Err(ErrorKind::DownstreamClosed.into()),
                 Poll::Pending => Ok(()),

@@ -219,6 +219,7 @@ impl Exchange<'_> {
         source: &mut Source<'_>,
         tunnel: bool,
     ) -> Result<(), Error> {
+        let conn = client.conn;
         let Some((sink, mut watch)) = client.answering() else {
             return Ok(());
         };
@@ -231,7 +232,7 @@ impl Exchange<'_> {
                 && self.activity.uploaded.get()
                 && !tunnel
             {
-                watch.poll(cx, true)?;
+                watch.poll(cx, conn, true)?;
             }
             if !downloaded {
                 let waits = (&self.activity.movement, &self.activity.downward);

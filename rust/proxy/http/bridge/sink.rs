@@ -196,9 +196,9 @@ pub(crate) struct Http2Sink {
     stream: SendStream<Bytes>,
     watch: Watch,
     /// Bytes let through since the wait for the receiver began.
-    passed: usize,
-    /// What its connection had written then.
-    written: u64,
+    passed: u32,
+    /// What its connection had written then; the low half of the number tells as much.
+    written: u32,
     payload: Bytes,
     /// The stream ends with what is pending.
     last: bool,
@@ -230,7 +230,7 @@ impl Http2Sink {
                 };
             }
             let part = self.payload.split_to(room.min(self.payload.len()));
-            self.passed += part.len();
+            self.passed = self.passed.saturating_add(low(part.len() as u64));
             if !part.is_empty() {
                 let last = self.last && self.payload.is_empty();
                 self.last &= !last;
@@ -250,8 +250,8 @@ impl Http2Sink {
     /// A connection that moves and has more to write than it can is slow, not its streams: they
     /// wait for their turn.
     fn has_moved(&mut self) -> bool {
-        let written = self.watch.written_while_held().unwrap_or(self.written);
-        let turn = written.saturating_sub(self.written) >= FLOOR_BYTES as u64;
+        let written = self.watch.written_while_held().map_or(self.written, low);
+        let turn = written.wrapping_sub(self.written) >= FLOOR_BYTES;
         let moved = turn || self.passed >= FLOOR_BYTES;
         if moved {
             self.passed = 0;
@@ -259,4 +259,9 @@ impl Http2Sink {
         }
         moved
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "differences alone count, and wrap")]
+const fn low(bytes: u64) -> u32 {
+    bytes as u32
 }

@@ -15,7 +15,7 @@ use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
-use crate::proxy::http::activity::{Activity, Limits};
+use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::{Next, reply};
@@ -72,8 +72,8 @@ pub(super) async fn serve(
     };
     buffer.consume(len);
     let facts = plan.facts;
-    let activity = Activity::new(complete, Limits::of(&current.listener, &plan));
     drop(current);
+    let activity = Activity::new(complete, plan.timeout, &record);
     if plan.speaks != Speaks::Http1 {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
@@ -337,7 +337,7 @@ impl<'a> Sending<'a> {
     ) -> Result<(), Error> {
         match self {
             Self::Going => {}
-            Self::Done(watch) => return watch.poll(cx, side.activity.started.get()),
+            Self::Done(watch) => return watch.poll(cx, side.conn, side.activity.started.get()),
             Self::Failed(_) => return Ok(()),
         }
         let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
@@ -351,7 +351,7 @@ impl<'a> Sending<'a> {
                 side.activity.uploaded.set(true);
                 let rule = side.record.borrow().half_close();
                 let mut watch = ClientWatch::new(side.conn, side.facts, rule);
-                let gone = watch.poll(cx, side.activity.started.get());
+                let gone = watch.poll(cx, side.conn, side.activity.started.get());
                 *self = Self::Done(watch);
                 return gone;
             }

@@ -24,31 +24,18 @@ const PROBE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Notices that a client has gone, so that nobody works for it any more.
 pub(in crate::proxy::http) struct ClientWatch<'a> {
-    io: &'a Io,
-    state: State<'a>,
+    /// Once it did something: for what would tell that it left. Boxed: hardly any request has one.
+    wait: Option<Pin<Box<dyn Future<Output = Gone> + 'a>>>,
     half_close: HalfClose,
     /// Bytes that the client had been sent when the watch began.
     before: u64,
 }
 
-/// What the client did. The waits are boxed: hardly any request has one.
-enum State<'a> {
-    /// Nothing.
-    Listens,
-    /// It sent more, behind which its end doesn't show as a read's.
-    Speaks(Wait<'a>),
-    /// It ended its direction, and is there.
-    Ended(Wait<'a>),
-}
-
-type Wait<'a> = Pin<Box<dyn Future<Output = Gone> + 'a>>;
-
 impl<'a> ClientWatch<'a> {
     /// Begins when the request has been read.
     pub(in crate::proxy::http) fn new(conn: &'a Downstream, facts: Facts, rule: HalfClose) -> Self {
         Self {
-            io: &conn.io,
-            state: State::Listens,
+            wait: None,
             half_close: applied(facts, rule),
             before: conn.io.socket().written(),
         }
@@ -62,62 +49,62 @@ impl<'a> ClientWatch<'a> {
     pub(in crate::proxy::http) fn poll(
         &mut self,
         cx: &mut Context<'_>,
+        conn: &'a Downstream,
         started: bool,
     ) -> Result<(), Error> {
-        let socket = self.io.socket();
+        let socket = conn.io.socket();
         loop {
-            match &mut self.state {
-                State::Listens if socket.poll_readable(cx).is_pending() => return Ok(()),
-                State::Listens => match socket.peek() {
-                    Peek::Nothing => {}
-                    Peek::Failed(_) => return Err(gone()),
-                    Peek::End => self.ended(cx, started)?,
-                    Peek::Bytes => self.state = State::Speaks(Box::pin(socket.leaves())),
-                },
-                State::Speaks(wait) => match wait.as_mut().poll(cx) {
+            if let Some(wait) = &mut self.wait {
+                match wait.as_mut().poll(cx) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Gone::Failed) => return Err(gone()),
-                    Poll::Ready(Gone::Ended) => self.ended(cx, started)?,
-                },
-                State::Ended(wait) => match wait.as_mut().poll(cx) {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(_) => return Err(gone()),
-                },
+                    Poll::Ready(Gone::Ended) => self.ended(cx, &conn.io, started)?,
+                }
+            } else if socket.poll_readable(cx).is_pending() {
+                return Ok(());
+            } else {
+                match socket.peek() {
+                    Peek::Nothing => {}
+                    Peek::Failed(_) => return Err(gone()),
+                    Peek::End => self.ended(cx, &conn.io, started)?,
+                    // What it sent hides its end from a look like this one.
+                    Peek::Bytes => self.wait = Some(Box::pin(socket.leaves())),
+                }
             }
         }
     }
 
     /// Its direction has ended: is it there?
-    fn ended(&mut self, cx: &mut Context<'_>, started: bool) -> Result<(), Error> {
-        let socket = self.io.socket();
+    fn ended(&mut self, cx: &mut Context<'_>, io: &'a Io, started: bool) -> Result<(), Error> {
+        let socket = io.socket();
         match self.half_close {
             HalfClose::Abort => return Err(gone()),
-            HalfClose::Probe if !started => self.probe(cx)?,
+            HalfClose::Probe if !started => probe(cx, io)?,
             // Nothing that would tell is under way, and nobody ends his direction that late.
             HalfClose::Probe if self.has_all(socket) => return Err(gone()),
             HalfClose::Probe | HalfClose::Keep => {}
         }
-        self.state = State::Ended(Box::pin(socket.fails()));
+        self.wait = Some(Box::pin(socket.fails()));
         Ok(())
-    }
-
-    fn probe(&self, cx: &mut Context<'_>) -> Result<(), Error> {
-        match self.io.poll_write(cx, PROBE, &[]) {
-            // What it hasn't taken yet will tell as well.
-            Poll::Pending => Ok(()),
-            Poll::Ready(Ok(n)) if n == PROBE.len() => match self.io.poll_flush(cx) {
-                Poll::Ready(Err(_)) => Err(gone()),
-                Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-            },
-            // A part of it would spoil the answer; who leaves no room for it doesn't read.
-            Poll::Ready(_) => Err(gone()),
-        }
     }
 
     /// Whether it had all that was sent of the answer when it ended: a FIN acknowledges what came
     /// before it.
     fn has_all(&self, socket: &Socket) -> bool {
         socket.written() != self.before && socket.unacknowledged() == Some(0)
+    }
+}
+
+fn probe(cx: &mut Context<'_>, io: &Io) -> Result<(), Error> {
+    match io.poll_write(cx, PROBE, &[]) {
+        // What it hasn't taken yet will tell as well.
+        Poll::Pending => Ok(()),
+        Poll::Ready(Ok(n)) if n == PROBE.len() => match io.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Err(gone()),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        },
+        // A part of it would spoil the answer; who leaves no room for it doesn't read.
+        Poll::Ready(_) => Err(gone()),
     }
 }
 

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use super::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
-use crate::proxy::http::activity::{Activity, Limits};
+use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Plan};
 use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Source};
 use crate::proxy::http::record::Record;
@@ -56,8 +56,7 @@ async fn exchange(
     record: Record,
 ) {
     let conn = &*shared.conn;
-    let limits = Limits::of(&record.current.listener, &plan);
-    let activity = Activity::new(record.begun, limits);
+    let activity = Activity::new(record.begun, plan.timeout, &record);
     let record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body));
