@@ -23,7 +23,7 @@ pub(super) fn watch<T: AsFd + AsRawFd>(inner: T, interest: Interest) -> io::Resu
 pub(super) fn unacknowledged(fd: BorrowedFd<'_>) -> Option<u32> {
     let mut bytes: libc::c_int = 0;
     // SAFETY: SIOCOUTQ (TIOCOUTQ) writes one int, and `bytes` lives over the call. Tested by
-    // `net::socket::tests`.
+    // `net::dial::tests`.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
     (result == 0).then(|| bytes.try_into().ok()).flatten()
 }

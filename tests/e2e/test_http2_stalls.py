@@ -78,9 +78,7 @@ class Large:
 @versions
 async def test_who_has_nothing_to_read_does_not_stall(tmp_path: Path, version: int) -> None:
     large = Large()
-    async with bridge(
-        tmp_path, (2, version), large.story, settings=SHUT, timeouts=STALL
-    ) as link:
+    async with bridge(tmp_path, (2, version), large.story, settings=SHUT, timeouts=STALL) as link:
         assert isinstance(link.client, Http2)
         client = link.client.frames
         quiet = await client.open(get("/quiet"))
@@ -121,10 +119,15 @@ async def test_a_window_of_crumbs_is_no_window(tmp_path: Path) -> None:
             ident = await client.open(get("/size/1048576"))
             await client.until_head(ident)
             with pytest.raises(Reset):
-                while True:
-                    await client.send(WindowUpdateFrame(ident, 100))
-                    await client.until_body(ident, 100)
-                    await trio.sleep(STALL_SECONDS / 20)
+                await crumbs(client, ident)
+
+
+async def crumbs(client: Frames, ident: int) -> None:
+    """Read a stream by a hundred bytes, twenty times in what the listener calls a stall."""
+    while True:
+        await client.send(WindowUpdateFrame(ident, 100))
+        await client.until_body(ident, 100)
+        await trio.sleep(STALL_SECONDS / 20)
 
 
 async def test_a_slow_reader_has_its_time(tmp_path: Path) -> None:

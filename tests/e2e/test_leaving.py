@@ -63,9 +63,7 @@ class Slow:
 
 
 @asynccontextmanager
-async def site(
-    folder: Path, slow: Slow, version: int, **listener: object
-) -> AsyncIterator[int]:
+async def site(folder: Path, slow: Slow, version: int, **listener: object) -> AsyncIterator[int]:
     """The port of a proxy before it; the log has to say that the client left."""
     log = {"path": str(folder / "access.log"), "format": "json"}
     async with (

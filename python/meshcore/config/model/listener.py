@@ -50,8 +50,8 @@ class ListenerTimeouts(Part):
     """Waits; `0s` switches one off."""
 
     header: Duration = timedelta(seconds=10)
-    """From a request's first byte to its head's end (408); also TLS handshake, PROXY header, and the
-    acknowledgement of our HTTP/2 SETTINGS."""
+    """From a request's first byte to its head's end (408); also TLS handshake, PROXY header, and
+    the acknowledgement of our HTTP/2 SETTINGS."""
     idle: Duration = timedelta(seconds=60)
     """A kept-alive connection without a request."""
     stream_idle: Duration = timedelta(minutes=5)
@@ -90,9 +90,9 @@ class Http(Part):
     allow_connect: StrictBool = False
     """Accept CONNECT."""
     half_close: Literal["probe", "keep", "abort"] = "probe"
-    """A client of HTTP/1 that ends its direction (FIN) before it has its answer may be gone, or wait
-    for it. `probe` asks by an interim 100 and cancels the request of who is gone, and takes an end
-    in a pause of the answer for the end of all; `keep` serves it until a reset comes; `abort`
+    """A client of HTTP/1 that ends its direction (FIN) before it has its answer may be gone, or
+    wait for it. `probe` asks by an interim 100 and cancels the request of who is gone, and takes an
+    end in a pause of the answer for the end of all; `keep` serves it until a reset comes; `abort`
     cancels at once, as `option abortonclose` of HAProxy does."""
     underscores: Literal["reject", "drop", "keep"] = "reject"
     """What happens to header names with an underscore: 400, the field is dropped, or it passes."""

@@ -261,7 +261,10 @@ impl Http2Sink {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "differences alone count, and wrap")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "differences alone count, and wrap"
+)]
 const fn low(bytes: u64) -> u32 {
     bytes as u32
 }

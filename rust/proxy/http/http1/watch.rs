@@ -6,7 +6,7 @@
 //! (docs/decisions/0009).
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::error::{Error, ErrorKind};
 use crate::net::Socket;
@@ -52,24 +52,28 @@ impl<'a> ClientWatch<'a> {
         conn: &'a Downstream,
         started: bool,
     ) -> Result<(), Error> {
-        let socket = conn.io.socket();
+        while let Poll::Ready(left) = self.poll_left(cx, conn.io.socket()) {
+            match left {
+                Gone::Ended => self.ended(cx, &conn.io, started)?,
+                Gone::Failed => return Err(gone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_left(&mut self, cx: &mut Context<'_>, socket: &'a Socket) -> Poll<Gone> {
         loop {
             if let Some(wait) = &mut self.wait {
-                match wait.as_mut().poll(cx) {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(Gone::Failed) => return Err(gone()),
-                    Poll::Ready(Gone::Ended) => self.ended(cx, &conn.io, started)?,
-                }
-            } else if socket.poll_readable(cx).is_pending() {
-                return Ok(());
-            } else {
-                match socket.peek() {
-                    Peek::Nothing => {}
-                    Peek::Failed(_) => return Err(gone()),
-                    Peek::End => self.ended(cx, &conn.io, started)?,
-                    // What it sent hides its end from a look like this one.
-                    Peek::Bytes => self.wait = Some(Box::pin(socket.leaves())),
-                }
+                return wait.as_mut().poll(cx);
+            }
+            // What it fails with shows in the look.
+            let _ = ready!(socket.poll_readable(cx));
+            match socket.peek() {
+                Peek::Nothing => {}
+                Peek::Failed(_) => return Poll::Ready(Gone::Failed),
+                Peek::End => return Poll::Ready(Gone::Ended),
+                // What it sent hides its end from a look like this one.
+                Peek::Bytes => self.wait = Some(Box::pin(socket.leaves())),
             }
         }
     }
