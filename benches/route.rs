@@ -33,6 +33,7 @@ fn table(count: usize, matches: impl Fn(usize) -> Match) -> RouteTable {
         matches: matches(index),
         to: vec![target.clone()],
         timeout_ms: 0,
+        response_header_timeout_ms: 0,
     };
     let table = wire::RouteTable {
         name: "bench".to_owned(),

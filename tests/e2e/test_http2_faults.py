@@ -6,7 +6,17 @@ import pytest
 import trio
 from hyperframe.frame import GoAwayFrame
 
-from tests.support.bridge import Http1, Http2, Speaker, asking, before, bridge, telling
+from tests.support.bridge import (
+    BRIDGES,
+    NAMES,
+    Http1,
+    Http2,
+    Speaker,
+    asking,
+    before,
+    bridge,
+    telling,
+)
 from tests.support.frames import CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, get, speak
 from tests.support.proxy import running
 from tests.support.streams import Reset
@@ -188,6 +198,33 @@ async def test_an_answer_cut_by_a_reset_stays_cut(tmp_path: Path, client: int, k
             await link.client.response()
 
 
+async def silent(server: Speaker) -> None:
+    """Hear a request and say nothing."""
+    await server.request()
+    await server.wire.rest()
+
+
+@pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
+@pytest.mark.parametrize("body", [None, b"whole"])
+async def test_an_answer_that_does_not_begin_in_time_is_504(
+    tmp_path: Path, versions: tuple[int, int], body: bytes | None
+) -> None:
+    routes = [{"to": "web", "response_header_timeout": "100ms"}]
+    async with bridge(tmp_path, versions, silent, routes=routes) as link:
+        await link.client.ask("POST /", body=body)
+        _, answer = await link.client.response()
+    assert (answer.status, answer.error) == (504, b"response_header_timeout")
+
+
+async def test_a_call_whose_answer_does_not_begin_in_time(tmp_path: Path) -> None:
+    routes = [{"to": "web", "response_header_timeout": "100ms"}]
+    async with bridge(tmp_path, (2, 2), silent, routes=routes) as link:
+        await link.client.ask("POST /", (b"content-type", b"application/grpc"), body=bytes(5))
+        _, answer = await link.client.response()
+    # DEADLINE_EXCEEDED.
+    assert (answer.status, answer.value(b"grpc-status")) == (200, b"4")
+
+
 class Waiting:
     """A server that sees a request begin, and then how it ends."""
 
@@ -254,10 +291,19 @@ async def test_a_stream_that_the_client_resets_ends_upstream(
     assert waiting.code == (None if version == 1 else CANCEL)
 
 
+async def half_of(client: Speaker) -> None:
+    """Read what came of the answer: a client that reads is one that had it."""
+    if isinstance(client, Http2):
+        await client.frames.until_body(client.ident, len(b"half"))
+    else:
+        await client.wire.until(b"half")
+
+
 @clients
 @pytest.mark.parametrize("phase", ["waiting", "uploading", "downloading"])
+@pytest.mark.parametrize("manner", ["reset", "close"])
 async def test_a_client_that_goes_away_resets_its_stream(
-    tmp_path: Path, client: int, phase: str
+    tmp_path: Path, client: int, phase: str, manner: str
 ) -> None:
     waiting = Waiting(phase)
     async with (
@@ -274,8 +320,9 @@ async def test_a_client_that_goes_away_resets_its_stream(
             else:
                 await leaving.wire.send(b"PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n")
             await waiting.arrived.wait()
-            if isinstance(leaving, Http1):
-                # An end alone may be that of a client that still listens (RFC 9112 §9.6).
+            if phase == "downloading":
+                await half_of(leaving)
+            if manner == "reset":
                 leaving.wire.reset()
         with trio.fail_after(DEADLINE):
             await waiting.given_up.wait()

@@ -115,6 +115,7 @@ impl Generator {
                 weight: 1,
             }],
             timeout_ms: 0,
+            response_header_timeout_ms: 0,
         };
         let count = 1 + self.0.below(40);
         wire::RouteTable {

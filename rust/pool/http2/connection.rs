@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 
 use super::SEND_BUFFER_BYTES;
 use super::outbox::Outbox;
-use super::transport::{Transport, Watch};
+use super::transport::Transport;
+use super::watch::Watch;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::runtime::buffers::Buffers;
@@ -36,6 +37,7 @@ pub struct Connection {
     active: Cell<u32>,
     carried: Cell<u64>,
     state: Rc<State>,
+    watch: Watch,
     created: Instant,
     idle_since: Cell<Instant>,
 }
@@ -115,13 +117,15 @@ pub async fn connect(
         _lease: lease,
     };
     let state = Rc::new(State::default());
-    tokio::task::spawn_local(drive(driver, (watch, outbox), Rc::clone(&state), counted));
+    let driving = drive(driver, (watch.clone(), outbox), Rc::clone(&state), counted);
+    tokio::task::spawn_local(driving);
     let now = clock::now();
     Ok(Connection {
         requests,
         active: Cell::new(0),
         carried: Cell::new(0),
         state,
+        watch,
         created: now,
         idle_since: Cell::new(now),
     })
@@ -199,6 +203,11 @@ impl StreamLease {
     /// What begins the stream.
     pub fn requests(&self) -> SendRequest<Bytes> {
         self.connection.requests.clone()
+    }
+
+    /// What is known of its connection.
+    pub fn watch(&self) -> Watch {
+        self.connection.watch.clone()
     }
 
     /// Whether the other side takes extended CONNECT (RFC 8441 §3), which its SETTINGS say.

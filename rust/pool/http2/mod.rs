@@ -6,6 +6,7 @@
 mod connection;
 mod outbox;
 mod transport;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,7 +16,8 @@ use tokio::sync::Notify;
 
 pub use connection::{Connection, StreamLease, connect};
 pub use outbox::Outbox;
-pub use transport::{Transport, Watch};
+pub use transport::Transport;
+pub use watch::Watch;
 
 use crate::error::{Error, ErrorKind};
 use crate::wire;

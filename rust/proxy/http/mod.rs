@@ -8,6 +8,7 @@ pub mod http2;
 mod record;
 mod reply;
 mod rewrite;
+mod stall;
 
 use std::future::poll_fn;
 use std::time::{Duration, Instant};

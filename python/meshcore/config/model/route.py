@@ -164,3 +164,6 @@ class Route(Part):
     """Where it goes: a cluster's name, or a list of `{cluster, weight}`."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head to the end of the response; `0s` is off."""
+    response_header_timeout: Duration = timedelta(0)
+    """From the end of the request to the end of the response's head, the time to its first byte
+    (504); `0s` is off."""

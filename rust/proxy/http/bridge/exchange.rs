@@ -56,6 +56,12 @@ impl Exchange<'_> {
                 }
                 Err(error) => error,
             };
+            if error.kind == ErrorKind::DownstreamClosed
+                && let Link::Http1(upstream) = &link
+            {
+                // An end alone might be taken for that of a client that waits.
+                upstream.io.socket().reset_on_close();
+            }
             let unseen = error.retry && !upload.has_taken() && !self.activity.started.get();
             if resends == RESENDS_MAX || !unseen || !is_unprocessed(&link) {
                 return Err(error);
@@ -231,10 +237,11 @@ impl Exchange<'_> {
                 && self.activity.uploaded.get()
                 && !tunnel
             {
-                watch.poll(cx, conn.io.socket())?;
+                watch.poll(cx, conn, true)?;
             }
             if !downloaded {
-                let polled = download.poll(cx, (source, sink), &self.activity.movement);
+                let waits = (&self.activity.movement, &self.activity.downward);
+                let polled = download.poll(cx, (source, sink), waits);
                 self.activity.sent.set(download.moved());
                 let failed = |broken| answer::download_failed(&broken);
                 downloaded = polled.map_err(failed)?.is_ready();

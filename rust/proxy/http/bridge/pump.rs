@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::sink::Sink;
 use super::source::{Broken, Piece, Source};
 use crate::protocol::grpc;
+use crate::proxy::http::stall::Stall;
 use crate::runtime::timer::Movement;
 
 /// One direction of a copy.
@@ -55,12 +56,17 @@ impl Pump {
         &mut self,
         cx: &mut Context<'_>,
         (source, sink): (&mut Source<'_>, &mut Sink<'_>),
-        movement: &Movement,
+        (movement, stall): (&Movement, &Stall),
     ) -> Poll<Result<(), Broken>> {
         loop {
             self.waits_for_source = false;
             if !self.fresh {
-                ready!(sink.poll_ready(cx))?;
+                let polled = sink.poll_ready(cx);
+                match polled {
+                    Poll::Ready(_) => stall.over(),
+                    Poll::Pending => sink.has_moved().into_iter().for_each(|it| stall.wait(it)),
+                }
+                ready!(polled)?;
             }
             if self.last {
                 return Poll::Ready(Ok(()));

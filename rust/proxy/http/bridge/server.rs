@@ -192,7 +192,7 @@ pub(crate) async fn open<'a>(
             let request = heads.http2().ok_or(ErrorKind::UpstreamProtocol)?;
             let (answer, stream) = begin(lease, request, body).await?;
             Ok(Opened {
-                sink: Sink::http2(stream),
+                sink: Sink::http2(stream, lease.watch()),
                 answer: Answer::Http2(answer, lease),
             })
         }

@@ -49,7 +49,8 @@ impl<'a, 's> Upload<'a, 's> {
         let polled = match self.state {
             State::Going => {
                 let between = (&mut *self.source, sink);
-                self.pump.poll(cx, between, &activity.movement)
+                let waits = (&activity.movement, &activity.upward);
+                self.pump.poll(cx, between, waits)
             }
             // The head alone is to be sent.
             State::Held => sink.poll_ready(cx).map_ok(|()| ()),
@@ -60,7 +61,7 @@ impl<'a, 's> Upload<'a, 's> {
         activity.waits_for_client.set(waits);
         match polled {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) if self.state == State::Held => {}
+            Poll::Ready(Ok(())) if self.state == State::Held => activity.asked.set(true),
             Poll::Ready(Ok(())) => {
                 self.state = State::Done;
                 activity.uploaded.set(true);
