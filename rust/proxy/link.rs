@@ -44,6 +44,16 @@ pub enum Link {
     Http2(StreamLease),
 }
 
+impl Link {
+    /// The answer has been read: its place is free for the next request, whoever sends that.
+    pub fn rest(&self) {
+        match self {
+            Self::Http1(upstream) => upstream.rest(),
+            Self::Http2(stream) => stream.rest(),
+        }
+    }
+}
+
 /// Finds an endpoint and what carries a request to it in the protocol that `speaks` says.
 ///
 /// # Errors

@@ -1,8 +1,7 @@
 //! One HTTP/2 connection to an endpoint.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,21 +31,24 @@ const HEAD_LIST_BYTES: u32 = 64 * 1024;
 #[derive(Debug)]
 pub struct Connection {
     requests: SendRequest<Bytes>,
-    active: Cell<u32>,
     carried: Cell<u64>,
     state: Rc<State>,
     created: Instant,
     idle_since: Cell<Instant>,
 }
 
-/// What the task that drives a connection knows.
+/// What a connection and the task that drives it both know.
 #[derive(Debug, Default)]
 struct State {
+    /// Streams that are open.
+    active: Cell<u32>,
     /// The task has ended, or the other side takes no more requests.
     ended: Cell<bool>,
     /// The other side's first SETTINGS are known.
     settled: Cell<bool>,
     settles: Notify,
+    /// None once the task has ended.
+    counted: RefCell<Option<Counted>>,
 }
 
 /// A place for one stream; dropping it frees the place.
@@ -55,13 +57,16 @@ pub struct StreamLease {
     connection: Rc<Connection>,
     /// Whether the connection carried a request before this one.
     pub reused: bool,
+    /// The place is free already.
+    over: Cell<bool>,
 }
 
 /// What counts a connection, for as long as its socket is open.
 #[derive(Debug)]
 struct Counted {
+    io: Rc<Io>,
     stats: Arc<ClusterStats>,
-    _lease: Lease,
+    lease: Lease,
 }
 
 impl Drop for Counted {
@@ -70,14 +75,16 @@ impl Drop for Counted {
     }
 }
 
-/// Owns the bytes for the h2 crate.
-struct Owned(Io);
+/// Says that the connection has ended, in whatever way its task does.
+struct Driven(Rc<State>);
 
-impl Deref for Owned {
-    type Target = Io;
-
-    fn deref(&self) -> &Io {
-        &self.0
+impl Drop for Driven {
+    fn drop(&mut self) {
+        let state = &self.0;
+        state.ended.set(true);
+        state.settled.set(true);
+        state.settles.notify_waiters();
+        drop(state.counted.take());
     }
 }
 
@@ -91,7 +98,9 @@ pub async fn connect(
     bounds: &wire::Cluster,
     (lease, stats): (Lease, &Arc<ClusterStats>),
 ) -> Result<Connection, Error> {
-    let transport = Transport::new(Owned(io), buffers.clone(), None, Guard::new(Role::Client));
+    let io = Rc::new(io);
+    let guard = Guard::new(Role::Client);
+    let transport = Transport::new(Rc::clone(&io), buffers.clone(), None, guard);
     let watch = transport.watch();
     let http2 = &bounds.http2;
     let streams = usize::try_from(http2.max_concurrent_streams).unwrap_or(usize::MAX);
@@ -109,15 +118,19 @@ pub async fn connect(
         .map_err(|_| ErrorKind::UpstreamProtocol)?;
     stats.connections_active.add(1);
     let counted = Counted {
+        io,
         stats: Arc::clone(stats),
-        _lease: lease,
+        lease,
     };
-    let state = Rc::new(State::default());
-    tokio::task::spawn_local(drive(driver, watch, Rc::clone(&state), counted));
+    let state = Rc::new(State {
+        counted: RefCell::new(Some(counted)),
+        ..State::default()
+    });
+    let driven = Driven(Rc::clone(&state));
+    tokio::task::spawn_local(drive(driven, driver, watch));
     let now = clock::now();
     Ok(Connection {
         requests,
-        active: Cell::new(0),
         carried: Cell::new(0),
         state,
         created: now,
@@ -126,12 +139,13 @@ pub async fn connect(
 }
 
 /// Moves the connection's bytes until it has ended; the other side's excess ends it alone (HA-9).
+/// Dropped last, `driven` counts it out once its socket is closed.
 async fn drive(
-    mut driver: client::Connection<Transport<Owned>, Bytes>,
+    driven: Driven,
+    mut driver: client::Connection<Transport<Rc<Io>>, Bytes>,
     watch: Watch,
-    state: Rc<State>,
-    counted: Counted,
 ) {
+    let state = &driven.0;
     poll_fn(|cx| {
         let polled = Pin::new(&mut driver).poll(cx);
         if watch.has_received() && !state.settled.replace(true) {
@@ -143,16 +157,29 @@ async fn drive(
         polled.map(drop)
     })
     .await;
-    state.ended.set(true);
-    state.settled.set(true);
-    state.settles.notify_waiters();
-    drop((driver, counted));
+}
+
+impl State {
+    /// Others may close the connection for its place under a limit.
+    fn rest(&self) {
+        if let Some(counted) = &*self.counted.borrow() {
+            counted.lease.rest(counted.io.socket().shared());
+        }
+    }
+
+    /// `false` when the connection has ended or lost its place.
+    fn resume(&self) -> bool {
+        let counted = self.counted.borrow();
+        counted
+            .as_ref()
+            .is_some_and(|counted| counted.lease.resume())
+    }
 }
 
 impl Connection {
     /// Streams that are open.
     pub fn active(&self) -> u32 {
-        self.active.get()
+        self.state.active.get()
     }
 
     /// Whether new streams may begin on it at all.
@@ -167,26 +194,53 @@ impl Connection {
     /// Whether another stream has room: within our bound and that of the other side.
     pub(super) fn has_room(&self, most: u32) -> bool {
         let theirs = self.requests.current_max_send_streams();
-        self.active.get() < most && (self.active.get() as usize) < theirs
+        self.active() < most && (self.active() as usize) < theirs
     }
 
     /// Whether it has had no request for longer than the cluster keeps one.
     pub(super) fn is_stale(&self, bounds: &wire::Cluster, now: Instant) -> bool {
         let idle = bounds.timeouts.idle_ms;
-        self.active.get() == 0
+        self.active() == 0
             && idle > 0
             && now.saturating_duration_since(self.idle_since.get()) >= Duration::from_millis(idle)
     }
 }
 
 impl StreamLease {
-    pub(super) fn new(connection: &Rc<Connection>) -> Self {
-        connection.active.set(connection.active.get() + 1);
+    /// The first stream of a new connection.
+    pub(super) fn first(connection: &Rc<Connection>) -> Self {
+        let state = &connection.state;
+        state.active.set(state.active.get() + 1);
         let carried = connection.carried.get();
         connection.carried.set(carried + 1);
         Self {
             connection: Rc::clone(connection),
             reused: carried > 0,
+            over: Cell::new(false),
+        }
+    }
+
+    /// A stream more; none where a connection at rest has lost its place to another.
+    pub(super) fn next(connection: &Rc<Connection>) -> Option<Self> {
+        let awake = connection.active() > 0 || connection.state.resume();
+        if !awake {
+            connection.state.ended.set(true);
+        }
+        awake.then(|| Self::first(connection))
+    }
+
+    /// The answer has been read: another stream may have the place from now on, and a connection
+    /// without a stream is at rest.
+    pub fn rest(&self) {
+        if self.over.replace(true) {
+            return;
+        }
+        let state = &self.connection.state;
+        let active = state.active.get().saturating_sub(1);
+        state.active.set(active);
+        if active == 0 {
+            self.connection.idle_since.set(clock::now());
+            state.rest();
         }
     }
 
@@ -213,10 +267,6 @@ impl StreamLease {
 
 impl Drop for StreamLease {
     fn drop(&mut self) {
-        let active = self.connection.active.get().saturating_sub(1);
-        self.connection.active.set(active);
-        if active == 0 {
-            self.connection.idle_since.set(clock::now());
-        }
+        self.rest();
     }
 }

@@ -44,11 +44,17 @@ impl Connections {
         let mut open = self.open.borrow_mut();
         open.retain(|connection| connection.takes_requests(bounds, now));
         let most = bounds.http2.max_concurrent_streams;
-        let free = open
-            .iter()
-            .filter(|connection| connection.has_room(most))
-            .min_by_key(|connection| connection.active())?;
-        Some(StreamLease::new(free))
+        loop {
+            let free = open
+                .iter()
+                .filter(|connection| connection.has_room(most))
+                .min_by_key(|connection| connection.active())?;
+            let lease = StreamLease::next(free);
+            if lease.is_some() {
+                return lease;
+            }
+            open.retain(|connection| connection.takes_requests(bounds, now));
+        }
     }
 
     /// The right to make the next connection; `None` once another has made one.
@@ -71,7 +77,7 @@ impl Connections {
     /// Takes a new connection in and lends its first stream.
     pub fn add(&self, connection: Connection) -> StreamLease {
         let connection = Rc::new(connection);
-        let lease = StreamLease::new(&connection);
+        let lease = StreamLease::first(&connection);
         if !self.gone.get() {
             self.open.borrow_mut().push(connection);
         }
