@@ -1,17 +1,19 @@
 """Upstream connections that requests share: their places, and how they are renewed."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 from hyperframe.frame import SettingsFrame
 
+from tests.support import frames
 from tests.support.bridge import Http1, Http2, Speaker, asking, before, telling
 from tests.support.certificates import Authority
 from tests.support.frames import get, speak
 from tests.support.proxy import Document, running, web
 from tests.support.scale import scaled
-from tests.support.upstream import ok, upstream
+from tests.support.upstream import GONE, ok, upstream
 from tests.support.wire import Wire, connect
 
 PATIENCE = 10.0
@@ -133,3 +135,97 @@ async def test_an_endpoint_that_chose_http1_turns_nobody_away(
                     answer = await wire.get("/")
                     assert (answer.status, answer.error) == (200, None)
             assert server.connections > 1
+
+
+class Aging:
+    """A server whose connections grow old; all but the first answer only once they may."""
+
+    def __init__(self) -> None:
+        """Hold what follows the first connection."""
+        self.connections = 0
+        self.dialled = trio.Event()
+        self.go = trio.Event()
+        self.finish = trio.Event()
+        self.first_ended = trio.Event()
+
+    async def script(self, wire: Wire) -> None:
+        """Serve one connection; `/held` gets its answer's end last."""
+        self.connections += 1
+        number = self.connections
+        if number > 1:
+            self.dialled.set()
+            await self.go.wait()
+        server = Http2(await frames.server(wire))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._finish, server)
+            with suppress(*GONE):
+                await self._serve(server, number)
+            nursery.cancel_scope.cancel()
+        if number == 1:
+            self.first_ended.set()
+
+    async def _serve(self, server: Http2, number: int) -> None:
+        while True:
+            request = await server.request()
+            if request.target == b"/held":
+                await server.frames.head(server.ident, [(b":status", b"200")])
+                self.held = server.ident
+            else:
+                await server.answer(200, body=b"%d" % number)
+
+    async def _finish(self, server: Http2) -> None:
+        await self.finish.wait()
+        await server.frames.data(self.held, b"whole", end=True)
+
+
+async def test_an_old_connection_serves_until_its_successor_does(tmp_path: Path) -> None:
+    aging = Aging()
+    async with upstream(aging.script) as server:
+        document = before(server.address, 2)
+        document["clusters"][0]["pool"] = {"max_age": "300ms"}
+        async with (
+            running(tmp_path, document, "--workers", "1") as proxy,
+            speak(await proxy.port()) as client,
+            asking(await proxy.port(), 1) as other,
+        ):
+            held = await client.open(get("/held"))
+            await client.until_head(held)
+
+            async def answered_by() -> bytes:
+                await other.ask("GET /")
+                _, answer = await other.response()
+                assert answer.status == 200
+                return answer.body
+
+            with trio.fail_after(PATIENCE):
+                while not aging.dialled.is_set():
+                    assert await answered_by() == b"1"
+                # Its successor doesn't serve yet.
+                for _ in range(100):
+                    assert await answered_by() == b"1"
+                aging.go.set()
+                while await answered_by() == b"1":
+                    pass
+            # No stream is broken for it, and the connection ends with its last.
+            assert not aging.first_ended.is_set()
+            aging.finish.set()
+            assert (await client.until_end(held)).body == b"whole"
+            with trio.fail_after(PATIENCE):
+                await aging.first_ended.wait()
+            assert await proxy.metric("meshcore_cluster_overflow_total") == 0
+
+
+async def test_at_its_limit_an_old_connection_serves_on(tmp_path: Path) -> None:
+    async with telling(serve, 2) as server:
+        document = before(server.address, 2)
+        document["clusters"][0]["pool"] = {"max_age": "1ms", "max_connections": 1}
+        async with (
+            running(tmp_path, document, "--workers", "1") as proxy,
+            speak(await proxy.port()) as client,
+        ):
+            with trio.move_on_after(3):
+                while True:
+                    idents = [await client.open(get()) for _ in range(10)]
+                    answers = [await client.until_end(ident) for ident in idents]
+                    assert {(answer.status, answer.error) for answer in answers} == {(200, None)}
+            assert await proxy.metric("meshcore_cluster_overflow_total") == 0

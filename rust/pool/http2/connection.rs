@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::SEND_BUFFER_BYTES;
 use super::transport::{Transport, Watch};
 use crate::error::{Error, ErrorKind};
+use crate::pool::Age;
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
@@ -32,8 +33,10 @@ const HEAD_LIST_BYTES: u32 = 64 * 1024;
 pub struct Connection {
     requests: SendRequest<Bytes>,
     carried: Cell<u64>,
+    /// How many it had carried at the last sweep.
+    swept: Cell<u64>,
     state: Rc<State>,
-    created: Instant,
+    age: Age,
     idle_since: Cell<Instant>,
 }
 
@@ -96,7 +99,7 @@ pub async fn connect(
     io: Io,
     buffers: &Buffers,
     bounds: &wire::Cluster,
-    (lease, stats): (Lease, &Arc<ClusterStats>),
+    (lease, stats, age): (Lease, &Arc<ClusterStats>, Age),
 ) -> Result<Connection, Error> {
     let io = Rc::new(io);
     let guard = Guard::new(Role::Client);
@@ -128,13 +131,13 @@ pub async fn connect(
     });
     let driven = Driven(Rc::clone(&state));
     tokio::task::spawn_local(drive(driven, driver, watch));
-    let now = clock::now();
     Ok(Connection {
         requests,
         carried: Cell::new(0),
+        swept: Cell::new(0),
         state,
-        created: now,
-        idle_since: Cell::new(now),
+        age,
+        idle_since: Cell::new(clock::now()),
     })
 }
 
@@ -182,13 +185,35 @@ impl Connection {
         self.state.active.get()
     }
 
-    /// Whether new streams may begin on it at all.
-    pub(super) fn takes_requests(&self, bounds: &wire::Cluster, now: Instant) -> bool {
-        let pool = &bounds.pool;
-        let young = pool.max_age_ms == 0
-            || now.saturating_duration_since(self.created) < Duration::from_millis(pool.max_age_ms);
-        let unused = pool.max_requests == 0 || self.carried.get() < pool.max_requests;
-        !self.state.ended.get() && young && unused
+    /// Whether new streams may begin on it at all. Its age doesn't matter: an old one serves until
+    /// it is replaced.
+    pub(super) fn takes_requests(&self, bounds: &wire::Cluster) -> bool {
+        let most = bounds.pool.max_requests;
+        !self.state.ended.get() && (most == 0 || self.carried.get() < most)
+    }
+
+    /// Whether another connection should take its place.
+    pub(super) fn is_old(&self, bounds: &wire::Cluster, now: Instant) -> bool {
+        self.age.is_over(bounds.pool.max_age_ms, now)
+    }
+
+    /// Whether a request has begun on it since this was asked the last time.
+    pub(super) fn was_used(&self) -> bool {
+        let carried = self.carried.get();
+        self.swept.replace(carried) != carried
+    }
+
+    /// It waits for its first request.
+    pub(super) fn rest(&self) {
+        self.state.rest();
+    }
+
+    /// Ends when the other side's first SETTINGS are known: `true`, or the connection has ended.
+    pub async fn settled(&self) -> bool {
+        while !self.state.settled.get() {
+            self.state.settles.notified().await;
+        }
+        !self.state.ended.get()
     }
 
     /// Whether another stream has room: within our bound and that of the other side.
@@ -251,9 +276,7 @@ impl StreamLease {
 
     /// Whether the other side takes extended CONNECT (RFC 8441 §3), which its SETTINGS say.
     pub async fn takes_extended_connect(&self) -> bool {
-        while !self.connection.state.settled.get() {
-            self.connection.state.settles.notified().await;
-        }
+        self.connection.settled().await;
         self.connection
             .requests
             .is_extended_connect_protocol_enabled()
