@@ -143,10 +143,13 @@ class Aging:
     def __init__(self) -> None:
         """Hold what follows the first connection."""
         self.connections = 0
+        self.held = 0
         self.dialled = trio.Event()
         self.go = trio.Event()
         self.finish = trio.Event()
         self.first_ended = trio.Event()
+        # Two tasks write on a connection.
+        self.writes = trio.Lock()
 
     async def script(self, wire: Wire) -> None:
         """Serve one connection; `/held` gets its answer's end last."""
@@ -167,15 +170,17 @@ class Aging:
     async def _serve(self, server: Http2, number: int) -> None:
         while True:
             request = await server.request()
-            if request.target == b"/held":
-                await server.frames.head(server.ident, [(b":status", b"200")])
-                self.held = server.ident
-            else:
-                await server.answer(200, body=b"%d" % number)
+            async with self.writes:
+                if request.target == b"/held":
+                    await server.frames.head(server.ident, [(b":status", b"200")])
+                    self.held = server.ident
+                else:
+                    await server.answer(200, body=b"%d" % number)
 
     async def _finish(self, server: Http2) -> None:
         await self.finish.wait()
-        await server.frames.data(self.held, b"whole", end=True)
+        async with self.writes:
+            await server.frames.data(self.held, b"whole", end=True)
 
 
 async def test_an_old_connection_serves_until_its_successor_does(tmp_path: Path) -> None:

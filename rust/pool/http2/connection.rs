@@ -13,6 +13,7 @@ use h2::client::{self, SendRequest};
 use tokio::sync::Notify;
 
 use super::SEND_BUFFER_BYTES;
+use super::keepalive::Keepalive;
 use super::transport::{Transport, Watch};
 use crate::error::{Error, ErrorKind};
 use crate::pool::Age;
@@ -115,7 +116,7 @@ pub async fn connect(
         .initial_max_send_streams(streams)
         .max_header_list_size(HEAD_LIST_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES);
-    let (requests, driver) = builder
+    let (requests, mut driver) = builder
         .handshake::<_, Bytes>(transport)
         .await
         .map_err(|_| ErrorKind::UpstreamProtocol)?;
@@ -130,7 +131,8 @@ pub async fn connect(
         ..State::default()
     });
     let driven = Driven(Rc::clone(&state));
-    tokio::task::spawn_local(drive(driven, driver, watch));
+    let keepalive = Keepalive::new(http2, || driver.ping_pong());
+    tokio::task::spawn_local(drive(driven, driver, watch, keepalive));
     Ok(Connection {
         requests,
         carried: Cell::new(0),
@@ -141,12 +143,14 @@ pub async fn connect(
     })
 }
 
-/// Moves the connection's bytes until it has ended; the other side's excess ends it alone (HA-9).
+/// Moves the connection's bytes until it has ended; the other side's excess or silence ends it alone
+/// (HA-9).
 /// Dropped last, `driven` counts it out once its socket is closed.
 async fn drive(
     driven: Driven,
     mut driver: client::Connection<Transport<Rc<Io>>, Bytes>,
     watch: Watch,
+    mut keepalive: Keepalive,
 ) {
     let state = &driven.0;
     poll_fn(|cx| {
@@ -157,7 +161,10 @@ async fn drive(
         if watch.excess().is_some() {
             return Poll::Ready(());
         }
-        polled.map(drop)
+        if polled.is_ready() {
+            return Poll::Ready(());
+        }
+        keepalive.poll(cx, state.active.get() > 0)
     })
     .await;
 }

@@ -5,6 +5,7 @@
 //! become old serves on until its successor is there, and then ends with its last stream.
 
 mod connection;
+mod keepalive;
 mod transport;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +15,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 pub use connection::{Connection, StreamLease, connect};
+pub use keepalive::Keepalive;
 pub use transport::{Transport, Watch};
 
 use crate::error::{Error, ErrorKind};
