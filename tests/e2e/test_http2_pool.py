@@ -1,6 +1,6 @@
 """Upstream connections that requests share: their places, and how they are renewed."""
 
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -234,3 +234,33 @@ async def test_at_its_limit_an_old_connection_serves_on(tmp_path: Path) -> None:
                     answers = [await client.until_end(ident) for ident in idents]
                     assert {(answer.status, answer.error) for answer in answers} == {(200, None)}
             assert await proxy.metric("meshcore_cluster_overflow_total") == 0
+
+
+async def test_requests_move_on_behind_one_address(tmp_path: Path) -> None:
+    async def named(name: int) -> str:
+        async def story(server: Speaker) -> None:
+            while True:
+                await server.request()
+                await server.answer(200, body=b"%d" % name)
+
+        return (await stack.enter_async_context(telling(story, 2))).address
+
+    async with AsyncExitStack() as stack:
+        shared = f"unix:{tmp_path}/shared.sock"
+        document = before(shared, 2)
+        document["clusters"][0]["pool"] = {"max_age": "100ms"}
+        # What balances connections, as a service's address does.
+        document["listeners"].append(
+            {"name": "shared", "address": shared, "protocol": "tcp", "to": "behind"}
+        )
+        behind = [await named(name) for name in range(3)]
+        document["clusters"].append({"name": "behind", "endpoints": behind})
+        proxy = await stack.enter_async_context(running(tmp_path, document, "--workers", "1"))
+        client = await stack.enter_async_context(asking(await proxy.port(), 2))
+        seen: set[bytes] = set()
+        with trio.fail_after(2 * PATIENCE):
+            while len(seen) < len(behind):
+                await client.ask("GET /")
+                _, answer = await client.response()
+                assert answer.status == 200
+                seen.add(answer.body)

@@ -55,16 +55,6 @@ struct State {
     counted: RefCell<Option<Counted>>,
 }
 
-/// A place for one stream; dropping it frees the place.
-#[derive(Debug)]
-pub struct StreamLease {
-    connection: Rc<Connection>,
-    /// Whether the connection carried a request before this one.
-    pub reused: bool,
-    /// The place is free already.
-    over: Cell<bool>,
-}
-
 /// What counts a connection, for as long as its socket is open.
 #[derive(Debug)]
 struct Counted {
@@ -210,9 +200,46 @@ impl Connection {
         self.swept.replace(carried) != carried
     }
 
-    /// It waits for its first request.
+    /// Counts a stream in; whether the connection carried a request before.
+    pub(super) fn begin(&self) -> bool {
+        self.state.active.set(self.active() + 1);
+        let carried = self.carried.get();
+        self.carried.set(carried + 1);
+        carried > 0
+    }
+
+    /// Counts a stream out; without one the connection is at rest.
+    pub(super) fn end(&self) {
+        let active = self.active().saturating_sub(1);
+        self.state.active.set(active);
+        if active == 0 {
+            self.idle_since.set(clock::now());
+            self.rest();
+        }
+    }
+
+    /// It waits for a request: others may close it for its place under a limit.
     pub(super) fn rest(&self) {
         self.state.rest();
+    }
+
+    /// Whether it is there for a stream; at rest it may have lost its place to another.
+    pub(super) fn resume(&self) -> bool {
+        let awake = self.active() > 0 || self.state.resume();
+        if !awake {
+            self.retire();
+        }
+        awake
+    }
+
+    /// No other request is to begin on it.
+    pub(super) fn retire(&self) {
+        self.state.ended.set(true);
+    }
+
+    /// What begins streams.
+    pub(super) fn requests(&self) -> &SendRequest<Bytes> {
+        &self.requests
     }
 
     /// Ends when the other side's first SETTINGS are known: `true`, or the connection has ended.
@@ -235,68 +262,5 @@ impl Connection {
         self.active() == 0
             && idle > 0
             && now.saturating_duration_since(self.idle_since.get()) >= Duration::from_millis(idle)
-    }
-}
-
-impl StreamLease {
-    /// The first stream of a new connection.
-    pub(super) fn first(connection: &Rc<Connection>) -> Self {
-        let state = &connection.state;
-        state.active.set(state.active.get() + 1);
-        let carried = connection.carried.get();
-        connection.carried.set(carried + 1);
-        Self {
-            connection: Rc::clone(connection),
-            reused: carried > 0,
-            over: Cell::new(false),
-        }
-    }
-
-    /// A stream more; none where a connection at rest has lost its place to another.
-    pub(super) fn next(connection: &Rc<Connection>) -> Option<Self> {
-        let awake = connection.active() > 0 || connection.state.resume();
-        if !awake {
-            connection.state.ended.set(true);
-        }
-        awake.then(|| Self::first(connection))
-    }
-
-    /// The answer has been read: another stream may have the place from now on, and a connection
-    /// without a stream is at rest.
-    pub fn rest(&self) {
-        if self.over.replace(true) {
-            return;
-        }
-        let state = &self.connection.state;
-        let active = state.active.get().saturating_sub(1);
-        state.active.set(active);
-        if active == 0 {
-            self.connection.idle_since.set(clock::now());
-            state.rest();
-        }
-    }
-
-    /// What begins the stream.
-    pub fn requests(&self) -> SendRequest<Bytes> {
-        self.connection.requests.clone()
-    }
-
-    /// Whether the other side takes extended CONNECT (RFC 8441 §3), which its SETTINGS say.
-    pub async fn takes_extended_connect(&self) -> bool {
-        self.connection.settled().await;
-        self.connection
-            .requests
-            .is_extended_connect_protocol_enabled()
-    }
-
-    /// No other request is to begin on this connection: its other side is going away.
-    pub fn retire(&self) {
-        self.connection.state.ended.set(true);
-    }
-}
-
-impl Drop for StreamLease {
-    fn drop(&mut self) {
-        self.rest();
     }
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod keepalive;
+mod lease;
 mod transport;
 
 use std::cell::{Cell, RefCell};
@@ -14,8 +15,9 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-pub use connection::{Connection, StreamLease, connect};
+pub use connection::{Connection, connect};
 pub use keepalive::Keepalive;
+pub use lease::StreamLease;
 pub use transport::{Transport, Watch};
 
 use crate::error::{Error, ErrorKind};
