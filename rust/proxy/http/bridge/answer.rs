@@ -107,12 +107,17 @@ fn begin(
     let current = client.conn.listener.current();
     let via = current.listener.wire.http.via.as_deref();
     let tunnel = opens_tunnel(exchange, head, link)?;
+    let ends = !tunnel && is_all(head, arrived);
+    if ends {
+        // Before the client can know of it, as behind a body (`Pump`).
+        link.rest();
+    }
     let how = Beginning {
         keep_alive: facts.keep_alive
             && !facts.upgrade
             && !client.conn.should_close()
             && exchange.activity.uploaded.get(),
-        ends: !tunnel && is_all(head, arrived),
+        ends,
         tunnel,
     };
     let translated = tunnel && facts.upgrade && client.is_http2() != matches!(link, Link::Http2(_));

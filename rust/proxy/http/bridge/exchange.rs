@@ -163,29 +163,29 @@ impl Exchange<'_> {
                 }
             }
         };
-        self.download(client, upload, &mut opened, (ended, arrived))
+        self.download((client, link), upload, &mut opened, (ended, arrived))
             .await
     }
 
     /// Passes an answer's body on, and what the client still sends.
     async fn download(
         &self,
-        client: &mut Client<'_>,
+        (client, link): (&mut Client<'_>, &Link),
         upload: &mut Upload<'_, '_>,
         opened: &mut Opened<'_>,
         (ended, arrived): (Final, Arrived),
     ) -> Result<bool, Error> {
         self.activity.started.set(true);
         let keeps = ended.keep_upstream;
-        let tunnel = ended.tunnel;
-        if tunnel {
+        if ended.tunnel {
             self.activity.lift_deadline();
             upload.release();
             opened.sink.become_tunnel();
         }
         let mut source = opened.answer.source(ended.body, arrived);
+        let rests = (!ended.tunnel).then_some(link);
         let copied = self
-            .copy(client, (upload, &mut opened.sink), &mut source, tunnel)
+            .copy(client, (upload, &mut opened.sink), &mut source, rests)
             .await;
         if copied.is_err() && keeps_connection(&opened.sink) {
             opened.sink.cut(h2::Reason::CANCEL);
@@ -211,24 +211,26 @@ impl Exchange<'_> {
         let mut sink = Sink::http1(&upstream.io, Vec::new(), Coding::Tunnel);
         let body = Http1Source::new(&upstream.io, buffers, Body::UntilEnd, None);
         let mut source = Source::Http1(body);
-        self.copy(client, (upload, &mut sink), &mut source, true)
+        self.copy(client, (upload, &mut sink), &mut source, None)
             .await?;
         Ok(false)
     }
 
-    /// Copies both ways until the answer is through; in a tunnel until both ways are.
+    /// Copies both ways until the answer is through; in a tunnel, which doesn't rest before its end,
+    /// until both ways are.
     async fn copy(
         &self,
         client: &mut Client<'_>,
         (upload, to_upstream): (&mut Upload<'_, '_>, &mut Sink<'_>),
         source: &mut Source<'_>,
-        tunnel: bool,
+        rests: Option<&Link>,
     ) -> Result<(), Error> {
         let conn = client.conn;
         let Some((sink, mut watch)) = client.answering() else {
             return Ok(());
         };
-        let mut download = Pump::new(u64::MAX);
+        let tunnel = rests.is_none();
+        let mut download = Pump::down(rests);
         let mut downloaded = false;
         let copied: Result<(), Error> = poll_fn(|cx| {
             // An early response doesn't stop a body that the upstream still takes.

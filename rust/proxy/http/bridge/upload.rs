@@ -10,7 +10,7 @@ use crate::proxy::http::activity::Activity;
 
 /// A request's body, or a tunnel's upward half.
 pub(crate) struct Upload<'a, 's> {
-    pump: Pump,
+    pump: Pump<'static>,
     source: &'a mut Source<'s>,
     state: State,
 }
@@ -30,7 +30,7 @@ impl<'a, 's> Upload<'a, 's> {
     /// At its beginning.
     pub(crate) fn new(source: &'a mut Source<'s>, limit: u64, held: bool) -> Self {
         Self {
-            pump: Pump::new(limit),
+            pump: Pump::up(limit),
             source,
             state: if held { State::Held } else { State::Going },
         }

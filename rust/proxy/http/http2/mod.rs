@@ -20,7 +20,7 @@ use h2::{Reason, RecvStream};
 use http::Request;
 
 use super::{earliest, linger};
-use crate::pool::http2::{Outbox, SEND_BUFFER_BYTES, Transport, Watch};
+use crate::pool::http2::{Keepalive, Outbox, SEND_BUFFER_BYTES, Transport, Watch};
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
@@ -112,9 +112,12 @@ pub async fn serve(conn: Downstream, first: Option<Buffer>) {
     let mut handshake = pin!(handshake);
     let handshake = poll_fn(|cx| shared.settled(cx, |cx| handshake.as_mut().poll(cx)));
     let begun = shared.conn.timer.until(deadline, handshake).await;
-    drop(current);
     match begun {
-        Ok(Ok(h2)) => run(&shared, h2).await,
+        Ok(Ok(mut h2)) => {
+            let keepalive = Keepalive::new(&current.listener.wire.http2, || h2.ping_pong());
+            drop(current);
+            run(&shared, h2, keepalive).await;
+        }
         // h2 has said why; closing with unread bytes would take that back.
         Ok(Err(_)) | Err(_) => shared.conn.listener.stats.bad_requests_total.increment(),
     }
@@ -142,10 +145,21 @@ fn builder(listener: &Listener) -> Builder {
     builder
 }
 
-async fn run(shared: &Rc<Shared>, mut h2: Connection<Transport<Lent>, Bytes>) {
+async fn run(
+    shared: &Rc<Shared>,
+    mut h2: Connection<Transport<Lent>, Bytes>,
+    mut keepalive: Keepalive,
+) {
     let mut ending = None;
     loop {
-        match poll_fn(|cx| poll_event(shared, &mut h2, ending, cx)).await {
+        let event = poll_fn(|cx| {
+            let event = poll_event(shared, &mut h2, ending, cx);
+            if event.is_pending() && keepalive.poll(cx, shared.streams.get() > 0).is_ready() {
+                return Poll::Ready(Event::Over);
+            }
+            event
+        });
+        match event.await {
             Event::Stream(request, respond) => spawn(shared, *request, respond),
             Event::End => {
                 // Two GOAWAYs: what is on its way before the client has read the first is served.
