@@ -18,6 +18,7 @@ use meshcore::wire::Delta;
 use serde_json::json;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 /// The client's address, as `X-Forwarded-For` has to name it.
@@ -94,6 +95,8 @@ impl Stage {
         std::fs::create_dir_all(&folder).expect("a folder for sockets");
         let path = |speaks: Speaks| folder.join(speaks.name());
         let bound = runtime.block_on(async {
+            // Ours to hear, so that it doesn't end the process: libFuzzer's main leaves it as it was.
+            let _ = signal(SignalKind::pipe()).expect("a handler");
             [Speaks::Http1, Speaks::Http2].map(|speaks| {
                 // Left by a process that had our number before.
                 let _ = std::fs::remove_file(path(speaks));

@@ -120,19 +120,17 @@ impl Upstream {
         request: http::Request<h2::RecvStream>,
         respond: h2::server::SendResponse<Bytes>,
     ) {
-        let (parts, mut body) = request.into_parts();
-        let mut bytes = Vec::new();
-        while let Some(piece) = body.data().await {
-            let Ok(piece) = piece else { return };
-            let _ = body.flow_control().release_capacity(piece.len());
-            bytes.extend_from_slice(&piece);
-        }
-        let Ok(trailers) = body.trailers().await else {
+        let (parts, body) = request.into_parts();
+        let protocol = parts.extensions.get::<h2::ext::Protocol>().is_some();
+        // A tunnel's bytes come once it is open.
+        let Some((bytes, trailers)) = (match protocol {
+            true => Some((Vec::new(), None)),
+            false => read(body).await,
+        }) else {
             return;
         };
         let lines = answer::lines_of(&parts.headers);
         message::check_trusted(&lines);
-        let protocol = parts.extensions.get::<h2::ext::Protocol>().is_some();
         let mut request = Request {
             method: match protocol {
                 true => b"GET".to_vec(),
@@ -190,4 +188,16 @@ impl Upstream {
             let _ = stream.send_trailers(trailers);
         }
     }
+}
+
+/// A body and its trailers; `None` where it is cut.
+async fn read(mut body: h2::RecvStream) -> Option<(Vec<u8>, Option<http::HeaderMap>)> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece.ok()?;
+        let _ = body.flow_control().release_capacity(piece.len());
+        bytes.extend_from_slice(&piece);
+    }
+    let trailers = body.trailers().await.ok()?;
+    Some((bytes, trailers))
 }
