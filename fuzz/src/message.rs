@@ -1,6 +1,7 @@
 //! What a message says, and what of it has to be the same on both sides of a proxy.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::stage::{CLIENT_IP, PSEUDONYM};
 
@@ -11,7 +12,7 @@ pub type Lines = Vec<(Vec<u8>, Vec<u8>)>;
 pub type Fields = BTreeMap<Vec<u8>, Vec<Vec<u8>>>;
 
 /// A request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// GET for an extended CONNECT.
     pub method: Vec<u8>,
@@ -28,7 +29,7 @@ pub struct Request {
 }
 
 /// A final response.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// Three digits.
     pub status: u16,
@@ -38,6 +39,43 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Those that may pass.
     pub trailers: Fields,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [method, authority, path] = [&self.method, &self.authority, &self.path].map(text);
+        writeln!(f, "{method} {authority} {path}")?;
+        rest(f, &self.fields, &self.body, &self.trailers)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.status)?;
+        rest(f, &self.fields, &self.body, &self.trailers)
+    }
+}
+
+fn text(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().escape_ascii().to_string()
+}
+
+fn rest(
+    f: &mut fmt::Formatter<'_>,
+    fields: &Fields,
+    body: &[u8],
+    trailers: &Fields,
+) -> fmt::Result {
+    for (name, values) in fields {
+        let values: Vec<_> = values.iter().map(text).collect();
+        writeln!(f, "  {}: {values:?}", text(name))?;
+    }
+    writeln!(f, "  {:?}", text(body))?;
+    for (name, values) in trailers {
+        let values: Vec<_> = values.iter().map(text).collect();
+        writeln!(f, "  behind it {}: {values:?}", text(name))?;
+    }
+    Ok(())
 }
 
 /// Fields of one connection, or that frame a message.

@@ -134,7 +134,8 @@ impl Exchange<'_> {
         {
             return Box::pin(self.connect(client, upstream, upload)).await;
         }
-        let ends = self.plan.framing.is_empty() && !self.asks_for_tunnel(link);
+        let ends =
+            self.plan.framing.is_empty() && !self.asks_for_tunnel(link) && upload.is_head_alone();
         let conn = client.conn;
         let buffers = &conn.worker().buffers;
         let announced = Announced {

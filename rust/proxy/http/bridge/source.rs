@@ -104,6 +104,11 @@ impl Http2Source {
         }
     }
 
+    /// Whether all of the stream has been taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
         if self.held > 0 {
             // Fails only on a stream that has ended, which needs no window.
