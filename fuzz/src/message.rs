@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::http1::is_token;
 use crate::stage::{CLIENT_IP, PSEUDONYM};
 
 /// Names and values as they came.
@@ -105,17 +106,11 @@ const PROXIES: [&[u8]; 4] = [b"x-forwarded-", b"x-envoy-", b"x-meshcore-", b"l5d
 /// What Connection can't name away beside these.
 const PROTECTED: [&[u8]; 4] = [b"authorization", b"date", b"server", b"trailer"];
 
-/// A few of the fields that have no place in trailers.
-const NO_TRAILERS: [&[u8]; 8] = [
-    b"authorization",
-    b"content-type",
-    b"cookie",
-    b"host",
-    b"set-cookie",
-    b"trailer",
-    b"via",
-    b"x-request-id",
-];
+/// What has no place in trailers beside these (RFC 9110 §6.5.1).
+const NO_TRAILERS: &str = "age authorization cache-control content-encoding content-location \
+    content-range content-type cookie date expect expires forwarded host location max-forwards \
+    origin pragma proxy-authenticate proxy-authorization range referer retry-after server \
+    set-cookie trailer user-agent vary via www-authenticate x-request-id";
 
 /// Whether only a proxy may say it.
 fn is_proxys(name: &[u8]) -> bool {
@@ -201,9 +196,16 @@ pub fn of_trailers(lines: &Lines) -> Fields {
 
 /// Whether it has no place in trailers.
 pub fn is_no_trailer(name: &[u8]) -> bool {
-    NO_TRAILERS.contains(&name)
+    let listed = NO_TRAILERS
+        .split(' ')
+        .any(|known| known.as_bytes() == name);
+    listed
         || HOP_BY_HOP.contains(&name) && name != b"sec-websocket-key"
         || is_proxys(name)
+        || name.starts_with(b"if-")
+        // What some server reads as another name, and what is none.
+        || name.contains(&b'_')
+        || !is_token(name)
 }
 
 /// Takes away what the proxy has to have added, as the last of its name.
