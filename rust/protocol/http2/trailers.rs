@@ -1,4 +1,5 @@
 //! Trailers from one version of HTTP to the other: which pass is the same rule everywhere (FR-11).
+//! Pseudo-fields among them the `h2` crate leaves out.
 
 use http::HeaderMap;
 use http::HeaderName;
