@@ -1,4 +1,5 @@
 //! Trailers from one version of HTTP to the other: which pass is the same rule everywhere (FR-11).
+//! Pseudo-fields among them the `h2` crate leaves out.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -7,6 +8,7 @@ use http::HeaderValue;
 use crate::protocol::error::BodyError;
 use crate::protocol::http1::chunked::MAX_TRAILERS;
 use crate::protocol::http1::names::is_forbidden_trailer;
+use crate::protocol::http1::names::is_token;
 use crate::protocol::http1::names::trim_blanks;
 use crate::protocol::http1::trailer;
 use crate::protocol::http1::trailer::Line;
@@ -15,7 +17,7 @@ use crate::protocol::http1::trailer::Line;
 pub fn passing_trailers(trailers: &mut HeaderMap) {
     let forbidden: Vec<HeaderName> = trailers
         .keys()
-        .filter(|name| is_forbidden_trailer(name.as_str().as_bytes()))
+        .filter(|name| !has_place(name))
         .cloned()
         .collect();
     for name in forbidden {
@@ -23,15 +25,20 @@ pub fn passing_trailers(trailers: &mut HeaderMap) {
     }
 }
 
+/// Whether it may pass. The `h2` crate takes `"` in names, which no reader of HTTP/1 has to.
+fn has_place(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    is_token(name) && !is_forbidden_trailer(name)
+}
+
 /// Appends the trailers that pass as HTTP/1 has them: their lines, without the chunk before and the
 /// empty line behind.
 pub fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
     for (name, value) in trailers {
-        let name = name.as_str().as_bytes();
-        if is_forbidden_trailer(name) {
+        if !has_place(name) {
             continue;
         }
-        out.extend_from_slice(name);
+        out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(trim_blanks(value.as_bytes()));
         out.extend_from_slice(b"\r\n");

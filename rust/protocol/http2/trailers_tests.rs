@@ -40,6 +40,11 @@ fn grpcs_own_pass_and_forbidden_ones_do_not() {
         ("x-forwarded-for", "d"),
         ("a_b", "e"),
     ]));
+    // The `http` crate takes it for a name.
+    trailers.append(
+        HeaderName::from_bytes(b"a\"b").unwrap(),
+        HeaderValue::from_static("g"),
+    );
     trailers.append("set-cookie", HeaderValue::from_static("f"));
     let mut out = Vec::new();
     write_trailers(&trailers, &mut out);

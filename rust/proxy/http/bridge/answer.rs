@@ -54,7 +54,7 @@ pub(crate) fn pass_on<'a>(
         }
         Arrived::Http2(parts, body) => {
             let ended = body.as_ref().is_some_and(h2::RecvStream::is_end_stream);
-            let method = asked(exchange);
+            let method = asked(exchange, link);
             http2::response::read_response(parts, ended, &mut storage, &UPSTREAM_HEAD, method)
         }
     }
@@ -152,12 +152,11 @@ fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
 }
 
 /// What was asked of an HTTP/2 upstream: a WebSocket begins with CONNECT there.
-fn asked(exchange: &Exchange<'_>) -> RequestMethod {
-    let facts = exchange.plan.facts;
-    if facts.upgrade {
+fn asked(exchange: &Exchange<'_>, link: &Link) -> RequestMethod {
+    if exchange.asks_for_tunnel(link) {
         RequestMethod::Connect
     } else {
-        facts.method
+        exchange.plan.facts.method
     }
 }
 
@@ -182,7 +181,7 @@ fn opens_tunnel(
         // Nobody asked, or nothing that HTTP/2 knows.
         _ if head.status == 101 => Err(ErrorKind::UpstreamProtocol.into()),
         Link::Http1(_) => Ok(false),
-        Link::Http2(_) => Ok(agreed && (facts.upgrade || facts.method == RequestMethod::Connect)),
+        Link::Http2(_) => Ok(agreed && exchange.asks_for_tunnel(link)),
     }
 }
 

@@ -48,7 +48,8 @@ impl Exchange<'_> {
         loop {
             let (flight, link) = self.obtain(client, resends).await?;
             self.record.borrow_mut().chose_endpoint(flight.run());
-            let mut upload = Upload::new(source, self.plan.body_limit, self.is_tunnel());
+            let held = self.asks_for_tunnel(&link);
+            let mut upload = Upload::new(source, self.plan.body_limit, held);
             let error = match self.attempt(client, &link, &mut upload).await {
                 Ok(reusable) => {
                     self.give_back(&flight, link, reusable);
@@ -101,6 +102,18 @@ impl Exchange<'_> {
         self.plan.facts.upgrade || self.is_connect()
     }
 
+    /// Whether the request that `link` carries asks for a tunnel. In HTTP/2 CONNECT alone does: an
+    /// upgrade that has no form there is left out, and the request is one like any other.
+    pub(crate) fn asks_for_tunnel(&self, link: &Link) -> bool {
+        match link {
+            Link::Http1(_) => self.is_tunnel(),
+            Link::Http2(_) => {
+                let sent = self.plan.heads.http2();
+                sent.is_some_and(|request| request.method() == http::Method::CONNECT)
+            }
+        }
+    }
+
     fn is_connect(&self) -> bool {
         matches!(self.plan.facts.method, RequestMethod::Connect)
     }
@@ -132,7 +145,8 @@ impl Exchange<'_> {
             }
             Link::Http1(_) | Link::Http2(_) => {}
         }
-        let ends = self.plan.framing.is_empty() && !self.is_tunnel();
+        let ends =
+            self.plan.framing.is_empty() && !self.asks_for_tunnel(link) && upload.is_head_alone();
         let conn = client.conn;
         let buffers = &conn.worker().buffers;
         let announced = Announced {

@@ -106,7 +106,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The body behind the final head; `body` says how HTTP/1 frames it.
+    /// The body behind the final head; `body` says how HTTP/1 frames it, and whether there is one.
     pub(crate) fn source(&self, body: Body, arrived: Arrived) -> Source<'a> {
         match (self, arrived) {
             (Self::Http1(answer), Arrived::Http1(mut buffer, len)) => {
@@ -114,7 +114,10 @@ impl<'a> Answer<'a> {
                 let source = Http1Source::new(answer.io, answer.buffers, body, Some(buffer));
                 Source::Http1(source)
             }
-            (_, Arrived::Http2(_, Some(stream))) => Source::Http2(Http2Source::new(stream)),
+            (_, Arrived::Http2(_, Some(stream))) => Source::Http2(match body {
+                Body::Done => Http2Source::bodiless(stream),
+                _ => Http2Source::new(stream),
+            }),
             _ => Source::Empty,
         }
     }

@@ -74,6 +74,14 @@ impl<'a, 's> Upload<'a, 's> {
         Ok(())
     }
 
+    /// Whether nothing follows the head of a request without a body: over HTTP/2 trailers still may.
+    pub(crate) fn is_head_alone(&self) -> bool {
+        match &self.source {
+            Source::Http2(source) => source.has_ended(),
+            Source::Http1(_) | Source::Empty => true,
+        }
+    }
+
     /// There is nothing to send beside the head.
     pub(crate) fn complete(&mut self) {
         self.state = State::Done;
