@@ -79,6 +79,7 @@ impl<'a, 's> Upload<'a, 's> {
         match &self.source {
             Source::Http2(source) => source.has_ended(),
             Source::Http1(_) | Source::Empty => true,
+            Source::GrpcWeb(_) => false,
         }
     }
 
