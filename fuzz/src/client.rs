@@ -27,9 +27,7 @@ pub async fn http1(mut stream: UnixStream, bytes: &[u8], part: usize) -> Vec<u8>
         let _ = writer.shutdown().await;
     };
     let mut received = Vec::new();
-    let reading = async {
-        while let Ok(1..) = reader.read_buf(&mut received).await {}
-    };
+    let reading = async { while let Ok(1..) = reader.read_buf(&mut received).await {} };
     tokio::join!(writing, reading);
     received
 }
@@ -102,11 +100,15 @@ async fn one(requests: SendRequest<Bytes>, ask: &Ask) -> Option<Got> {
         .expect("a tame target");
     *request.headers_mut() = header_map(&ask.lines);
     if let Some(length) = ask.length {
-        request.headers_mut().append("content-length", length.into());
+        request
+            .headers_mut()
+            .append("content-length", length.into());
     }
     let trailers = header_map(&ask.trailers);
     let alone = ask.pieces.is_empty() && trailers.is_empty();
-    let (answer, mut body) = requests.send_request(request, alone).expect("a tame request");
+    let (answer, mut body) = requests
+        .send_request(request, alone)
+        .expect("a tame request");
     for (index, piece) in ask.pieces.iter().enumerate() {
         let last = trailers.is_empty() && index + 1 == ask.pieces.len();
         // Fails when the answer came before and said that no more is wanted.

@@ -172,7 +172,9 @@ impl Ask {
         self.lines.iter().any(wrong)
             || !http1::is_token(&self.method)
             || self.oddity & 0b111 != 0
-            || self.length.is_some_and(|length| length != self.body().len())
+            || self
+                .length
+                .is_some_and(|length| length != self.body().len())
             || lengths + usize::from(self.length.is_some()) > 1
             || values(&self.lines, "host").len() > 1
     }

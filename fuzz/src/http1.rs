@@ -245,7 +245,10 @@ pub fn check_strict(bytes: &[u8], message: &Message) {
     }
     let named = elements(&message.lines, "connection");
     let fine = [&b"close"[..], b"keep-alive", b"te", b"upgrade"];
-    assert!(named.iter().all(|name| fine.contains(&&**name)), "{named:?}");
+    assert!(
+        named.iter().all(|name| fine.contains(&&**name)),
+        "{named:?}"
+    );
 }
 
 /// Appends `name: value`.

@@ -33,7 +33,11 @@ fn is_same(sent: &Request, seen: &Seen) -> bool {
         sent.body.clear();
         got.body.clear();
     }
-    let trailers = carried(seen.carries_trailers && !seen.tunnel, &sent.trailers, &got.trailers);
+    let trailers = carried(
+        seen.carries_trailers && !seen.tunnel,
+        &sent.trailers,
+        &got.trailers,
+    );
     got.trailers.clear();
     sent.trailers.clear();
     sent == got && trailers
@@ -55,13 +59,23 @@ pub fn http1_answers(received: &[u8], sent: &[Request], seen: &[Seen], first_mus
     for index in 0.. {
         // None where the proxy refused it.
         let given = seen.next_if(|seen| sent.get(index).is_some_and(|sent| is_same(sent, seen)));
-        let method = sent.get(index).map_or(&b"GET"[..], |request| &request.method);
+        let method = sent
+            .get(index)
+            .map_or(&b"GET"[..], |request| &request.method);
         let Some(message) = final_answer(&mut rest, method, received) else {
-            assert!(index > 0 || !first_must, "unanswered: {}", received.escape_ascii());
+            assert!(
+                index > 0 || !first_must,
+                "unanswered: {}",
+                received.escape_ascii()
+            );
             return;
         };
         if !message::values(&message.lines, "x-meshcore-error").is_empty() {
-            assert!(index > 0 || !first_must, "refused: {}", received.escape_ascii());
+            assert!(
+                index > 0 || !first_must,
+                "refused: {}",
+                received.escape_ascii()
+            );
             if message::elements(&message.lines, "connection").contains(&b"close".to_vec()) {
                 return;
             }

@@ -196,9 +196,7 @@ pub fn of_trailers(lines: &Lines) -> Fields {
 
 /// Whether it has no place in trailers.
 pub fn is_no_trailer(name: &[u8]) -> bool {
-    let listed = NO_TRAILERS
-        .split(' ')
-        .any(|known| known.as_bytes() == name);
+    let listed = NO_TRAILERS.split(' ').any(|known| known.as_bytes() == name);
     listed
         || HOP_BY_HOP.contains(&name) && name != b"sec-websocket-key"
         || is_proxys(name)
@@ -232,7 +230,10 @@ pub fn check_trusted(lines: &Lines) {
     for (name, _) in lines {
         let name = name.to_ascii_lowercase();
         let ours = [&b"x-forwarded-for"[..], b"x-forwarded-proto"].contains(&&*name);
-        assert!(ours || !is_proxys(&name) && name != b"forwarded", "{lines:?}");
+        assert!(
+            ours || !is_proxys(&name) && name != b"forwarded",
+            "{lines:?}"
+        );
     }
     let te = elements(lines, "te");
     assert!(te.is_empty() || te == [b"trailers"], "TE: {te:?}");

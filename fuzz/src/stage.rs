@@ -24,6 +24,9 @@ use tokio::task::LocalSet;
 /// The client's address, as `X-Forwarded-For` has to name it.
 pub const CLIENT_IP: &str = "192.0.2.1";
 
+/// Where the sockets of a process are, before its number.
+const FOLDER: &str = "meshcore-fuzz-";
+
 /// What the proxy calls itself in Via.
 pub const PSEUDONYM: &str = "fuzz";
 
@@ -91,7 +94,8 @@ impl Stage {
             .build()
             .expect("a runtime");
         let registry = Arc::new(Registry::new());
-        let folder = std::env::temp_dir().join(format!("meshcore-fuzz-{}", std::process::id()));
+        remove_leftovers();
+        let folder = std::env::temp_dir().join(format!("{FOLDER}{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for sockets");
         let path = |speaks: Speaks| folder.join(speaks.name());
         let bound = runtime.block_on(async {
@@ -125,6 +129,18 @@ impl Stage {
             worker,
             upstream: Rc::clone(upstream),
             speaks,
+        }
+    }
+}
+
+/// Takes away the sockets of processes that have ended: libFuzzer ends them without a farewell.
+fn remove_leftovers() {
+    let folders = std::fs::read_dir(std::env::temp_dir());
+    for folder in folders.into_iter().flatten().flatten() {
+        let name = folder.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+        if process.is_some_and(|process| !PathBuf::from("/proc").join(process).exists()) {
+            let _ = std::fs::remove_dir_all(folder.path());
         }
     }
 }

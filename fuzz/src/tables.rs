@@ -204,7 +204,14 @@ pub fn authority(draw: &mut Draw<'_>, tame: bool) -> Vec<u8> {
         "[::1]:80",
     ];
     const WILD: [&str; 8] = [
-        "", "u@a", "a,b", "a b", "a:0080", "a:65536", "a..", "a\r\nb: c",
+        "",
+        "u@a",
+        "a,b",
+        "a b",
+        "a:0080",
+        "a:65536",
+        "a..",
+        "a\r\nb: c",
     ];
     if tame {
         draw.of(&TAME).as_bytes().to_vec()

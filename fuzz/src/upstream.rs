@@ -136,8 +136,16 @@ impl Upstream {
                 true => b"GET".to_vec(),
                 false => parts.method.as_str().into(),
             },
-            authority: parts.uri.authority().map_or(&b""[..], |a| a.as_str().as_bytes()).into(),
-            path: parts.uri.path_and_query().map_or(&b""[..], |p| p.as_str().as_bytes()).into(),
+            authority: parts
+                .uri
+                .authority()
+                .map_or(&b""[..], |a| a.as_str().as_bytes())
+                .into(),
+            path: parts
+                .uri
+                .path_and_query()
+                .map_or(&b""[..], |p| p.as_str().as_bytes())
+                .into(),
             fields: message::of_request(&lines),
             body: bytes,
             trailers: trailers.map(|map| answer::lines_of(&map)).map_or_else(

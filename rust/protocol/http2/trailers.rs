@@ -13,8 +13,15 @@ use crate::protocol::http1::names::trim_blanks;
 use crate::protocol::http1::trailer;
 use crate::protocol::http1::trailer::Line;
 
-/// Drops the trailers that have no place there.
-pub fn passing_trailers(trailers: &mut HeaderMap) {
+/// Trailers of one message. A table entry makes a field of one byte, and h2 counts bytes alone (HA-4);
+/// heads have their own bound.
+const MAX_TRAILER_FIELDS: usize = 128;
+
+/// Drops the trailers that have no place there; more than [`MAX_TRAILER_FIELDS`] are refused.
+pub fn passing_trailers(trailers: &mut HeaderMap) -> Result<(), BodyError> {
+    if trailers.len() > MAX_TRAILER_FIELDS {
+        return Err(BodyError::TrailersTooLong);
+    }
     let forbidden: Vec<HeaderName> = trailers
         .keys()
         .filter(|name| !has_place(name))
@@ -23,6 +30,7 @@ pub fn passing_trailers(trailers: &mut HeaderMap) {
     for name in forbidden {
         trailers.remove(name);
     }
+    Ok(())
 }
 
 /// Whether it may pass. The `h2` crate takes `"` in names, which no reader of HTTP/1 has to.
@@ -45,7 +53,8 @@ pub fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the lines that a chunked body ended with, at most [`MAX_TRAILERS`] bytes, with the empty line
+/// Reads the lines that a chunked body ended with, at most [`MAX_TRAILERS`] bytes and
+/// [`MAX_TRAILER_FIELDS`] that pass, with the empty line
 /// behind them or without; those that have no place there are dropped.
 pub fn parse_trailers(lines: &[u8]) -> Result<HeaderMap, BodyError> {
     if lines.len() > MAX_TRAILERS {
@@ -57,6 +66,9 @@ pub fn parse_trailers(lines: &[u8]) -> Result<HeaderMap, BodyError> {
             Line::Field { name, value } => {
                 let name = HeaderName::from_bytes(name).map_err(|_| BodyError::Trailer)?;
                 let value = HeaderValue::from_bytes(value).map_err(|_| BodyError::Trailer)?;
+                if trailers.len() == MAX_TRAILER_FIELDS {
+                    return Err(BodyError::TrailersTooLong);
+                }
                 let appended = trailers.try_append(name, value);
                 appended.map_err(|_| BodyError::TrailersTooLong)?;
             }

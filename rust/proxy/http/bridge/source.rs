@@ -154,7 +154,7 @@ impl Http2Source {
         let trailers = ready!(self.stream.poll_trailers(cx)).map_err(from)?;
         Poll::Ready(Ok(match trailers {
             Some(mut fields) => {
-                trailers::passing_trailers(&mut fields);
+                trailers::passing_trailers(&mut fields).map_err(|_| Broken::Framing)?;
                 Piece::Trailers(Box::new(fields))
             }
             None => Piece::End,
