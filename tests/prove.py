@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,6 +83,7 @@ class Outcome:
     passed: int
     failed: tuple[str, ...]
     seconds: float
+    figures: tuple[str, ...] = ()
 
 
 def run(row: Row) -> Outcome:
@@ -107,7 +109,15 @@ def run(row: Row) -> Outcome:
         if any(case.find(kind) is not None for kind in bad)
     )
     seconds = sum(float(case.get("time", "0")) for case in cases)
-    return Outcome(row, len(cases) - len(broken), broken or (() if cases else ("none",)), seconds)
+    failed = broken or (() if cases else ("none",))
+    return Outcome(row, len(cases) - len(broken), failed, seconds, tuple(measured(cases)))
+
+
+def measured(cases: list[ET.Element]) -> Iterator[str]:
+    """What the tests noted with the fixture `figure`."""
+    for case in cases:
+        for figure in case.iter("property"):
+            yield f"`{case.get('name')}`: {figure.get('name')}: {figure.get('value')}"
 
 
 def machine() -> str:
@@ -146,6 +156,8 @@ def page(issue: str, outcomes: list[Outcome]) -> str:
         for o in outcomes
     ]
     lines += [f"- failed: `{name}`" for o in outcomes for name in o.failed]
+    if figures := [f"- {line}" for o in outcomes for line in o.figures]:
+        lines += ["", "Measured:", "", *figures]
     return "\n".join(lines) + "\n"
 
 

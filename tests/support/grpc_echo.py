@@ -103,11 +103,18 @@ def handlers(service: Service) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]
 
 
 @contextmanager
-def serving(name: str = "a") -> Iterator[tuple[Service, str]]:
-    """A server on a port of the kernel's choosing, and its address."""
+def serving(
+    name: str = "a", *, age_ms: int | None = None, grace: float | None = None
+) -> Iterator[tuple[Service, str]]:
+    """A server on a port of the kernel's choosing, and its address.
+
+    It tells connections of `age_ms` to go away. At its end calls that run have so many seconds of
+    `grace`, and connections are told to go away first.
+    """
+    aged = (("grpc.max_connection_age_ms", age_ms),) if age_ms else ()
     service = Service(name)
     with ThreadPoolExecutor(THREADS) as pool:
-        server = grpc.server(pool, options=OPTIONS)
+        server = grpc.server(pool, options=(*OPTIONS, *aged))
         handler = grpc.method_handlers_generic_handler("test.Echo", handlers(service))
         server.add_generic_rpc_handlers((handler,))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -116,7 +123,7 @@ def serving(name: str = "a") -> Iterator[tuple[Service, str]]:
             yield service, f"127.0.0.1:{port}"
         finally:
             service.ended.set()
-            server.stop(None).wait()
+            server.stop(grace).wait()
 
 
 class Client:
