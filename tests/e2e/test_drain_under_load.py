@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import pytest
 import trio
 from hyperframe.frame import GoAwayFrame, HeadersFrame, PingFrame
 

@@ -48,6 +48,12 @@ def call(calls: Client, number: int) -> None:
         assert len(list(answer)) == STREAMED
 
 
+def told(error: grpc.RpcError) -> str:
+    """Status and message of a call that failed."""
+    assert isinstance(error, grpc.Call)
+    return f"{error.code()}: {error.details()}"
+
+
 def drive(calls: Client, over: threading.Event, done: Calls) -> None:
     """Call until it is over."""
     number = 0
@@ -56,8 +62,7 @@ def drive(calls: Client, over: threading.Event, done: Calls) -> None:
         try:
             call(calls, number)
         except grpc.RpcError as error:
-            assert isinstance(error, grpc.Call)
-            done.failures[f"{error.code()}: {error.details()}"] += 1
+            done.failures[told(error)] += 1
         done.requests += 1
 
 
