@@ -110,7 +110,7 @@ def run(row: Row) -> Outcome:
     )
     seconds = sum(float(case.get("time", "0")) for case in cases)
     figures = tuple(measured(cases))
-    failed = broken if cases else ("none",)
+    failed: tuple[str, ...] = broken if cases else ("none",)
     return Outcome(row, len(cases) - len(broken), failed, seconds, figures)
 
 

@@ -13,9 +13,8 @@ import trio
 THREADS = 16
 # A call that takes longer hangs.
 DEADLINE = 20.0
-# Nothing is tried again by the client itself, and messages may be large.
+# Messages may be large.
 OPTIONS = (
-    ("grpc.enable_retries", 0),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
@@ -103,13 +102,10 @@ def handlers(service: Service) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]
 
 
 @contextmanager
-def serving(
-    name: str = "a", *, age_ms: int | None = None, grace: float | None = None
-) -> Iterator[tuple[Service, str]]:
+def serving(name: str = "a", *, age_ms: int | None = None) -> Iterator[tuple[Service, str]]:
     """A server on a port of the kernel's choosing, and its address.
 
-    It tells connections of `age_ms` to go away. At its end calls that run have so many seconds of
-    `grace`, and connections are told to go away first.
+    It tells connections of `age_ms` to go away.
     """
     aged = (("grpc.max_connection_age_ms", age_ms),) if age_ms else ()
     service = Service(name)
@@ -123,7 +119,7 @@ def serving(
             yield service, f"127.0.0.1:{port}"
         finally:
             service.ended.set()
-            server.stop(grace).wait()
+            server.stop(None).wait()
 
 
 class Client:
@@ -147,12 +143,19 @@ class Client:
 
 
 @contextmanager
-def client(port: int, credentials: grpc.ChannelCredentials | None = None) -> Iterator[Client]:
-    """A client with a channel of its own; with credentials over TLS."""
+def client(
+    port: int, credentials: grpc.ChannelCredentials | None = None, *, resends: bool = False
+) -> Iterator[Client]:
+    """A client with a channel of its own; with credentials over TLS.
+
+    One that `resends` is as grpcio is by default: a call that never left it, because its connection
+    was told to go away meanwhile, goes out on the next one.
+    """
+    options = (*OPTIONS, ("grpc.enable_retries", int(resends)))
     with (
-        grpc.secure_channel(f"localhost:{port}", credentials, options=OPTIONS)
+        grpc.secure_channel(f"localhost:{port}", credentials, options=options)
         if credentials
-        else grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
+        else grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
     ) as opened:
         yield Client(opened)
 

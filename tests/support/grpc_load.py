@@ -1,7 +1,7 @@
 """gRPC calls for as long as standard input is open: `python -m tests.support.grpc_load PORT`.
 
-A process of its own, so that grpcio's threads don't wait for the test's interpreter. Nothing is
-tried again: a call that fails has failed. Prints one JSON object at its end.
+A process of its own, so that grpcio's threads don't wait for the test's interpreter. No call is
+tried again that has left the client. Prints one JSON object at its end.
 """
 
 import json
@@ -70,7 +70,7 @@ def main(port: int) -> None:
     """Call until standard input ends."""
     over = threading.Event()
     done = [Calls() for _ in range(CHANNELS * CALLERS)]
-    with client(port) as one, client(port) as other:
+    with client(port, resends=True) as one, client(port, resends=True) as other:
         threads = [
             threading.Thread(target=drive, args=((one, other)[number % CHANNELS], over, calls))
             for number, calls in enumerate(done)
