@@ -75,7 +75,7 @@ loadgen http|http2|chunks|tcp|idle|slow --target ADDRESS:PORT [flags]
 how much    --connections 64  --duration 2 (seconds)  --requests N  --warmup 0  --timeout 10
             --rate R (requests per second over all connections, timed from the intended instant)
 connection  --fresh (a new one for each request)  --sources N (N client addresses from 127.0.0.2)
-            --trickle SECONDS (a connection's first bytes in one to three pieces, with pauses up to that)
+            --trickle SECONDS (a connection's first bytes in one to three pieces, each after up to that)
             --ca FILE  --server-name NAME  --certificate FILE  --key FILE  (TLS, never resumed)
 request     --method GET  --path /1k  --host bench.test  --header 'name: value'  --body-size N
             path and host may hold one {0..9999} each; --random takes its values at random

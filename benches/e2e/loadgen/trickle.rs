@@ -15,7 +15,7 @@ use crate::pattern::Turns;
 
 /// The first bytes go out in at most so many writes, the last of them with everything else.
 const PIECES_MAX: u64 = 3;
-/// Two of these lie within HTTP/2's preface, and the first within any request line.
+/// The first two lie within HTTP/2's preface, and the first within any request line.
 const PIECE_BYTES_MAX: u64 = 11;
 
 /// Chooses how each connection's first bytes are cut.
@@ -24,11 +24,18 @@ pub(crate) struct Cuts {
     longest_pause: Duration,
 }
 
-/// A connection, and the pieces that still go out before the rest.
+/// A connection, and the pieces that still go out before the rest; the last comes first.
 pub(crate) struct Trickle {
     tcp: TcpStream,
-    pieces: Vec<(usize, Duration)>,
+    pieces: Vec<Piece>,
     pause: Option<Pin<Box<Sleep>>>,
+}
+
+/// So many bytes at most, after a pause.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece {
+    bytes: usize,
+    pause: Duration,
 }
 
 impl Cuts {
@@ -39,22 +46,29 @@ impl Cuts {
         }
     }
 
-    /// One to three pieces, each with a pause up to the longest behind it.
-    pub(crate) fn next(&self) -> Vec<(usize, Duration)> {
+    /// One to three pieces, each after a pause up to the longest; the last one has no end.
+    pub(crate) fn next(&self) -> Vec<Piece> {
         let mut turns = self.turns.borrow_mut();
         let count = turns.advance() % PIECES_MAX;
-        (0..count)
-            .map(|_| {
-                let bytes = usize::try_from(1 + turns.advance() % PIECE_BYTES_MAX).unwrap_or(1);
-                let share = u32::try_from(turns.advance() % 101).unwrap_or(100);
-                (bytes, self.longest_pause * share / 100)
-            })
-            .collect()
+        let mut pieces = vec![self.piece(usize::MAX, &mut turns)];
+        for _ in 0..count {
+            let bytes = usize::try_from(1 + turns.advance() % PIECE_BYTES_MAX).unwrap_or(1);
+            pieces.push(self.piece(bytes, &mut turns));
+        }
+        pieces
+    }
+
+    fn piece(&self, bytes: usize, turns: &mut Turns) -> Piece {
+        let share = u32::try_from(turns.advance() % 101).unwrap_or(100);
+        Piece {
+            bytes,
+            pause: self.longest_pause * share / 100,
+        }
     }
 }
 
 impl Trickle {
-    pub(crate) fn new(tcp: TcpStream, pieces: Vec<(usize, Duration)>) -> Self {
+    pub(crate) fn new(tcp: TcpStream, pieces: Vec<Piece>) -> Self {
         Self {
             tcp,
             pieces,
@@ -83,17 +97,17 @@ impl AsyncWrite for Trickle {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if let Some(pause) = &mut self.pause {
-            ready!(pause.as_mut().poll(cx));
-            self.pause = None;
-        }
-        let Some(&(size, pause)) = self.pieces.last() else {
+        let Some(&piece) = self.pieces.last() else {
             return Pin::new(&mut self.tcp).poll_write(cx, bytes);
         };
-        let piece = bytes.get(..size).unwrap_or(bytes);
-        let written = ready!(Pin::new(&mut self.tcp).poll_write(cx, piece))?;
+        let pause = self
+            .pause
+            .get_or_insert_with(|| Box::pin(sleep(piece.pause)));
+        ready!(pause.as_mut().poll(cx));
+        let first = bytes.get(..piece.bytes).unwrap_or(bytes);
+        let written = ready!(Pin::new(&mut self.tcp).poll_write(cx, first))?;
         self.pieces.pop();
-        self.pause = (!pause.is_zero()).then(|| Box::pin(sleep(pause)));
+        self.pause = None;
         Poll::Ready(Ok(written))
     }
 
@@ -110,7 +124,7 @@ impl AsyncWrite for Trickle {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.pieces.is_empty() && self.pause.is_none() {
+        if self.pieces.is_empty() {
             return Pin::new(&mut self.tcp).poll_write_vectored(cx, parts);
         }
         let first = parts.iter().find(|part| !part.is_empty());
@@ -130,10 +144,14 @@ mod tests {
     fn pieces_are_few_and_small() {
         let cuts = Cuts::new(Duration::from_millis(30));
         let all: Vec<_> = (0..1000).map(|_| cuts.next()).collect();
-        assert!(all.iter().any(Vec::is_empty));
-        assert!(all.iter().any(|pieces| pieces.len() == 2));
-        assert!(all.iter().flatten().all(|(bytes, pause)| {
-            (1..=11).contains(bytes) && *pause <= Duration::from_millis(30)
-        }));
+        for count in 1..=3 {
+            assert!(all.iter().any(|pieces| pieces.len() == count));
+        }
+        for pieces in &all {
+            let (last, first) = pieces.split_first().unwrap();
+            assert_eq!(last.bytes, usize::MAX);
+            assert!(first.iter().all(|piece| (1..=11).contains(&piece.bytes)));
+            assert!(pieces.iter().all(|piece| piece.pause <= cuts.longest_pause));
+        }
     }
 }
