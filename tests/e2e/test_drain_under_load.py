@@ -36,6 +36,7 @@ CLIENTS: dict[str, tuple[str, dict[str, object]]] = {
     "1to1, a connection each": ("http", {"connections": 2, "fresh": True}),
     "1to2": ("http", {"connections": 4, "path": "/two"}),
     "2to1": ("http2", {"connections": 2, "streams": 4}),
+    "2to1, a connection each": ("http2", {"connections": 2, "streams": 1, "fresh": True}),
     "2to2": ("http2", {"connections": 2, "streams": 4, "path": "/two"}),
     # Beside grpcio: this one tries nothing again, not even what never left it.
     "gRPC": (
