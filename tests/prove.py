@@ -63,7 +63,7 @@ ISSUES = {
             ("tests/e2e/test_http2_faults.py", "tests/e2e/test_http2_drain.py")),
         Row("abuse", "floods, bombs, rapid reset: ended, ≤ 32 MiB, others unharmed",
             ("tests/e2e/test_http2_abuse.py",)),
-        Row("3", "beside each flood: no error, p99 ≤ 2 × that without; storms of 1xx heads",
+        Row("3", "beside each flood: no error, p99 ≤ twice that without; storms of 1xx heads",
             ("tests/e2e/test_http2_neighbour.py", "tests/e2e/test_interim_storm.py")),
         Row("6", "a client leaves, its upstream hears of it: p99 ≤ 10 ms in all bridges",
             ("tests/e2e/test_cancellation.py",)),
