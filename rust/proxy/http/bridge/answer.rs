@@ -3,7 +3,7 @@
 use super::client::{Beginning, Client};
 use super::exchange::Exchange;
 use super::grpc_web;
-use super::server::Arrived;
+use super::server::{Arrived, Interims};
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
@@ -38,12 +38,14 @@ pub(crate) struct Final {
 /// Reads a head and passes it on.
 ///
 /// # Errors
-/// `UpstreamProtocol` where it can't be read or makes no sense, `DownstreamClosed`.
+/// `UpstreamProtocol` where it can't be read, makes no sense or is one interim head too many;
+/// `DownstreamClosed`.
 pub(crate) fn pass_on<'a>(
     exchange: &Exchange<'_>,
     client: &mut Client<'a>,
     arrived: &Arrived,
     link: &Link,
+    interims: &mut Interims,
 ) -> Result<Step<'a>, Error> {
     let facts = client.facts;
     let mut storage = FieldStorage::new();
@@ -62,6 +64,8 @@ pub(crate) fn pass_on<'a>(
     let current = client.conn.listener.current();
     let via = current.listener.wire.http.via.as_deref();
     if head.is_interim() {
+        // Before it is said: h2 sends it at once.
+        interims.count()?;
         return client.interim(&head, via).map(Step::Interim);
     }
     note(exchange, &head);

@@ -168,10 +168,9 @@ impl Exchange<'_> {
                 arrived.map_err(|error| upload.judge(error))
             })
             .await?;
-            match answer::pass_on(self, client, &arrived, link)? {
+            match answer::pass_on(self, client, &arrived, link, &mut interims)? {
                 Step::Final(ended) => break (ended, arrived),
                 Step::Interim(told) => {
-                    interims.count()?;
                     write_out(told).await?;
                     opened.answer.resume(arrived);
                 }
