@@ -48,14 +48,14 @@ async fn http1(proxy: &Proxy, upstream: &Upstream, (ask, part): (&Ask, usize), t
     let received = client::http1(proxy.connect(), &bytes, part).await;
     let sent = requests(&bytes);
     let seen = upstream.seen.borrow();
-    judge::requests(&sent, &seen, ask.tame);
+    judge::requests(&sent, &seen, true, ask.tame);
     judge::http1_answers(&received, &sent, &seen, ask.tame && tame);
 }
 
 async fn frames(proxy: &Proxy, upstream: &Upstream, ask: &Ask) {
     client::http2_frames(proxy.connect(), ask).await;
     let seen = upstream.seen.borrow();
-    judge::requests(&sent(ask), &seen, ask.tame);
+    judge::requests(&sent(ask), &seen, false, ask.tame);
     if !ask.tame && ask.is_malformed() {
         let canary = Ask::canary().expected();
         let alone = |seen: &Seen| seen.request.path == canary.path;
@@ -68,7 +68,7 @@ async fn by_crate(proxy: &Proxy, upstream: &Upstream, ask: &Ask, tame: bool) {
     let got = client::http2_crate(proxy.connect(), [ask, &canary]).await;
     let seen = upstream.seen.borrow();
     let sent = sent(ask);
-    judge::requests(&sent, &seen, true);
+    judge::requests(&sent, &seen, false, true);
     judge::http2_answers(got, &sent, &seen, [tame, true]);
 }
 

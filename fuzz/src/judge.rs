@@ -10,17 +10,22 @@ use crate::upstream::Seen;
 /// A name that only answers of the proxy's own have.
 const LOCAL: &[u8] = b"x-meshcore-error";
 
-/// The upstream saw some of what the client sent, in its order, and nothing else.
+/// The upstream saw some of what the client sent, each once, and nothing else. On a connection of
+/// HTTP/1 it is `ordered`; streams may overtake each other.
 ///
 /// # Panics
 /// When it didn't, and where the first had to come through and hasn't.
-pub fn requests(sent: &[Request], seen: &[Seen], first_must: bool) {
-    let mut left = sent.iter();
-    for (index, seen) in seen.iter().enumerate() {
-        let same = left.by_ref().find(|sent| is_same(sent, seen));
-        assert!(same.is_some(), "{index}: {seen:#?}\nof {sent:#?}");
+pub fn requests(sent: &[Request], seen: &[Seen], ordered: bool, first_must: bool) {
+    let mut left: Vec<&Request> = sent.iter().collect();
+    for (index, one) in seen.iter().enumerate() {
+        let place = left.iter().position(|sent| is_same(sent, one));
+        let Some(place) = place else {
+            panic!("{index}: {seen:#?}\nof {sent:#?}");
+        };
+        let first = if ordered { 0 } else { place };
+        left.drain(first..=place);
     }
-    let first = seen.first().zip(sent.first());
+    let first = seen.iter().zip(sent).next();
     let came = first.is_some_and(|(seen, sent)| is_same(sent, seen));
     assert!(came || !first_must, "of {sent:#?}\n{seen:#?}");
 }
