@@ -169,12 +169,13 @@ impl Ask {
                 || value.iter().any(|byte| b"\r\n\0".contains(byte))
         };
         let lengths = values(&self.lines, "content-length").len();
+        // A tunnel has no body, and what it carries shows only once the head has gone on.
+        let framed =
+            self.protocol.is_some() || self.length.is_none_or(|length| length == self.body().len());
         self.lines.iter().any(wrong)
             || !http1::is_token(&self.method)
             || self.oddity & 0b111 != 0
-            || self
-                .length
-                .is_some_and(|length| length != self.body().len())
+            || !framed
             || lengths + usize::from(self.length.is_some()) > 1
             || values(&self.lines, "host").len() > 1
     }
