@@ -25,8 +25,8 @@ GENEROUS = 250_000
 # Rounds of a window without and a window with the flood, and a window's seconds.
 ROUNDS, ROUNDS_AT_MOST = scaled(5, 1), scaled(25, 1)
 WINDOW = 1.0 if SCALE >= 1 else 0.2
-# Seconds from the end of an attacker's connection to its next one. At five times the rate a neighbour
-# on two cores feels the attacker's own work: as much, when the attacker floods another server.
+# Seconds from the end of an attacker's connection to its next one. At five times the rate what is
+# felt on two cores is the attacker's own work: as much when it floods another server.
 PAUSE = 0.1
 
 
