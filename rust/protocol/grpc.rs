@@ -80,9 +80,13 @@ pub const fn status_of(kind: ErrorKind) -> Code {
     match kind {
         Kind::DownstreamClosed | Kind::DownstreamTls => Code::Cancelled,
         Kind::ExpectationFailed => Code::Unknown,
-        Kind::HeadTimeout | Kind::BodyTimeout | Kind::RequestTimeout | Kind::StreamIdle => {
-            Code::DeadlineExceeded
-        }
+        Kind::HeadTimeout
+        | Kind::BodyTimeout
+        | Kind::RequestTimeout
+        | Kind::ResponseHeaderTimeout
+        | Kind::StreamIdle
+        | Kind::UpstreamStalled
+        | Kind::DownstreamStalled => Code::DeadlineExceeded,
         Kind::BodyTooLarge | Kind::HeadTooLarge | Kind::TargetTooLong => Code::ResourceExhausted,
         Kind::NoRoute | Kind::NotImplemented | Kind::ConnectRefused => Code::Unimplemented,
         Kind::BadRequest => Code::Internal,

@@ -46,8 +46,8 @@ impl RouteTable {
                 routes.push(Route {
                     name: route.name.as_str().into(),
                     index: u32::try_from(index).unwrap_or(u32::MAX),
-                    timeout: (route.timeout_ms > 0)
-                        .then(|| Duration::from_millis(route.timeout_ms)),
+                    timeout: optional(route.timeout_ms),
+                    response_header_timeout: optional(route.response_header_timeout_ms),
                     action,
                     changes,
                 });
@@ -59,6 +59,11 @@ impl RouteTable {
         }
         assemble(table.order, routes, matches)
     }
+}
+
+/// A duration in milliseconds, where 0 means none.
+fn optional(ms: u64) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms))
 }
 
 fn assemble(order: RouteOrder, routes: Vec<Route>, matches: Vec<(usize, Rule)>) -> RouteTable {

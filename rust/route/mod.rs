@@ -141,6 +141,8 @@ pub struct Route {
     pub index: u32,
     /// From the last byte of the request's head to the last byte of the response.
     pub timeout: Option<Duration>,
+    /// From the last byte of the request to the last byte of the response's head.
+    pub response_header_timeout: Option<Duration>,
     /// What it does.
     pub action: Action,
     /// What changes on the way; most routes change nothing.

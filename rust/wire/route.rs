@@ -69,6 +69,9 @@ pub struct Route {
     /// From the request's last byte of head to the response's last byte; 0 is off.
     #[serde(default)]
     pub timeout_ms: u64,
+    /// From the request's last byte to the end of the response's head; 0 is off.
+    #[serde(default)]
+    pub response_header_timeout_ms: u64,
 }
 
 /// A share of a route's requests.

@@ -141,9 +141,11 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
 def test_values_have_the_units_of_the_wire(every_key: Prepared) -> None:
     web = resource(every_key.compiled, "Listener", "web")
     waits = {"header_ms": 1_000, "idle_ms": 2_000, "stream_idle_ms": 180_000}
-    assert web["timeouts"] == {**waits, "max_connection_age_ms": 3_600_000}
+    stall = {"window_stall_ms": 20_000}
+    assert web["timeouts"] == {**waits, **stall, "max_connection_age_ms": 3_600_000}
     windows = {"initial_stream_window_size": 1 << 18, "initial_connection_window_size": 1 << 21}
-    assert web["http2"] == {"max_concurrent_streams": 250, **windows}
+    asking = {"keepalive_interval_ms": 30_000, "keepalive_timeout_ms": 5_000}
+    assert web["http2"] == {"max_concurrent_streams": 250, **windows, **asking}
     limits = {"head_bytes": 16_384, "target_bytes": 4_096, "body_bytes": 1 << 20}
     assert web["limits"] == {**limits, "head_count": 50, "connections": 1_000}
     passing = resource(every_key.compiled, "Listener", "pass")

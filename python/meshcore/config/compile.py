@@ -143,8 +143,9 @@ def _route(listener: str, index: int, route: Route) -> Wire:
                 name.lower(): _fields(wanted) for name, wanted in match.headers.items()
             }
         wire["match"] = condition
-    if "timeout" in route.model_fields_set:
-        wire["timeout_ms"] = route.timeout // _MILLISECOND
+    for name in ("timeout", "response_header_timeout"):
+        if name in route.model_fields_set:
+            wire[f"{name}_ms"] = getattr(route, name) // _MILLISECOND
     return wire
 
 

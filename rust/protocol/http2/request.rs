@@ -72,10 +72,15 @@ pub fn join_cookies(headers: &mut HeaderMap) {
     }
     let mut joined = Vec::new();
     for crumb in headers.get_all(header::COOKIE) {
+        let crumb = trim_blanks(crumb.as_bytes());
+        // An empty one would leave a separator at the end.
+        if crumb.is_empty() {
+            continue;
+        }
         if !joined.is_empty() {
             joined.extend_from_slice(b"; ");
         }
-        joined.extend_from_slice(trim_blanks(crumb.as_bytes()));
+        joined.extend_from_slice(crumb);
     }
     // Valid values stay valid when joined.
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {

@@ -322,6 +322,7 @@ fn cookies_that_came_in_pieces_are_one() {
             ("x", "y"),
             ("cookie", "c=d "),
             ("cookie", "e=f"),
+            ("cookie", ""),
         ],
     );
     join_cookies(request.headers_mut());

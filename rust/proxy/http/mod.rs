@@ -10,6 +10,7 @@ mod phases;
 mod record;
 mod reply;
 mod rewrite;
+mod stall;
 
 use std::future::poll_fn;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
@@ -15,6 +15,7 @@ use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
+use crate::wire::listener::HalfClose;
 
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
@@ -143,17 +144,29 @@ impl Record {
         self.answered = Some(clock::now());
     }
 
+    /// What the listener takes a client's end for.
+    pub(super) fn half_close(&self) -> HalfClose {
+        self.current.listener.wire.http.half_close
+    }
+
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         self.error.get_or_insert(kind);
     }
 
     pub(super) fn route_name(&self) -> &str {
+        self.taken_route().map_or("", |route| &route.name)
+    }
+
+    /// How long the route lets an answer's head take.
+    pub(super) fn response_header_timeout(&self) -> Option<Duration> {
+        self.taken_route()?.response_header_timeout
+    }
+
+    fn taken_route(&self) -> Option<&Route> {
         let table = self.current.listener.routes.as_ref();
-        let route = self
-            .route_index
-            .and_then(|index| table?.routes().get(index as usize));
-        route.map_or("", |route| &route.name)
+        self.route_index
+            .and_then(|index| table?.routes().get(index as usize))
     }
 
     pub(super) fn cluster_name(&self) -> &str {

@@ -56,10 +56,9 @@ async fn exchange(
     record: Record,
 ) {
     let conn = &*shared.conn;
-    let idle = record.current.listener.stream_idle_timeout;
-    let activity = Activity::new(record.begun, plan.timeout, idle);
+    let activity = Activity::new(record.begun, plan.timeout, &record);
     let record = RefCell::new(record);
-    let mut client = Client::http2(conn, plan.facts, respond);
+    let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
     let outcome = {
         let exchange = Exchange {
@@ -149,6 +148,6 @@ mod tests {
     #[test]
     fn the_state_of_a_stream_is_bounded() {
         let size = size_of_future(serve);
-        assert!(size <= 2816, "{size} bytes");
+        assert!(size <= 2848, "{size} bytes");
     }
 }
