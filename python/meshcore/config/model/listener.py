@@ -140,6 +140,9 @@ class Listener(Part):
     """Bounds of HTTP/2 connections."""
     routes: tuple[Route, ...] = Field(default=())
     """Routes of `http`; with `match.sni`, of `tls-passthrough` and `auto`."""
+    route_order: Literal["specific", "document"] = "specific"
+    """Which of several matching routes is taken: the most specific one, as Gateway API orders them;
+    or the first of those that name the most specific host, and none where none of these matches."""
     to: Targets = ()
     """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
     access_log: AccessLog | None = None
