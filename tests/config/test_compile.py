@@ -33,7 +33,8 @@ def wire_fields(file: str) -> Fields:
             fields.add(renamed[1] if renamed else field)
         found[name] = fields
     for name, body in re.findall(r"pub enum (\w+) \{(.*?)\n\}", text, re.DOTALL):
-        found[name] = {variant.lower() for variant in re.findall(r"(\w+)\(", body)}
+        variants = re.findall(r"(\w+)\(", body)
+        found[name] = {re.sub(r"(?<!^)(?=[A-Z])", "_", it).lower() for it in variants}
     return found
 
 
@@ -108,17 +109,28 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
+    fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
     routes = table["routes"]
     assert isinstance(routes, list)
-    canary, exact, regex = routes
-    assert keys_of(canary) == fields["Route"]
-    assert keys_of(canary["match"]) == fields["Match"]
+
+    def keys(key: str) -> set[str]:
+        """Those of a part, in whichever routes have it."""
+        return set().union(*(route[key] for route in routes if key in route))
+
+    assert set().union(*routes) == fields["Route"]
+    parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
+    parts |= {"rewrite": "Rewrite", "cors": "Cors"}
+    parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
+    for key, struct in parts.items():
+        assert keys(key) == fields[struct], struct
+    canary = routes[0]
     assert keys_of(canary["to"][0]) == fields["Target"]
-    paths = [route["match"]["path"] for route in (canary, exact, regex)]
+    paths = [route["match"]["path"] for route in routes]
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]
+    assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
 
 
 def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
