@@ -47,7 +47,7 @@ pub(super) struct Request<'a> {
     pub(super) path: Cow<'a, str>,
     host: Cow<'a, str>,
     /// The one that we gave it.
-    pub(super) request_id: Option<RequestId>,
+    pub(super) id: Option<RequestId>,
     body_limit: u64,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Request<'a> {
             facts: facts(head, listener),
             path: Cow::Borrowed(head.path),
             host: head.authority.host_for_match(),
-            request_id: None,
+            id: None,
             body_limit: match listener.wire.limits.body_bytes {
                 0 => u64::MAX,
                 limit => limit,
@@ -95,8 +95,8 @@ impl<'a> Request<'a> {
                 reusable: false,
                 ..request.refuse(e.kind())
             })?;
-        request.request_id = RequestId::wanted(conn, &listener.wire.http, head);
-        if let (Some(log), Some(id)) = (&mut record.log, &request.request_id) {
+        request.id = RequestId::wanted(conn, &listener.wire.http, head);
+        if let (Some(log), Some(id)) = (&mut record.log, &request.id) {
             log.request_id = id.as_bytes().to_vec();
         }
         Ok(request)
@@ -188,7 +188,7 @@ impl<'a> Request<'a> {
                 .and_then(|rewrite| rewrite.host.as_deref())
                 .or_else(|| target.and_then(|changes| changes.host.as_deref())),
             fields: fields.as_ref(),
-            request_id: self.request_id.as_ref(),
+            request_id: self.id.as_ref(),
             speaks,
             scheme: if cluster.tls.is_some() {
                 "https"
