@@ -1,7 +1,7 @@
 //! Changes of fields that routes ask for, and what the operators of their values stand for.
 
-use super::phases::Request;
 use super::record::Record;
+use super::request::Request;
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Field, values};
 use crate::route::{
