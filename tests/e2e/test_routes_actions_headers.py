@@ -1,9 +1,10 @@
-"""What routes change on the way: paths, hosts and headers, over every bridge, and with real servers."""
+"""What routes change on the way: paths, hosts and headers, over every bridge."""
 
 import re
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from tests.e2e.test_real_programs import curl, nginx
 from tests.support.bridge import BRIDGES, NAMES, Speaker, before, bridge
 from tests.support.grpc_echo import DEADLINE, client, in_thread, serving
 from tests.support.proxy import Document, running, web
-from tests.support.wire import Message
+
+if TYPE_CHECKING:
+    from tests.support.wire import Message
 
 bridges = pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
 
