@@ -77,13 +77,15 @@ pub enum ErrorKind {
     DownstreamClosed,
     /// The downstream's TLS handshake failed.
     DownstreamTls,
+    /// The route's fault refused the request on purpose.
+    FaultInjected,
     /// The proxy is at its connection limit, or draining.
     Overload,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -108,6 +110,7 @@ impl ErrorKind {
         Self::DownstreamStalled,
         Self::DownstreamClosed,
         Self::DownstreamTls,
+        Self::FaultInjected,
         Self::Overload,
     ];
 
@@ -139,6 +142,7 @@ impl ErrorKind {
             Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
+            Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::Overload => ("overload", 503, "OM", Local),
         }
     }

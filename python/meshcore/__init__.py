@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meshcore.config.model import (
+        Abort,
         AccessLog,
         Admin,
         CertificateFiles,
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
         ClusterTls,
         Config,
         Cors,
+        Delay,
         DirectResponse,
         Dns,
         Drain,
         Endpoint,
+        Fault,
         HeaderEdits,
         Http,
         Http2,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Abort",
     "AccessLog",
     "Admin",
     "CertificateFiles",
@@ -63,6 +67,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Cors",
+    "Delay",
     "DirectResponse",
     "Dns",
     "Drain",
@@ -70,6 +75,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineStopped",
+    "Fault",
     "HeaderEdits",
     "Http",
     "Http2",

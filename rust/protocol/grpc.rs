@@ -98,6 +98,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamTls
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
+        | Kind::FaultInjected
         | Kind::Overload => Code::Unavailable,
     }
 }

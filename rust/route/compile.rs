@@ -11,6 +11,7 @@ use super::Changes;
 use super::ClusterSlot;
 use super::Guard;
 use super::Route;
+use super::RouteFault;
 use super::RouteTable;
 use super::host::HostIndex;
 use super::path::PathKey;
@@ -41,7 +42,9 @@ impl RouteTable {
             let rule = rules.compile(&route.matches, &format!("{at}.match"));
             let action = Action::compile(route, &at, resolve, rules.problems);
             let changes = Changes::compile(route, &at, &mut rules);
-            if let (Some(rule), Some(action), Ok(changes)) = (rule, action, changes) {
+            let fault = RouteFault::compile(route, &at, &mut rules);
+            let parts = (rule, action, changes, fault);
+            if let (Some(rule), Some(action), Ok(changes), Ok(fault)) = parts {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
                     name: route.name.as_str().into(),
@@ -50,6 +53,7 @@ impl RouteTable {
                     response_header_timeout: optional(route.response_header_timeout_ms),
                     action,
                     changes,
+                    fault,
                 });
             }
         }

@@ -24,6 +24,7 @@ mod action;
 mod compile;
 mod condition;
 mod cors;
+mod fault;
 mod headers;
 mod host;
 mod operator;
@@ -51,6 +52,7 @@ pub use action::Changes;
 pub use action::DirectResponse;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
+pub use fault::RouteFault;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
@@ -149,6 +151,8 @@ pub struct Route {
     pub action: Action,
     /// What changes on the way; most routes change nothing.
     pub changes: Option<Box<Changes>>,
+    /// What happens on purpose; most routes have none.
+    pub fault: Option<Box<RouteFault>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match

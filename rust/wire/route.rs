@@ -1,6 +1,7 @@
 //! Route tables: what an HTTP listener matches and what becomes of each match.
 
 mod action;
+mod fault;
 mod matches;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{
     Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
 };
+pub use fault::{Abort, Delay, Fault, Percentage};
 pub use matches::{Match, PathMatch, StringMatch};
 
 /// The routes of the listeners that name it.
@@ -66,7 +68,11 @@ pub struct Route {
     /// Who may call from a browser.
     #[serde(default)]
     pub cors: Option<Box<Cors>>,
-    /// From the request's last byte of head to the response's last byte; 0 is off.
+    /// Delays and failures on purpose.
+    #[serde(default)]
+    pub fault: Option<Box<Fault>>,
+    /// From the request's last byte of head to the response's last byte, without what `fault` delays;
+    /// 0 is off.
     #[serde(default)]
     pub timeout_ms: u64,
     /// From the request's last byte to the end of the response's head; 0 is off.

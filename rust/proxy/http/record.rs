@@ -2,6 +2,7 @@
 
 mod quoted;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
+use crate::policy::fault::Injected;
 use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
@@ -63,6 +65,8 @@ pub(super) struct Record {
     pub(super) log: Option<Box<LogFields>>,
     /// What the answer's fields get; most routes change none.
     pub(super) answering: Option<Box<Answering>>,
+    /// How long its route's fault makes it wait.
+    pub(super) delay: Option<Duration>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -85,6 +89,7 @@ impl Record {
             grpc_status: None,
             log: None,
             answering: None,
+            delay: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -103,6 +108,28 @@ impl Record {
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }
+    }
+
+    /// What its route's fault does to it.
+    pub(super) fn inject(&mut self, injected: &Injected) {
+        self.delay = injected.delay;
+        let Some(stats) = &self.route else {
+            return;
+        };
+        if injected.delay.is_some() {
+            stats.fault_delays_total.increment();
+        }
+        if injected.abort.is_some() {
+            stats.fault_aborts_total.increment();
+        }
+    }
+
+    /// When the time begins that its route allows: at `complete`, unless it was delayed until now.
+    pub(super) fn allowed_from(&self, complete: Instant) -> Instant {
+        if self.delay.is_some() {
+            return clock::now();
+        }
+        complete
     }
 
     pub(super) fn chose_cluster(&mut self, cluster: &Rc<ClusterRun>) {
@@ -150,8 +177,13 @@ impl Record {
     }
 
     /// Envoy's letters for what went wrong.
-    pub(super) fn flags(&self) -> &'static str {
-        self.error.map_or("", ErrorKind::flag)
+    pub(super) fn flags(&self) -> Cow<'static, str> {
+        let flag = self.error.map_or("", ErrorKind::flag);
+        match self.delay {
+            None => Cow::Borrowed(flag),
+            Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
+            Some(_) => Cow::Owned(format!("DI,{flag}")),
+        }
     }
 
     /// Where the answer comes from.
@@ -209,6 +241,8 @@ impl Record {
     }
 
     fn finish_cluster(&self, conn: &Downstream, run: &Rc<ClusterRun>, took: u64, now: Instant) {
+        // No endpoint is slow for what we held back.
+        let took = took.saturating_sub(self.delayed_micros());
         let stats = &run.stats;
         stats.requests_active.sub(1);
         stats.responses.record(self.status);
@@ -236,6 +270,12 @@ impl Record {
         }
     }
 
+    fn delayed_micros(&self) -> u64 {
+        self.delay.map_or(0, |delay| {
+            u64::try_from(delay.as_micros()).unwrap_or(u64::MAX)
+        })
+    }
+
     fn write_log(&self, conn: &Downstream, took: u64) {
         let Some(log) = &self.current.listener.access_log else {
             return;
@@ -255,14 +295,15 @@ impl Record {
             path: &fields.target,
             protocol: fields.version,
             status: self.status,
-            flags: self.flags(),
+            flags: &self.flags(),
             code_details: self.details(),
             bytes_received: self.received,
             bytes_sent: self.sent,
             duration_us: took,
             upstream_service_time_us: self
                 .answered
-                .map(|answered| clock::micros_between(self.begun, answered)),
+                .map(|answered| clock::micros_between(self.begun, answered))
+                .map(|took| took.saturating_sub(self.delayed_micros())),
             grpc_status: self.grpc_status,
             x_forwarded_for: &forwarded_for,
             user_agent: &fields.user_agent,

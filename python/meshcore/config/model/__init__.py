@@ -24,6 +24,7 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Pool,
 )
+from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -41,6 +42,7 @@ from meshcore.config.origin import Origin
 
 __all__ = [
     "DEFAULT_ADMIN",
+    "Abort",
     "AccessLog",
     "Admin",
     "CertificateFiles",
@@ -49,10 +51,12 @@ __all__ = [
     "ClusterTls",
     "Config",
     "Cors",
+    "Delay",
     "DirectResponse",
     "Dns",
     "Drain",
     "Endpoint",
+    "Fault",
     "HeaderEdits",
     "Http",
     "Http2",

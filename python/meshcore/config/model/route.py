@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, StrictStr
 
 from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redirect, Rewrite
 from meshcore.config.model.base import Part
+from meshcore.config.model.fault import Fault
 from meshcore.config.model.match import Match
 from meshcore.config.model.units import Duration, Name, Weight
 
@@ -66,8 +67,11 @@ class Route(Part):
     """Changes of a response's headers, also of those that the proxy itself makes."""
     cors: Cors | None = None
     """Who may call from a browser; preflights are answered by the proxy."""
+    fault: Fault | None = None
+    """Delays and failures on purpose."""
     timeout: Duration = timedelta(0)
-    """From the end of the request's head to the end of the response; `0s` is off."""
+    """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
+    is off."""
     response_header_timeout: Duration = timedelta(0)
     """From the end of the request to the end of the response's head, the time to its first byte
     (504); `0s` is off."""

@@ -4,6 +4,7 @@
 //! byte arrives and given back when the last pipelined request is answered.
 
 mod bridged;
+mod delay;
 mod exchange;
 mod head;
 mod preface;

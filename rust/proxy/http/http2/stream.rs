@@ -39,6 +39,10 @@ pub(super) async fn serve(
             exchange(shared, plan, (body, respond), record).await;
         }
         Err(refusal) => {
+            if record.delay.is_some() && Box::pin(left_in(shared, &mut respond, &mut record)).await
+            {
+                return;
+            }
             refusal.reply.note(&mut record);
             let reply = &refusal.reply;
             let _ = reply::send_http2(&mut respond, reply, refusal.facts, &mut record);
@@ -52,11 +56,15 @@ pub(super) async fn serve(
 async fn exchange(
     shared: &Shared,
     plan: Plan,
-    (body, respond): (RecvStream, SendResponse<Bytes>),
-    record: Record,
+    (body, mut respond): (RecvStream, SendResponse<Bytes>),
+    mut record: Record,
 ) {
     let conn = &*shared.conn;
-    let activity = Activity::new(record.begun, plan.timeout, &record);
+    if record.delay.is_some() && Box::pin(left_in(shared, &mut respond, &mut record)).await {
+        return;
+    }
+    let begun = record.allowed_from(record.begun);
+    let activity = Activity::new(begun, plan.timeout, &record);
     let record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
@@ -90,6 +98,27 @@ async fn exchange(
     if !activity.uploaded.get() && record.error != Some(ErrorKind::DownstreamClosed) {
         linger(&mut source.raw()).await;
     }
+}
+
+/// Waits as long as the request's fault wants; says whether the client wanted no answer meanwhile,
+/// which ends the request.
+async fn left_in(shared: &Shared, respond: &mut SendResponse<Bytes>, record: &mut Record) -> bool {
+    let Some(delay) = record.delay else {
+        return false;
+    };
+    let deadline = clock::now().checked_add(delay);
+    let timer = shared.take_timer();
+    let left = timer
+        .until(deadline, poll_fn(|cx| respond.poll_reset(cx)))
+        .await
+        .is_ok();
+    shared.give_timer(timer);
+    if left {
+        shared.watch.reset_early();
+        record.fail(ErrorKind::DownstreamClosed);
+        record.finish(&shared.conn);
+    }
+    left
 }
 
 /// Reads on for a moment after an early answer. The reset that ends the stream otherwise takes the
