@@ -98,12 +98,14 @@ async def test_a_delay_comes_before_the_timeout(tmp_path: Path, version: int) ->
 async def test_a_delayed_abort_waits_first(tmp_path: Path, version: int) -> None:
     fault = {"delay": {"fixed": "400ms"}, "abort": {"grpc_status": "RESOURCE_EXHAUSTED"}}
     routes = {"to": [], "direct_response": {"status": 200}}
-    async with running(tmp_path, document("127.0.0.1:1", tmp_path, fault, **routes)) as proxy:
-        async with asking(await proxy.port(), version) as speaker:
-            begun = trio.current_time()
-            answer = await told(speaker)
-            assert (answer.status, answer.error) == (429, b"fault_injected")
-            assert trio.current_time() - begun >= DELAY
+    async with AsyncExitStack() as stack:
+        given = document("127.0.0.1:1", tmp_path, fault, **routes)
+        proxy = await stack.enter_async_context(running(tmp_path, given))
+        speaker = await stack.enter_async_context(asking(await proxy.port(), version))
+        begun = trio.current_time()
+        answer = await told(speaker)
+        assert (answer.status, answer.error) == (429, b"fault_injected")
+        assert trio.current_time() - begun >= DELAY
     assert [line["response_flags"] for line in logged(tmp_path)] == ["DI,FI"]
 
 

@@ -1,5 +1,6 @@
 //! What is counted and logged of one request.
 
+mod fault;
 mod quoted;
 
 use std::borrow::Cow;
@@ -11,7 +12,6 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
-use crate::policy::fault::Injected;
 use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
@@ -108,28 +108,6 @@ impl Record {
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }
-    }
-
-    /// What its route's fault does to it.
-    pub(super) fn inject(&mut self, injected: &Injected) {
-        self.delay = injected.delay;
-        let Some(stats) = &self.route else {
-            return;
-        };
-        if injected.delay.is_some() {
-            stats.fault_delays_total.increment();
-        }
-        if injected.abort.is_some() {
-            stats.fault_aborts_total.increment();
-        }
-    }
-
-    /// When the time begins that its route allows: at `complete`, unless it was delayed until now.
-    pub(super) fn allowed_from(&self, complete: Instant) -> Instant {
-        if self.delay.is_some() {
-            return clock::now();
-        }
-        complete
     }
 
     pub(super) fn chose_cluster(&mut self, cluster: &Rc<ClusterRun>) {
@@ -268,12 +246,6 @@ impl Record {
         if self.answered.is_some() || failed {
             run.observe(endpoint, took, conn.worker().micros(now));
         }
-    }
-
-    fn delayed_micros(&self) -> u64 {
-        self.delay.map_or(0, |delay| {
-            u64::try_from(delay.as_micros()).unwrap_or(u64::MAX)
-        })
     }
 
     fn write_log(&self, conn: &Downstream, took: u64) {
