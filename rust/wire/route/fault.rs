@@ -72,9 +72,17 @@ impl<'de> Deserialize<'de> for Percentage {
         if !(0.0..=100.0).contains(&percent) {
             return Err(serde::de::Error::custom("a percentage is from 0 to 100"));
         }
-        // From 0 to 1,000,000: it fits.
-        Ok(Self((percent * Self::ONE).round() as u32))
+        Ok(Self(millionths(percent)))
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 0 to 1,000,000"
+)]
+fn millionths(percent: f64) -> u32 {
+    (percent * Percentage::ONE).round() as u32
 }
 
 impl Serialize for Percentage {
