@@ -77,6 +77,8 @@ pub enum ErrorKind {
     DownstreamClosed,
     /// The downstream's TLS handshake failed.
     DownstreamTls,
+    /// A limit of the route let no more requests pass.
+    RateLimited,
     /// The route's fault refused the request on purpose.
     FaultInjected,
     /// The proxy is at its connection limit, or draining.
@@ -85,7 +87,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -110,6 +112,7 @@ impl ErrorKind {
         Self::DownstreamStalled,
         Self::DownstreamClosed,
         Self::DownstreamTls,
+        Self::RateLimited,
         Self::FaultInjected,
         Self::Overload,
     ];
@@ -142,6 +145,7 @@ impl ErrorKind {
             Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
+            Self::RateLimited => ("rate_limited", 429, "RL", Local),
             Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::Overload => ("overload", 503, "OM", Local),
         }

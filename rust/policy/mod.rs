@@ -3,3 +3,4 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod rate_limit;

@@ -20,6 +20,7 @@ use super::path::Root;
 use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
+use crate::policy::rate_limit::RateLimit;
 use crate::wire;
 use crate::wire::Problems;
 use crate::wire::route::RouteOrder;
@@ -43,8 +44,13 @@ impl RouteTable {
             let action = Action::compile(route, &at, resolve, rules.problems);
             let changes = Changes::compile(route, &at, &mut rules);
             let fault = RouteFault::compile(route, &at, &mut rules);
-            let parts = (rule, action, changes, fault);
-            if let (Some(rule), Some(action), Ok(changes), Ok(fault)) = parts {
+            let limits = RateLimit::compile_all(
+                &route.rate_limits,
+                &format!("{at}.rate_limits"),
+                rules.problems,
+            );
+            let parts = (rule, action, changes, fault, limits);
+            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
                     name: route.name.as_str().into(),
@@ -54,6 +60,7 @@ impl RouteTable {
                     action,
                     changes,
                     fault,
+                    limits,
                 });
             }
         }

@@ -43,6 +43,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
+use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
@@ -153,6 +156,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// How many requests pass; most routes let all pass.
+    pub limits: Box<[RateLimit]>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match
@@ -172,6 +177,21 @@ struct Guard {
 }
 
 impl RouteTable {
+    /// Goes on with what the limits of `before` have counted: those of the same route and name.
+    pub fn inherit(&mut self, before: &Self) {
+        let limited = |route: &&Route| !route.limits.is_empty();
+        let old = before.routes.iter().filter(limited);
+        let old: HashMap<&str, &Route> = old.map(|route| (&*route.name, route)).collect();
+        for route in &mut self.routes {
+            let Some(old) = old.get(&*route.name) else {
+                continue;
+            };
+            for limit in &mut route.limits {
+                limit.inherit(&old.limits);
+            }
+        }
+    }
+
     /// The route that `view` takes.
     pub fn find(&self, view: &RequestView<'_>) -> Option<&Route> {
         let accepts = |position| self.accepts(position, view);

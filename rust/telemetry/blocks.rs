@@ -162,6 +162,8 @@ pub struct RouteStats {
     pub requests_total: Counter,
     /// Requests delayed on purpose.
     pub fault_delays_total: Counter,
+    /// Requests that a limit refused.
+    pub rate_limited_total: Counter,
     /// Requests refused on purpose.
     pub fault_aborts_total: Counter,
     /// Responses sent, the proxy's own included.

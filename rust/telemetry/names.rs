@@ -263,6 +263,11 @@ impl Block for RouteStats {
             |s| &s.requests_total,
         ),
         counter(
+            "meshcore_route_rate_limited_total",
+            "Requests that a limit of the route refused.",
+            |s| &s.rate_limited_total,
+        ),
+        counter(
             "meshcore_route_fault_delays_total",
             "Requests that the route's fault delayed.",
             |s| &s.fault_delays_total,

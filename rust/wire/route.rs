@@ -3,6 +3,7 @@
 mod action;
 mod fault;
 mod matches;
+mod rate_limit;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ pub use action::{
 };
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use matches::{Match, PathMatch, StringMatch};
+pub use rate_limit::{LocalRate, RateLimit};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -71,6 +73,9 @@ pub struct Route {
     /// Delays and failures on purpose.
     #[serde(default)]
     pub fault: Option<Box<Fault>>,
+    /// How many requests pass; all of them must let a request pass.
+    #[serde(default)]
+    pub rate_limits: Vec<RateLimit>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]

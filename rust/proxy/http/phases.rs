@@ -32,6 +32,7 @@ pub(super) fn decide(
     let route = request.route(record)?;
     request.preflight(route, record)?;
     request.fault(route, record)?;
+    request.limit(route, record)?;
     request.answer(route)?;
     // Who else may refuse a request does so here.
     let chosen = request.choose(route, record)?;

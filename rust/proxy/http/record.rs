@@ -110,6 +110,13 @@ impl Record {
         }
     }
 
+    /// Counts what a limit of its route refuses.
+    pub(super) fn limited(&self) {
+        if let Some(stats) = &self.route {
+            stats.rate_limited_total.increment();
+        }
+    }
+
     pub(super) fn chose_cluster(&mut self, cluster: &Rc<ClusterRun>) {
         cluster.stats.requests_total.increment();
         cluster.stats.requests_active.add(1);

@@ -5,6 +5,7 @@ mod send;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
@@ -99,6 +100,23 @@ impl Reply {
         }))
     }
 
+    /// What a limit refuses a request with; `wait` is how long another try should wait.
+    pub(super) fn limited(status: u16, wait: Duration) -> Self {
+        let kind = ErrorKind::RateLimited;
+        let seconds = whole_seconds(wait).max(1).to_string();
+        Self::Made(Box::new(Made {
+            kind: Some(kind),
+            status,
+            grpc: None,
+            source: Source::Route,
+            fields: vec![
+                (Cow::Borrowed("content-type"), b"text/plain".to_vec()),
+                (Cow::Borrowed("retry-after"), seconds.into_bytes()),
+            ],
+            body: Bytes::from(compose::text(kind)),
+        }))
+    }
+
     fn made(
         status: u16,
         source: Source,
@@ -150,6 +168,12 @@ impl Reply {
             record.source = made.source;
         }
     }
+}
+
+/// Rounded up: who waits as long is not too early.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    let part = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(part)
 }
 
 /// How an answer is framed.

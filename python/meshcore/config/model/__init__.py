@@ -36,6 +36,7 @@ from meshcore.config.model.listener import (
     ListenerTls,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -64,10 +65,12 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
+    "LocalRate",
     "Match",
     "Part",
     "PathMatch",
     "Pool",
+    "RateLimit",
     "Redirect",
     "RegexRewrite",
     "Rewrite",

@@ -11,6 +11,7 @@ from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redi
 from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.match import Match
+from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.units import Duration, Name, Weight
 
 
@@ -69,6 +70,8 @@ class Route(Part):
     """Who may call from a browser; preflights are answered by the proxy."""
     fault: Fault | None = None
     """Delays and failures on purpose."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """How many requests pass; all of them must let a request pass."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
     is off."""
