@@ -104,8 +104,7 @@ impl RateLimit {
             let hint = "write 1 request or more, and at most 1,000,000 a second";
             problems.add("rate_invalid", format!("{at}.local"), message, hint);
         }
-        let burst = rate.burst.unwrap_or(rate.requests);
-        if burst == 0 {
+        if rate.burst == Some(0) {
             let message = "with a burst of 0 no request would ever pass";
             let hint = "write 1 or more, or leave it out";
             problems.add("burst_zero", format!("{at}.local.burst"), message, hint);
@@ -121,7 +120,7 @@ impl RateLimit {
             name: wire.name.as_str().into(),
             requests: rate.requests,
             interval,
-            ahead_max: interval.saturating_mul(u64::from(burst)),
+            ahead_max: interval.saturating_mul(rate.burst.unwrap_or(rate.requests).into()),
             buckets: Arc::new(Buckets::new(key != Key::Route)),
             key,
             status: wire.status,

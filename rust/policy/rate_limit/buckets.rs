@@ -17,6 +17,10 @@ const SETS: usize = 8_192;
 /// Places of a set: two lines of the cache.
 const PLACES: usize = 8;
 
+/// Nanoseconds by which one worker's reading of the clock may be older than another's: what a bucket
+/// is further ahead than its rate allows is no debt within this.
+const SKEW_MAX: u64 = 100_000_000;
+
 #[derive(Debug)]
 pub(super) enum Buckets {
     One(AtomicU64),
@@ -90,21 +94,26 @@ impl Set {
 fn take(full_at: &AtomicU64, now: u64, (interval, ahead_max): (u64, u64)) -> Result<u64, u64> {
     let mut seen = full_at.load(Ordering::Relaxed);
     loop {
-        // Further ahead than that it may be from a slower rate of an earlier configuration.
-        let ahead = seen.saturating_sub(now).min(ahead_max);
+        let ahead = seen.saturating_sub(now);
+        if ahead > ahead_max.saturating_add(SKEW_MAX) {
+            // A debt from a slower rate of an earlier configuration.
+            let clear = now.saturating_add(ahead_max);
+            seen = swap(full_at, seen, clear).map_or_else(|other| other, |()| clear);
+            continue;
+        }
         let next = ahead.saturating_add(interval);
         if next > ahead_max {
-            return Err(ahead);
+            return Err(ahead.min(ahead_max));
         }
-        let moved = full_at.compare_exchange_weak(
-            seen,
-            now.saturating_add(next),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-        match moved {
-            Ok(_) => return Ok(next),
+        match swap(full_at, seen, now.saturating_add(next)) {
+            Ok(()) => return Ok(next),
             Err(other) => seen = other,
         }
     }
+}
+
+fn swap(full_at: &AtomicU64, seen: u64, to: u64) -> Result<(), u64> {
+    full_at
+        .compare_exchange_weak(seen, to, Ordering::Relaxed, Ordering::Relaxed)
+        .map(drop)
 }
