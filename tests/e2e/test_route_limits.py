@@ -15,10 +15,12 @@ from tests.support.scale import scaled
 from tests.support.upstream import answering
 from tests.support.wire import Message
 
+Limit = dict[str, object]
+
 versions = pytest.mark.parametrize("version", [1, 2])
 
 
-def document(address: str, folder: Path, *limits: dict[str, object], **route: object) -> Document:
+def document(address: str, folder: Path, *limits: Limit, **route: object) -> Document:
     """One route with limits."""
     log = {"path": str(folder / "log"), "format": "json"}
     return web(
@@ -36,7 +38,7 @@ def told(answer: Message) -> tuple[bytes | None, ...]:
 
 @versions
 async def test_a_burst_passes_and_no_more(tmp_path: Path, version: int) -> None:
-    limit = {"name": "a", "local": {"requests": 2, "per": "1h"}}
+    limit: Limit = {"name": "a", "local": {"requests": 2, "per": "1h"}}
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(answering())
         given = document(server.address, tmp_path, limit)
@@ -58,7 +60,7 @@ async def test_a_burst_passes_and_no_more(tmp_path: Path, version: int) -> None:
         replies = "meshcore_listener_local_replies_total"
         assert await proxy.metric(replies, error="rate_limited") == 2
         # What was counted outlives a change, here of the rate.
-        changed = {**limit, "local": {"requests": 3, "per": "1h", "burst": 2}}
+        changed: Limit = {**limit, "local": {"requests": 3, "per": "1h", "burst": 2}}
         await proxy.change(document(server.address, tmp_path, changed))
         await speaker.ask("GET /")
         _, answer = await speaker.response()
@@ -70,9 +72,9 @@ async def test_a_burst_passes_and_no_more(tmp_path: Path, version: int) -> None:
 
 @versions
 async def test_each_key_has_a_bucket(tmp_path: Path, version: int) -> None:
-    by_user = {"name": "user", "local": {"requests": 1, "per": "1h"}, "key": "header.X-User"}
-    whole = {"name": "all", "local": {"requests": 3, "per": "1h"}, "key": "source_address"}
-    quiet = {"status": 503, "response_headers": False}
+    by_user: Limit = {"name": "user", "local": {"requests": 1, "per": "1h"}, "key": "header.X-User"}
+    whole: Limit = {"name": "all", "local": {"requests": 3, "per": "1h"}, "key": "source_address"}
+    quiet: Limit = {"status": 503, "response_headers": False}
     given = document("127.0.0.1:1", tmp_path, by_user | quiet, whole)
     given["listeners"][0]["routes"] = [
         {"rate_limits": [by_user | quiet, whole], "direct_response": {"status": 200}}
@@ -97,7 +99,7 @@ async def test_each_key_has_a_bucket(tmp_path: Path, version: int) -> None:
 
 
 async def test_a_grpc_client_reads_a_status(tmp_path: Path) -> None:
-    limit = {"name": "a", "local": {"requests": 1, "per": "1h"}}
+    limit: Limit = {"name": "a", "local": {"requests": 1, "per": "1h"}}
     with serving() as (service, address):
         given = document(address, tmp_path, limit)
         given["clusters"][0]["protocol"] = "http2"
@@ -120,7 +122,7 @@ async def test_a_grpc_client_reads_a_status(tmp_path: Path) -> None:
 async def test_a_rate_is_met_by_two_workers(tmp_path: Path) -> None:
     rate, burst = 200, 20
     seconds = scaled(10, 2)
-    limit = {"name": "a", "local": {"requests": rate, "per": "1s", "burst": burst}}
+    limit: Limit = {"name": "a", "local": {"requests": rate, "per": "1s", "burst": burst}}
     given = document("127.0.0.1:1", tmp_path, limit)
     given["listeners"][0]["routes"] = [
         {"rate_limits": [limit], "direct_response": {"status": 200}},
