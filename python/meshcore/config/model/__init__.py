@@ -25,6 +25,7 @@ from meshcore.config.model.listener import (
     ListenerLimits,
     ListenerTimeouts,
     ListenerTls,
+    Mesh,
 )
 from meshcore.config.model.route import Match, PathMatch, Route, StringMatch, Target
 from meshcore.config.model.step import Step
@@ -49,6 +50,7 @@ __all__ = [
     "ListenerTimeouts",
     "ListenerTls",
     "Match",
+    "Mesh",
     "Part",
     "PathMatch",
     "Pool",
