@@ -48,7 +48,7 @@ def loads(text: str, *, name: str = "<text>") -> Config:
     """
     merged = Merged()
     merged.add(Document(name, text))
-    config, problems = _validated(merged, str(Path.cwd()))
+    config, problems = validated(merged, str(Path.cwd()))
     if config is None or problems:
         raise ConfigError(problems)
     return config
@@ -67,6 +67,11 @@ def read_all(path: str) -> tuple[Config | None, list[Problem]]:
     What is sound can be checked further, so that the user sees all problems at once; it must not
     be applied.
     """
+    return validated(*read_merged(path))
+
+
+def read_merged(path: str) -> tuple[Merged, str]:
+    """The documents at `path` together, and what their file names are relative to."""
     merged = Merged()
     names: list[str] = []
     try:
@@ -83,10 +88,11 @@ def read_all(path: str) -> tuple[Config | None, list[Problem]]:
         except SourceError as error:
             merged.lose(name, error)
     base = Path.cwd() if path == STDIN else Path(path) if Path(path).is_dir() else Path(path).parent
-    return _validated(merged, str(base.resolve()))
+    return merged, str(base.resolve())
 
 
-def _validated(merged: Merged, base: str) -> tuple[Config | None, list[Problem]]:
+def validated(merged: Merged, base: str) -> tuple[Config | None, list[Problem]]:
+    """The configuration that documents mean, as far as it is sound, and all problems."""
     files = tuple(document.name for document in merged.documents)
     understand(merged)
     kept = None

@@ -133,7 +133,7 @@ def _put_cors(made: Made, cors: CorsPolicy, at: At) -> None:
     origins: list[Value] = [text(origin) for origin in cors.allowOrigins]
     origins += [{"exact": origin} for origin in cors.allowOrigin if origin != "*"]
     if "*" in cors.allowOrigin:
-        origins.append({"regex": ".*"})
+        origins.append({"exact": "*"})
     made.put("cors.allow_origins", origins, at)
     lists = {
         "allow_methods": cors.allowMethods,
