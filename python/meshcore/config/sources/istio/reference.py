@@ -137,7 +137,7 @@ def _rows(part: type[Part], path: str, seen: dict[type[Part], str]) -> Iterator[
 
 def share(kind: str) -> tuple[int, int]:
     """How many fields of a kind's spec are supported, and how many there are."""
-    found = rows(_spec(kind))
+    found = rows(spec_of(kind))
     return sum(row.supported for row in found), len(found)
 
 
@@ -149,14 +149,15 @@ def page() -> str:
         lines.append(f"| {kind} | {good} of {whole} fields, {100 * good // whole} % |")
     for kind in KINDS:
         lines += ["", f"### {kind}", "", "| field | | what becomes of it |", "|---|---|---|"]
-        for row in rows(_spec(kind)):
+        for row in rows(spec_of(kind)):
             state = "supported" if row.supported else "refused"
             words = [_words(row.mark), f"like `{row.same_as}`" if row.same_as else ""]
             lines.append(f"| `{row.path}` | {state} | {', '.join(filter(None, words))} |")
     return "\n".join(lines) + "\n"
 
 
-def _spec(kind: str) -> type[Part]:
+def spec_of(kind: str) -> type[Part]:
+    """The model of a kind's spec."""
     spec = KINDS[kind].model_fields["spec"].annotation
     assert isinstance(spec, type)
     assert issubclass(spec, Part)
