@@ -7,6 +7,7 @@
 
 use divan::Bencher;
 use divan::black_box;
+use meshcore::protocol::edits::AnswerEdits;
 use meshcore::protocol::head::Version;
 use meshcore::protocol::http1::FieldStorage;
 use meshcore::protocol::http1::HeadLimits;
@@ -104,7 +105,7 @@ fn response_out(bencher: Bencher<'_, '_>) {
     let edits = ResponseEdits {
         keep_alive: true,
         downstream_version: Version::Http11,
-        via: None,
+        own: AnswerEdits::default(),
         upgrade: false,
     };
     let mut out = Vec::with_capacity(4096);

@@ -12,6 +12,7 @@ use meshcore::wire::Problems;
 use meshcore::wire::route::Match;
 use meshcore::wire::route::PathMatch;
 use meshcore::wire::route::Route;
+use meshcore::wire::route::RouteOrder;
 use meshcore::wire::route::StringMatch;
 use meshcore::wire::route::Target;
 
@@ -26,16 +27,17 @@ fn main() {
 fn table(count: usize, matches: impl Fn(usize) -> Match) -> RouteTable {
     let target = Target {
         cluster: "c".to_owned(),
-        weight: 1,
+        ..Target::default()
     };
     let route = |index| Route {
         name: format!("r{index}"),
         matches: matches(index),
         to: vec![target.clone()],
-        timeout_ms: 0,
+        ..Route::default()
     };
     let table = wire::RouteTable {
         name: "bench".to_owned(),
+        order: RouteOrder::Specific,
         routes: (0..count).map(route).collect(),
     };
     let mut problems = Problems::new(Kind::RouteTable, "bench");
@@ -64,6 +66,8 @@ fn run(bencher: Bencher<'_, '_>, table: &RouteTable, requests: &[(String, String
             path,
             query: None,
             method: "GET",
+            scheme: "http",
+            authority: host,
             fields: &fields,
             hidden: FieldSet::EMPTY,
             identity: None,

@@ -65,8 +65,14 @@ pub enum ErrorKind {
     UpstreamProtocol,
     /// The route's timeout ran out.
     RequestTimeout,
+    /// The response's head did not come in time.
+    ResponseHeaderTimeout,
     /// The response stopped moving.
     StreamIdle,
+    /// The upstream gave a request's stream no window.
+    UpstreamStalled,
+    /// The client gave a response's stream no window.
+    DownstreamStalled,
     /// The client went away.
     DownstreamClosed,
     /// The downstream's TLS handshake failed.
@@ -77,7 +83,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -96,7 +102,10 @@ impl ErrorKind {
         Self::UpstreamReset,
         Self::UpstreamProtocol,
         Self::RequestTimeout,
+        Self::ResponseHeaderTimeout,
         Self::StreamIdle,
+        Self::UpstreamStalled,
+        Self::DownstreamStalled,
         Self::DownstreamClosed,
         Self::DownstreamTls,
         Self::Overload,
@@ -124,7 +133,10 @@ impl ErrorKind {
             Self::UpstreamReset => ("upstream_reset", 502, "UC", Upstream),
             Self::UpstreamProtocol => ("upstream_protocol_error", 502, "UPE", Upstream),
             Self::RequestTimeout => ("request_timeout", 504, "UT", Upstream),
+            Self::ResponseHeaderTimeout => ("response_header_timeout", 504, "UT", Upstream),
             Self::StreamIdle => ("stream_idle_timeout", 504, "SI", Upstream),
+            Self::UpstreamStalled => ("upstream_stalled", 504, "SI", Upstream),
+            Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
             Self::Overload => ("overload", 503, "OM", Local),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,6 +63,14 @@ ISSUES = {
             ("tests/e2e/test_http2_faults.py", "tests/e2e/test_http2_drain.py")),
         Row("abuse", "floods, bombs, rapid reset: ended, ≤ 32 MiB, others unharmed",
             ("tests/e2e/test_http2_abuse.py",)),
+        Row("3", "beside each flood: no error, p99 ≤ twice that without; storms of 1xx heads",
+            ("tests/e2e/test_http2_neighbour.py", "tests/e2e/test_interim_storm.py")),
+        Row("6", "a client leaves, its upstream hears of it: p99 ≤ 10 ms in all bridges",
+            ("tests/e2e/test_cancellation.py",)),
+        Row("7", "100,000 requests of HTTP/1, HTTP/2 and gRPC, 100 drains and applies: 0 failed",
+            ("tests/e2e/test_drain_under_load.py",)),
+        Row("8", "servers that speak first ≤ 50 ms over direct; 100,000 starved: 0 taken for TCP",
+            ("tests/e2e/test_detect_measured.py",)),
         Row("gRPC", "all kinds of calls, deadlines, cancellation, statuses, balance per call",
             ("tests/e2e/test_grpc.py", "tests/e2e/test_grpc_frames.py")),
         Row("WebSocket", "upgrade and extended CONNECT on either side",
@@ -82,6 +91,7 @@ class Outcome:
     passed: int
     failed: tuple[str, ...]
     seconds: float
+    figures: tuple[str, ...] = ()
 
 
 def run(row: Row) -> Outcome:
@@ -107,7 +117,17 @@ def run(row: Row) -> Outcome:
         if any(case.find(kind) is not None for kind in bad)
     )
     seconds = sum(float(case.get("time", "0")) for case in cases)
-    return Outcome(row, len(cases) - len(broken), broken or (() if cases else ("none",)), seconds)
+    figures = tuple(measured(cases))
+    if not cases:
+        return Outcome(row, 0, ("none",), seconds)
+    return Outcome(row, len(cases) - len(broken), broken, seconds, figures)
+
+
+def measured(cases: list[ET.Element]) -> Iterator[str]:
+    """What the tests noted with the fixture `figure`."""
+    for case in cases:
+        for figure in case.iter("property"):
+            yield f"`{case.get('name')}`: {figure.get('name')}: {figure.get('value')}"
 
 
 def machine() -> str:
@@ -146,6 +166,8 @@ def page(issue: str, outcomes: list[Outcome]) -> str:
         for o in outcomes
     ]
     lines += [f"- failed: `{name}`" for o in outcomes for name in o.failed]
+    if figures := [f"- {line}" for o in outcomes for line in o.figures]:
+        lines += ["", "Measured:", "", *figures]
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use meshcore::protocol::edits::AnswerEdits;
 use meshcore::protocol::head::Version;
 use meshcore::protocol::http1::{
     FieldStorage, HeadLimits, HeadScanner, RequestMethod, ResponseEdits, ResponseHead,
@@ -40,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
             let edits = ResponseEdits {
                 keep_alive: true,
                 downstream_version,
-                via: None,
+                own: AnswerEdits::default(),
                 upgrade: true,
             };
             let mut out = Vec::new();

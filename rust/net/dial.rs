@@ -62,6 +62,7 @@ mod tests {
                 .await
                 .unwrap();
             assert_eq!((socket.bytes_acked(), socket.written()), (Some(4), 4));
+            assert_eq!(socket.unacknowledged(), Some(0));
         });
     }
 

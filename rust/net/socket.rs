@@ -126,6 +126,23 @@ impl Socket {
         }
     }
 
+    /// Ends when the peer has ended its direction or the connection has failed, whatever else there is
+    /// to be read.
+    pub async fn leaves(&self) -> Gone {
+        let either = Interest::PRIORITY | Interest::ERROR;
+        match self.fd.ready(either).await {
+            Ok(guard) if !guard.ready().is_error() => Gone::Ended,
+            Ok(_) | Err(_) => Gone::Failed,
+        }
+    }
+
+    /// Ends when the connection has failed, be it after the peer's end, where no read shows it.
+    pub async fn fails(&self) -> Gone {
+        // Fails itself only where the runtime ends.
+        let _ = self.fd.ready(Interest::ERROR).await;
+        Gone::Failed
+    }
+
     /// Calls `f` when readable; it says `WouldBlock` to wait again.
     pub(super) fn poll_read_with<T>(
         &self,
@@ -221,6 +238,11 @@ impl Socket {
         self.written.set(self.written.get() + n as u64);
     }
 
+    /// Bytes of ours that the peer's TCP has not acknowledged yet; `None` where the kernel can't tell.
+    pub fn unacknowledged(&self) -> Option<u32> {
+        sys::unacknowledged(self.fd.get_ref().as_fd())
+    }
+
     /// Bytes of ours that the peer's TCP has acknowledged; `None` where the kernel can't tell.
     pub fn bytes_acked(&self) -> Option<u64> {
         // Linux counts the SYN of a connection that we made as its first byte.
@@ -233,6 +255,15 @@ fn clear_if_partial(guard: &mut AsyncFdReadyGuard<'_, Arc<socket2::Socket>>, n: 
     if 0 < n && n < len {
         guard.clear_ready();
     }
+}
+
+/// How a peer left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// It sends no more; it may still read.
+    Ended,
+    /// The connection was reset or is broken.
+    Failed,
 }
 
 /// What a read would give.

@@ -1,7 +1,7 @@
 //! The engine's one place for `unsafe`: kernel calls that no crate of ours wraps.
 #![expect(
     unsafe_code,
-    reason = "TCP_INFO has no safe wrapper, and tokio asks for a promise"
+    reason = "TCP_INFO and SIOCOUTQ have no safe wrapper, and tokio asks for a promise"
 )]
 
 use std::io;
@@ -16,6 +16,16 @@ pub(super) fn watch<T: AsFd + AsRawFd>(inner: T, interest: Interest) -> io::Resu
     // SAFETY: `AsFd` promises that the descriptor is open and the same for the life of the value
     // (RFC 3128), which the `AsyncFd` owns. Our two users are `OwnedFd` and `Arc<Socket>`.
     unsafe { AsyncFd::register_with_interest(inner, interest) }.map_err(Into::into)
+}
+
+/// Bytes that were sent and that the peer's TCP hasn't acknowledged; `None` where the kernel can't
+/// tell.
+pub(super) fn unacknowledged(fd: BorrowedFd<'_>) -> Option<u32> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ (TIOCOUTQ) writes one int, and `bytes` lives over the call. Tested by
+    // `net::dial::tests`.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    (result == 0).then(|| bytes.try_into().ok()).flatten()
 }
 
 /// `tcpi_bytes_acked` of `struct tcp_info` (Linux 4.1): bytes acknowledged by the peer's TCP.

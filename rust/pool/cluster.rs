@@ -133,11 +133,14 @@ impl ClusterRun {
         }
     }
 
-    /// Closes idle connections that are of no more use.
-    pub fn sweep(&self, now: Instant) {
+    /// Closes idle connections that are of no more use; `old` is told of endpoints where one in use
+    /// has become too old.
+    pub fn sweep(&self, now: Instant, mut old: impl FnMut(&Rc<EndpointRun>)) {
         let mut idle = 0;
         for run in &self.endpoints {
-            run.sweep(&self.cluster.wire, now);
+            if run.sweep(&self.cluster.wire, now) {
+                old(run);
+            }
             idle += run.idle_count();
         }
         self.stats

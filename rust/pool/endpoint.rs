@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::http2;
+use super::{Age, http2};
 use crate::balance::Active;
 use crate::net::socket::Peek;
 use crate::snapshot::{Endpoint, Lease};
@@ -38,7 +38,7 @@ pub struct Upstream {
     pub requests: u64,
     /// What had been written before the request that it carries.
     mark: u64,
-    created: Instant,
+    age: Age,
     idle_since: Instant,
     /// Counts it among the endpoint's open connections.
     lease: Lease,
@@ -57,14 +57,14 @@ impl Drop for Counted {
 
 impl Upstream {
     /// A new connection of a cluster, which carries its first request.
-    pub fn new(io: Io, now: Instant, lease: Lease, stats: &Arc<ClusterStats>) -> Self {
+    pub fn new(io: Io, age: Age, lease: Lease, stats: &Arc<ClusterStats>) -> Self {
         stats.connections_active.add(1);
         Self {
             io,
             requests: 1,
             mark: 0,
-            created: now,
-            idle_since: now,
+            age,
+            idle_since: age.begun,
             lease,
             _counted: Counted(Arc::clone(stats)),
         }
@@ -140,13 +140,14 @@ impl EndpointRun {
         }
     }
 
-    /// Closes idle connections that are too old or that the endpoint has closed.
-    pub fn sweep(&self, bounds: &wire::Cluster, now: Instant) {
+    /// Closes idle connections that are too old or that the endpoint has closed. Whether a shared
+    /// one in use has become too old: another has to be made before it may go.
+    pub fn sweep(&self, bounds: &wire::Cluster, now: Instant) -> bool {
         // Dropping a connection closes a socket; nothing of that comes back here.
         self.idle
             .borrow_mut()
             .retain(|upstream| Self::is_usable(upstream, bounds, now));
-        self.streams.sweep(bounds, now);
+        self.streams.sweep(bounds, now)
     }
 
     /// The endpoint has left the configuration: idle connections close now, others after use.
@@ -162,11 +163,10 @@ impl EndpointRun {
     }
 
     fn is_usable(upstream: &Upstream, bounds: &wire::Cluster, now: Instant) -> bool {
-        let within = |since: Instant, ms: u64| {
-            ms == 0 || now.saturating_duration_since(since) < Duration::from_millis(ms)
-        };
-        within(upstream.idle_since, bounds.timeouts.idle_ms)
-            && within(upstream.created, bounds.pool.max_age_ms)
+        let rest = now.saturating_duration_since(upstream.idle_since);
+        let idle_ms = bounds.timeouts.idle_ms;
+        (idle_ms == 0 || rest < Duration::from_millis(idle_ms))
+            && !upstream.age.is_over(bounds.pool.max_age_ms, now)
             && upstream.is_quiet()
     }
 }

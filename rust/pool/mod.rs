@@ -3,11 +3,13 @@
 //! Everything here belongs to one worker and is touched by its thread alone. A `View` is made for
 //! each snapshot; what a change left alone moves over as it is, connections included.
 
+mod age;
 mod cluster;
 mod endpoint;
 pub mod http2;
 mod view;
 
+pub use age::Age;
 pub use cluster::{ClusterRun, Tried};
 pub use endpoint::{EndpointRun, InFlight, Upstream};
 pub use view::View;

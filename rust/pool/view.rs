@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ClusterRun;
+use super::{ClusterRun, EndpointRun};
 use crate::route::ClusterSlot;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Registry;
@@ -64,10 +64,13 @@ impl View {
         cell.get()
     }
 
-    /// Closes idle connections that are of no more use.
-    pub fn sweep(&self, now: Instant) {
-        for run in self.clusters.iter().filter_map(OnceCell::get) {
-            run.sweep(now);
+    /// Closes idle connections that are of no more use; gives the endpoints where one in use has
+    /// become too old.
+    pub fn sweep(&self, now: Instant) -> Vec<(Rc<ClusterRun>, Rc<EndpointRun>)> {
+        let mut old = Vec::new();
+        for cluster in self.clusters.iter().filter_map(OnceCell::get) {
+            cluster.sweep(now, |run| old.push((Rc::clone(cluster), Rc::clone(run))));
         }
+        old
     }
 }

@@ -1,6 +1,11 @@
-//! What the proxy changes in a request's head, and which of its fields pass, whatever protocol it
+//! What the proxy changes in a message's head, and which of its fields pass, whatever protocol it
 //! leaves by.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::head::Field;
 use super::head::FieldSet;
 use super::http1::fields::drop_named;
 use super::http1::request::RequestHead;
@@ -28,6 +33,67 @@ pub struct RequestEdits<'a> {
     pub websocket_key: Option<&'a [u8]>,
     /// Replaces grpc-timeout; `None` leaves what came.
     pub grpc_timeout: Option<&'a [u8]>,
+    /// What the route changes.
+    pub fields: Option<&'a FieldEdits>,
+}
+
+/// What the proxy adds to a response's head.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnswerEdits<'a> {
+    /// Our pseudonym for Via.
+    pub via: Option<&'a str>,
+    /// What the route changes.
+    pub fields: Option<&'a FieldEdits>,
+}
+
+/// Fields that go, and fields that come.
+#[derive(Debug, Default)]
+pub struct FieldEdits {
+    gone: SmallVec<[Arc<str>; 4]>,
+    added: SmallVec<[(Arc<str>, Vec<u8>); 4]>,
+}
+
+impl FieldEdits {
+    /// A field has this value alone.
+    pub fn set(&mut self, name: &Arc<str>, value: Vec<u8>) {
+        self.remove(name);
+        self.added.push((Arc::clone(name), value));
+    }
+
+    /// A field has this value too.
+    pub fn add(&mut self, name: &Arc<str>, value: Vec<u8>) {
+        self.added.push((Arc::clone(name), value));
+    }
+
+    /// A field goes, with what was added to it until now.
+    pub fn remove(&mut self, name: &Arc<str>) {
+        self.added.retain(|(added, _)| added != name);
+        if !self.hides(name) {
+            self.gone.push(Arc::clone(name));
+        }
+    }
+
+    /// Nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.added.is_empty()
+    }
+
+    /// Whether a field goes as it came, or as we would write it.
+    pub fn hides(&self, name: &str) -> bool {
+        self.gone.iter().any(|gone| gone.eq_ignore_ascii_case(name))
+    }
+
+    /// Whatever comes, in its order.
+    pub fn added(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.added.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Adds the fields that go to `withheld`.
+    pub(crate) fn withhold(&self, fields: &[Field<'_>], withheld: &mut FieldSet) {
+        for name in &self.gone {
+            drop_named(name.as_bytes(), fields, withheld);
+        }
+    }
 }
 
 impl RequestEdits<'_> {
@@ -55,6 +121,9 @@ impl RequestEdits<'_> {
         if self.grpc_timeout.is_some() {
             drop_named(b"grpc-timeout", head.fields, &mut withheld);
         }
+        if let Some(fields) = self.fields {
+            fields.withhold(head.fields, &mut withheld);
+        }
         withheld
     }
 
@@ -64,8 +133,19 @@ impl RequestEdits<'_> {
             .filter(|list| self.keep_forwarded && !list.is_empty())
     }
 
+    /// Whether X-Forwarded-For is ours to write.
+    pub(crate) fn writes_addresses(&self) -> bool {
+        !self.client_ip.is_empty() && self.writes("x-forwarded-for")
+    }
+
     /// Whether X-Forwarded-Proto is ours to write.
-    pub(crate) const fn writes_proto(&self, head: &RequestHead<'_, '_>) -> bool {
-        !self.keep_forwarded || head.known.forwarded_proto.is_none()
+    pub(crate) fn writes_proto(&self, head: &RequestHead<'_, '_>) -> bool {
+        (!self.keep_forwarded || head.known.forwarded_proto.is_none())
+            && self.writes("x-forwarded-proto")
+    }
+
+    /// Whether the route leaves it to us to write a field.
+    pub(crate) fn writes(&self, name: &str) -> bool {
+        self.fields.is_none_or(|fields| !fields.hides(name))
     }
 }

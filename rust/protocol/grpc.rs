@@ -33,6 +33,8 @@ pub enum Code {
     Unknown = 2,
     /// Time ran out.
     DeadlineExceeded = 4,
+    /// The caller may not.
+    PermissionDenied = 7,
     /// Something is larger than allowed.
     ResourceExhausted = 8,
     /// Nobody serves that method.
@@ -41,6 +43,8 @@ pub enum Code {
     Internal = 13,
     /// Try again later, or elsewhere.
     Unavailable = 14,
+    /// The caller is nobody we know.
+    Unauthenticated = 16,
 }
 
 impl Code {
@@ -50,10 +54,12 @@ impl Code {
             Self::Cancelled => "1",
             Self::Unknown => "2",
             Self::DeadlineExceeded => "4",
+            Self::PermissionDenied => "7",
             Self::ResourceExhausted => "8",
             Self::Unimplemented => "12",
             Self::Internal => "13",
             Self::Unavailable => "14",
+            Self::Unauthenticated => "16",
         }
     }
 }
@@ -74,9 +80,13 @@ pub const fn status_of(kind: ErrorKind) -> Code {
     match kind {
         Kind::DownstreamClosed | Kind::DownstreamTls => Code::Cancelled,
         Kind::ExpectationFailed => Code::Unknown,
-        Kind::HeadTimeout | Kind::BodyTimeout | Kind::RequestTimeout | Kind::StreamIdle => {
-            Code::DeadlineExceeded
-        }
+        Kind::HeadTimeout
+        | Kind::BodyTimeout
+        | Kind::RequestTimeout
+        | Kind::ResponseHeaderTimeout
+        | Kind::StreamIdle
+        | Kind::UpstreamStalled
+        | Kind::DownstreamStalled => Code::DeadlineExceeded,
         Kind::BodyTooLarge | Kind::HeadTooLarge | Kind::TargetTooLong => Code::ResourceExhausted,
         Kind::NoRoute | Kind::NotImplemented | Kind::ConnectRefused => Code::Unimplemented,
         Kind::BadRequest => Code::Internal,
@@ -89,6 +99,18 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
         | Kind::Overload => Code::Unavailable,
+    }
+}
+
+/// The status of an answer that was meant for HTTP alone.
+pub const fn status_of_http(status: u16) -> Code {
+    match status {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::upstream::{Ask, connect, next_endpoint, obtain};
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
-use crate::pool::http2::{self, StreamLease};
+use crate::pool::http2::StreamLease;
 use crate::pool::{ClusterRun, EndpointRun, InFlight, Tried, Upstream};
 use crate::protocol::head::Version;
 use crate::runtime::clock;
@@ -44,6 +44,16 @@ pub enum Link {
     Http2(StreamLease),
 }
 
+impl Link {
+    /// The answer has been read: its place is free for the next request, whoever sends that.
+    pub fn rest(&self) {
+        match self {
+            Self::Http1(upstream) => upstream.rest(),
+            Self::Http2(stream) => stream.rest(),
+        }
+    }
+}
+
 /// Finds an endpoint and what carries a request to it in the protocol that `speaks` says.
 ///
 /// # Errors
@@ -59,8 +69,8 @@ pub async fn obtain_link(
         return Ok((flight, Link::Http1(Box::new(upstream))));
     }
     let mut last = Error::new(ErrorKind::NoEndpoint);
-    while let Some((flight, now)) = next_endpoint(worker, cluster, tried) {
-        let found = flight.run().streams.lend(&cluster.cluster.wire, now);
+    while let Some((flight, _)) = next_endpoint(worker, cluster, tried) {
+        let found = flight.run().streams.lend(&cluster.cluster.wire);
         if let Some(stream) = found {
             return Ok((flight, Link::Http2(stream)));
         }
@@ -94,7 +104,7 @@ async fn link(
             };
         }
         let Some(turn) = run.streams.turn().await? else {
-            if let Some(stream) = run.streams.lend(bounds, clock::now()) {
+            if let Some(stream) = run.streams.lend(bounds) {
                 return Ok(Link::Http2(stream));
             }
             continue;
@@ -111,20 +121,13 @@ async fn make(
     ask: Ask,
     speaks: Speaks,
 ) -> Result<Link, Error> {
-    let now = clock::now();
     let made = connect(cluster, run, ask, speaks).await?;
     let http1 = speaks == Speaks::Either && !made.chose_http2();
     run.streams.chose_http1.set(http1);
     if http1 {
-        return Ok(Link::Http1(Box::new(made.into_upstream(cluster, now))));
+        let upstream = made.into_upstream(cluster, worker.age(clock::now()));
+        return Ok(Link::Http1(Box::new(upstream)));
     }
-    let bounds = &cluster.cluster.wire;
-    let connection = http2::connect(
-        made.io,
-        &worker.buffers,
-        bounds,
-        (made.lease, &cluster.stats),
-    )
-    .await?;
+    let connection = made.into_shared(worker, cluster).await?;
     Ok(Link::Http2(run.streams.add(connection)))
 }

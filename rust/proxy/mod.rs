@@ -10,6 +10,7 @@ pub mod http;
 pub mod link;
 pub mod listener;
 mod log;
+mod renew;
 pub mod tcp;
 pub mod upstream;
 pub mod worker;

@@ -116,10 +116,11 @@ pub fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
     }
     let sni = conn.sni.as_deref().filter(|_| protocol != Protocol::Tcp);
     let split = current.listener.sni.as_ref()?.find(sni)?;
-    let slot = conn
+    let share = conn
         .worker()
-        .with_random(|random| split.pick(random.next_u64()));
-    conn.worker().cluster(&conn.view(), slot).map(Rc::clone)
+        .with_random(|random| split.pick(random.next_u64()))?;
+    let view = conn.view();
+    conn.worker().cluster(&view, share.cluster).map(Rc::clone)
 }
 
 fn reset(io: &Io) {

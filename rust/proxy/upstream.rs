@@ -9,7 +9,8 @@ use super::link::Speaks;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::net::{self, proxy_protocol};
-use crate::pool::{ClusterRun, EndpointRun, InFlight, Tried, Upstream};
+use crate::pool::http2::{self, Connection};
+use crate::pool::{Age, ClusterRun, EndpointRun, InFlight, Tried, Upstream};
 use crate::runtime::clock;
 use crate::snapshot::Lease;
 use crate::tls::io::Io;
@@ -50,7 +51,10 @@ pub async fn obtain(
         }
         // Boxed: most requests find a connection, and none of them carries this state along.
         match Box::pin(connect(cluster, run, ask, Speaks::Http1)).await {
-            Ok(made) => return Ok((flight, made.into_upstream(cluster, now))),
+            Ok(made) => {
+                let upstream = made.into_upstream(cluster, worker.age(clock::now()));
+                return Ok((flight, upstream));
+            }
             Err(error) => last = error,
         }
     }
@@ -77,8 +81,19 @@ pub(super) struct Made {
 }
 
 impl Made {
-    pub(super) fn into_upstream(self, cluster: &ClusterRun, now: Instant) -> Upstream {
-        Upstream::new(self.io, now, self.lease, &cluster.stats)
+    /// For one request at a time.
+    pub(super) fn into_upstream(self, cluster: &ClusterRun, age: Age) -> Upstream {
+        Upstream::new(self.io, age, self.lease, &cluster.stats)
+    }
+
+    /// For many requests at once.
+    pub(super) async fn into_shared(
+        self,
+        worker: &Worker,
+        cluster: &ClusterRun,
+    ) -> Result<Connection, Error> {
+        let counted = (self.lease, &cluster.stats, worker.age(clock::now()));
+        http2::connect(self.io, &worker.buffers, &cluster.cluster.wire, counted).await
     }
 
     pub(super) fn chose_http2(&self) -> bool {
@@ -97,6 +112,16 @@ pub(super) async fn connect(
         cluster.stats.overflow_total.increment();
         return Err(ErrorKind::Overflow.into());
     };
+    connect_at(lease, (cluster, run), ask, speaks).await
+}
+
+/// Connects where a place for the connection is known already.
+pub(super) async fn connect_at(
+    lease: Lease,
+    (cluster, run): (&ClusterRun, &EndpointRun),
+    ask: Ask,
+    speaks: Speaks,
+) -> Result<Made, Error> {
     cluster.stats.connects_total.increment();
     run.stats.connects_total.increment();
     let made = tokio::time::timeout(

@@ -8,8 +8,9 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use super::listener::ListenerRun;
+use super::renew;
 use crate::balance::Random;
-use crate::pool::{ClusterRun, View};
+use crate::pool::{Age, ClusterRun, View};
 use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
@@ -173,9 +174,16 @@ impl Worker {
         self.drain.get()
     }
 
-    /// Closes pooled connections that are of no more use.
-    pub fn sweep(&self) {
-        self.view().sweep(clock::now());
+    /// Closes pooled connections that are of no more use, and renews those that have become old.
+    pub fn sweep(self: &Rc<Self>) {
+        for (cluster, run) in self.view().sweep(clock::now()) {
+            renew::spawn(self, cluster, run);
+        }
+    }
+
+    /// The age of a connection that is made now.
+    pub fn age(&self, now: Instant) -> Age {
+        Age::new(now, self.with_random(Random::next_u64))
     }
 
     /// Counts a connection of a listener in and out.

@@ -1,21 +1,27 @@
 //! From the resource to the compiled table, or all that is wrong with it.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use super::Action;
 use super::Candidate;
+use super::Changes;
 use super::ClusterSlot;
 use super::Guard;
 use super::Route;
 use super::RouteTable;
-use super::Split;
 use super::host::HostIndex;
+use super::path::PathKey;
 use super::path::PathTrie;
+use super::path::Root;
+use super::rules::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
 use crate::wire;
 use crate::wire::Problems;
+use crate::wire::route::RouteOrder;
 
 impl RouteTable {
     /// Compiles `table`; clusters are found by `resolve`.
@@ -33,46 +39,85 @@ impl RouteTable {
         for (index, route) in table.routes.iter().enumerate() {
             let at = format!("routes[{index}]");
             let rule = rules.compile(&route.matches, &format!("{at}.match"));
-            let split = Split::compile(&route.to, &format!("{at}.to"), resolve, rules.problems);
-            if let (Some(rule), Some(split)) = (rule, split) {
+            let action = Action::compile(route, &at, resolve, rules.problems);
+            let changes = Changes::compile(route, &at, &mut rules);
+            if let (Some(rule), Some(action), Ok(changes)) = (rule, action, changes) {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
                     name: route.name.as_str().into(),
                     index: u32::try_from(index).unwrap_or(u32::MAX),
-                    timeout: (route.timeout_ms > 0)
-                        .then(|| Duration::from_millis(route.timeout_ms)),
-                    split,
+                    timeout: optional(route.timeout_ms),
+                    response_header_timeout: optional(route.response_header_timeout_ms),
+                    action,
+                    changes,
                 });
             }
         }
-        // Stable, so that equally specific ones stay in document order.
-        matches.sort_by_cached_key(|(_, rule)| rule.conditions.specificity());
-        assemble(routes, matches)
+        if table.order == RouteOrder::Specific {
+            // Stable, so that equally specific ones stay in document order.
+            matches.sort_by_cached_key(|(_, rule)| rule.conditions.specificity());
+        }
+        assemble(table.order, routes, matches)
     }
 }
 
-fn assemble(routes: Vec<Route>, matches: Vec<(usize, Rule)>) -> RouteTable {
+/// A duration in milliseconds, where 0 means none.
+fn optional(ms: u64) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms))
+}
+
+fn assemble(order: RouteOrder, routes: Vec<Route>, matches: Vec<(usize, Rule)>) -> RouteTable {
+    let folded = matches.iter().any(|(_, rule)| rule.ignores_case);
+    let (hosts, paths) = index(order, &matches, folded);
+    let candidate = |(route, rule)| {
+        let Rule {
+            path,
+            text,
+            ignores_case,
+            conditions,
+            ..
+        } = rule;
+        let text = match (text, path) {
+            // In lower case the trie takes what this route doesn't.
+            (None, PathKey::Exact(text) | PathKey::Prefix(text)) if folded && !ignores_case => {
+                let ignore_case = false;
+                Some(PathText::Literal { text, ignore_case })
+            }
+            (text, _) => text,
+        };
+        let guarded = text.is_some() || !conditions.is_empty();
+        let guard = guarded.then(|| Box::new(Guard { text, conditions }));
+        Candidate { route, guard }
+    };
+    let candidates = matches.into_iter().map(candidate).collect();
+    RouteTable {
+        order,
+        routes: routes.into(),
+        candidates,
+        hosts,
+        paths,
+    }
+}
+
+fn index(
+    order: RouteOrder,
+    matches: &[(usize, Rule)],
+    folded: bool,
+) -> (HostIndex<Root>, PathTrie) {
     let mut hosts = HostIndex::new();
-    let mut paths = PathTrie::new();
-    let mut candidates = Vec::with_capacity(matches.len());
-    for ((route, rule), position) in matches.into_iter().zip(0..) {
+    let mut paths = PathTrie::new(folded);
+    let mut rules: Vec<(u32, &Rule)> = (0..).zip(matches.iter().map(|(_, rule)| rule)).collect();
+    if order == RouteOrder::Specific {
+        // Mere text first and the longest of it, since one node has texts of several lengths.
+        rules.sort_by_key(|(_, rule)| Reverse(rule.text_length()));
+    }
+    for (position, rule) in rules {
         for host in &rule.hosts {
             let root = *hosts.entry(host, || paths.root());
             paths.insert(root, &rule.path, position);
         }
-        let Rule {
-            regex, conditions, ..
-        } = rule;
-        let guarded = regex.is_some() || !conditions.is_empty();
-        let guard = guarded.then(|| Box::new(Guard { regex, conditions }));
-        candidates.push(Candidate { route, guard });
     }
-    RouteTable {
-        routes: routes.into(),
-        candidates: candidates.into(),
-        hosts,
-        paths,
-    }
+    (hosts, paths)
 }
 
 fn check_names(routes: &[wire::route::Route], problems: &mut Problems) {

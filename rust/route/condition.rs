@@ -1,4 +1,4 @@
-//! Conditions on method, fields, query and identity.
+//! Conditions on method, scheme, authority, fields, query and identity.
 //!
 //! A field that came several times meets its condition if any of its values does. Of a query
 //! parameter that came several times the first counts, and neither names nor values are decoded:
@@ -14,9 +14,21 @@ pub(super) struct Conditions {
     pub(super) methods: Box<[Box<str>]>,
     /// All of them.
     pub(super) fields: Box<[(Box<str>, TextMatch)]>,
+    /// None of them; an absent field counts as an empty one.
+    pub(super) without: Box<[(Box<str>, TextMatch)]>,
     /// All of them.
     pub(super) query: Box<[(Box<str>, TextMatch)]>,
     pub(super) identity: Option<TextMatch>,
+    /// Boxed, since few have it.
+    pub(super) line: Option<Box<LineConditions>>,
+}
+
+/// Conditions on what else stands in a request's line, or HTTP/2's pseudo-fields.
+#[derive(Debug, Default)]
+pub(super) struct LineConditions {
+    pub(super) method: Option<TextMatch>,
+    pub(super) scheme: Option<TextMatch>,
+    pub(super) authority: Option<TextMatch>,
 }
 
 /// A condition on one value.
@@ -35,15 +47,18 @@ impl Conditions {
     /// Whether all of them hold.
     pub(super) fn hold(&self, view: &RequestView<'_>) -> bool {
         self.method_holds(view.method)
-            && self.fields.iter().all(|(name, condition)| {
-                condition.holds(
-                    (0..)
-                        .zip(view.fields)
-                        .filter(|(index, field)| {
-                            field.name.eq_ignore_ascii_case(name) && !view.hidden.contains(*index)
-                        })
-                        .map(|(_, field)| field.value),
-                )
+            && self.line.as_ref().is_none_or(|line| line.hold(view))
+            && self
+                .fields
+                .iter()
+                .all(|(name, condition)| condition.holds(view.values(name)))
+            && self.without.iter().all(|(name, condition)| {
+                let mut values = view.values(name).peekable();
+                !match condition {
+                    TextMatch::Present | TextMatch::Absent => condition.holds(values),
+                    _ if values.peek().is_none() => condition.holds([b"".as_slice()]),
+                    _ => condition.holds(values),
+                }
             })
             && self
                 .query
@@ -59,6 +74,8 @@ impl Conditions {
     pub(super) fn is_empty(&self) -> bool {
         self.methods.is_empty()
             && self.fields.is_empty()
+            && self.without.is_empty()
+            && self.line.is_none()
             && self.query.is_empty()
             && self.identity.is_none()
     }
@@ -66,9 +83,10 @@ impl Conditions {
     /// The smaller, the more specific: steps 3 to 6 of the module's head.
     pub(super) fn specificity(&self) -> impl Ord + use<> {
         use std::cmp::Reverse;
+        let line = self.line.as_ref();
         (
-            self.methods.is_empty(),
-            Reverse(self.fields.len()),
+            self.methods.is_empty() && line.is_none_or(|line| line.method.is_none()),
+            Reverse(self.fields.len() + self.without.len() + line.map_or(0, |line| line.others())),
             Reverse(self.query.len()),
             self.identity.is_none(),
         )
@@ -79,8 +97,25 @@ impl Conditions {
     }
 }
 
+impl LineConditions {
+    fn hold(&self, view: &RequestView<'_>) -> bool {
+        let holds = |condition: &Option<TextMatch>, value: &str| {
+            let condition = condition.as_ref();
+            condition.is_none_or(|condition| condition.holds([value.as_bytes()]))
+        };
+        holds(&self.method, view.method)
+            && holds(&self.scheme, view.scheme)
+            && holds(&self.authority, view.authority)
+    }
+
+    /// Those that count as fields do.
+    fn others(&self) -> usize {
+        usize::from(self.scheme.is_some()) + usize::from(self.authority.is_some())
+    }
+}
+
 impl TextMatch {
-    fn holds<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> bool {
+    pub(super) fn holds<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> bool {
         let mut values = values.into_iter();
         match self {
             Self::Exact(text) => values.any(|value| value == text.as_bytes()),
@@ -97,7 +132,7 @@ impl TextMatch {
 }
 
 /// The first value of `name`; a parameter without `=` has an empty one.
-fn parameter<'q>(query: Option<&'q str>, name: &str) -> Option<&'q [u8]> {
+pub(super) fn parameter<'q>(query: Option<&'q str>, name: &str) -> Option<&'q [u8]> {
     query?
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

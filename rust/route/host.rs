@@ -45,6 +45,21 @@ impl HostPattern {
     }
 }
 
+/// Whether `text` is a host to be written, with a port or without; else says what is wrong.
+pub(super) fn check_authority(text: &str) -> Result<(), &'static str> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err() || port.starts_with(['0', '+'])) {
+        return Err("its port is none from 1 to 65535");
+    }
+    match HostPattern::parse(host)? {
+        HostPattern::Exact(_) => Ok(()),
+        HostPattern::Suffix(_) | HostPattern::Any => Err("`*` stands for no host"),
+    }
+}
+
 fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("it is empty");

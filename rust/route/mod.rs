@@ -1,11 +1,13 @@
-//! Which route a request takes: hosts, paths, methods, headers, query, identity.
+//! Which route a request takes, and what becomes of it there.
 //!
-//! Routes are tried from the most to the least specific, as Gateway API orders them, over all
+//! In a table of order `document` it is the first that matches, of those that name the most specific
+//! host; where none of them does, there is none. In the others routes are tried from the most to the least specific, as Gateway API orders them, over all
 //! routes of the table, whatever their order in the document:
 //!
 //! 1. host: exact, then the longest wildcard, then any;
-//! 2. path: exact, then regex, then the longest prefix;
-//! 3. a method is named; 4. more header conditions; 5. more query conditions;
+//! 2. path: exact, then regex, then the longest prefix, of whole segments before mere text;
+//! 3. a method is named; 4. more header conditions, those on scheme and authority counted; 5. more
+//!    query conditions;
 //! 6. an identity is named; 7. first in the document.
 //!
 //! Gateway API leaves the place of regexes open. They stand before prefixes, because a catch-all
@@ -16,16 +18,22 @@
 //! Cost of a match: one hash lookup for the host, one for each of its labels while wildcards
 //! exist, one for each path segment that the table knows; then the conditions of the routes that
 //! stand at this very host and path. Neither the number of hosts nor that of routes matters.
-//! Nothing is allocated.
+//! Nothing is allocated, unless a route of the table ignores the case of paths.
 
+mod action;
 mod compile;
 mod condition;
+mod cors;
+mod headers;
 mod host;
 mod path;
 mod pattern;
+mod redirect;
+mod rewrite;
 mod rules;
 mod sni;
 mod split;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -34,14 +42,38 @@ use std::time::Duration;
 
 use crate::protocol::head::{Field, FieldSet};
 
+use crate::wire::route::RouteOrder;
+
+pub use action::Action;
+pub use action::Changes;
+pub use action::DirectResponse;
+pub use cors::Cors;
+pub use cors::CorsVerdict;
+pub use headers::Change;
+pub use headers::HeaderEdit;
+pub use headers::HeaderEdits;
+pub use redirect::Redirect;
+pub use rewrite::Rewrite;
+pub use rewrite::TooLong;
 pub use sni::SniTable;
 pub use split::ClusterSlot;
+pub use split::Share;
 pub use split::Split;
+pub use split::TargetChanges;
+pub use template::Fact;
+pub use template::FieldOperator;
+pub use template::Operator;
+pub use template::Template;
+pub use template::TimeFormat;
+pub use template::tell_of_request;
 
 use condition::Conditions;
 use host::HostIndex;
 use path::PathTrie;
-use pattern::Pattern;
+use rules::PathText;
+
+/// A problem was noted, so there is nothing.
+struct Noted;
 
 /// What a match looks at.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +86,10 @@ pub struct RequestView<'a> {
     pub query: Option<&'a str>,
     /// As it came; methods are case-sensitive (RFC 9110 §9.1).
     pub method: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Host and port, as they came.
+    pub authority: &'a str,
     /// All fields of the head.
     pub fields: &'a [Field<'a>],
     /// Those of them that no route may see: what a stranger says of its own origin is not sent on,
@@ -63,9 +99,32 @@ pub struct RequestView<'a> {
     pub identity: Option<&'a str>,
 }
 
+impl<'a> RequestView<'a> {
+    /// The values of every field of this name that routes may see.
+    pub fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
+        (0..)
+            .zip(self.fields)
+            .filter(move |(index, field)| {
+                field.name.eq_ignore_ascii_case(name) && !self.hidden.contains(*index)
+            })
+            .map(|(_, field)| field.value)
+    }
+
+    /// The first of them; `:method`, `:scheme` and `:authority` are fields here too.
+    pub fn value(&self, name: &str) -> Option<&'a [u8]> {
+        match name {
+            ":method" => Some(self.method.as_bytes()),
+            ":scheme" => Some(self.scheme.as_bytes()),
+            ":authority" => Some(self.authority.as_bytes()),
+            _ => self.values(name).next(),
+        }
+    }
+}
+
 /// A compiled route table; immutable, shared by all workers.
 #[derive(Debug)]
 pub struct RouteTable {
+    order: RouteOrder,
     routes: Box<[Route]>,
     /// In order of steps 3 to 7; the trie's buckets hold positions in it.
     candidates: Box<[Candidate]>,
@@ -82,8 +141,12 @@ pub struct Route {
     pub index: u32,
     /// From the last byte of the request's head to the last byte of the response.
     pub timeout: Option<Duration>,
-    /// Where it goes.
-    pub split: Split,
+    /// From the last byte of the request to the last byte of the response's head.
+    pub response_header_timeout: Option<Duration>,
+    /// What it does.
+    pub action: Action,
+    /// What changes on the way; most routes change nothing.
+    pub changes: Option<Box<Changes>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match
@@ -98,17 +161,22 @@ struct Candidate {
 /// What must hold besides host and literal path.
 #[derive(Debug)]
 struct Guard {
-    regex: Option<Pattern>,
+    text: Option<PathText>,
     conditions: Conditions,
 }
 
 impl RouteTable {
     /// The route that `view` takes.
     pub fn find(&self, view: &RequestView<'_>) -> Option<&Route> {
-        let candidate = self.hosts.find_map(view.host, |&root| {
-            self.paths
-                .find(root, view.path, |position| self.accepts(position, view))
-        })?;
+        let accepts = |position| self.accepts(position, view);
+        let candidate = match self.order {
+            RouteOrder::Specific => self
+                .hosts
+                .find_map(view.host, |&root| self.paths.find(root, view.path, accepts)),
+            RouteOrder::Document => self.hosts.find_map(view.host, |&root| {
+                Some(self.paths.find_first(root, view.path, accepts))
+            })?,
+        }?;
         let candidate = self.candidates.get(candidate as usize)?;
         self.routes.get(candidate.route)
     }
@@ -127,7 +195,7 @@ impl RouteTable {
 
 impl Guard {
     fn lets(&self, view: &RequestView<'_>) -> bool {
-        let matches = |regex: &Pattern| regex.matches(view.path.as_bytes());
-        self.conditions.hold(view) && self.regex.as_ref().is_none_or(matches)
+        let matches = |text: &PathText| text.holds(view.path);
+        self.text.as_ref().is_none_or(matches) && self.conditions.hold(view)
     }
 }

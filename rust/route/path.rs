@@ -4,8 +4,9 @@
 //! the hash of its parent and its text. A request walks down once and as far as the trie knows its
 //! segments; exact routes are then those of the node it ended on, prefix routes those of the nodes
 //! on the way back. A regex hangs at the node of its literal beginning, so that only regexes which
-//! share a request's first segments are run.
+//! share a request's first segments are run. So does a prefix that is mere text.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -25,6 +26,8 @@ pub(super) enum PathKey {
     Prefix(Box<str>),
     /// Whole segments that each match begins with, without a slash at the end.
     Regex(Box<str>),
+    /// The whole segments of a prefix that is mere text.
+    Text(Box<str>),
 }
 
 /// Positions of candidates, in order of precedence, by path.
@@ -34,6 +37,8 @@ pub(super) struct PathTrie {
     edges: HashTable<Edge>,
     hasher: RandomState,
     has_regex: bool,
+    /// Segments are in lower case: some route ignores case, and the others look themselves.
+    folded: bool,
 }
 
 #[derive(Debug)]
@@ -56,13 +61,14 @@ struct Edge {
 }
 
 impl PathTrie {
-    /// A trie without hosts.
-    pub(super) fn new() -> Self {
+    /// A trie without hosts; `folded` where case tells nothing apart.
+    pub(super) fn new(folded: bool) -> Self {
         Self {
             nodes: Vec::new(),
             edges: HashTable::new(),
             hasher: RandomState::default(),
             has_regex: false,
+            folded,
         }
     }
 
@@ -71,11 +77,16 @@ impl PathTrie {
         Root(self.node(None))
     }
 
-    /// Adds `position` under `key`; positions must come in order of precedence.
+    /// Adds `position` under `key`; positions must come in order of precedence. To be found by
+    /// [`Self::find`] prefixes of mere text come before all others, the longest first.
     pub(super) fn insert(&mut self, root: Root, key: &PathKey, position: u32) {
-        let (PathKey::Exact(path) | PathKey::Prefix(path) | PathKey::Regex(path)) = key;
+        let (PathKey::Exact(path)
+        | PathKey::Prefix(path)
+        | PathKey::Regex(path)
+        | PathKey::Text(path)) = key;
+        let path = self.spelling(path);
         let mut node = root.0;
-        for segment in segments(path) {
+        for segment in segments(&path) {
             node = self.child_or_new(node, segment);
         }
         self.has_regex |= matches!(key, PathKey::Regex(_));
@@ -84,7 +95,7 @@ impl PathTrie {
         };
         let bucket = match key {
             PathKey::Exact(_) => &mut node.exact,
-            PathKey::Prefix(_) => &mut node.prefix,
+            PathKey::Prefix(_) | PathKey::Text(_) => &mut node.prefix,
             PathKey::Regex(_) => &mut node.regex,
         };
         // A route may name the same host twice.
@@ -113,11 +124,27 @@ impl PathTrie {
             .find_map(|node| first(&node.prefix, &accepts))
     }
 
+    /// The lowest position that `accepts`, however specific its path is.
+    pub(super) fn find_first(
+        &self,
+        root: Root,
+        path: &str,
+        accepts: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        let (deepest, complete) = self.walk(root, path);
+        let exact = deepest.filter(|_| complete).map(|node| &node.exact);
+        let others = self
+            .ascend(deepest)
+            .flat_map(|node| [&node.regex, &node.prefix]);
+        lowest(exact.into_iter().chain(others), &accepts)
+    }
+
     /// The last known node on the way of `path`, and whether the path ends there.
     fn walk(&self, root: Root, path: &str) -> (Option<&Node>, bool) {
+        let path = self.spelling(path);
         let mut at = root.0;
         let mut complete = path.starts_with('/');
-        for segment in segments(path) {
+        for segment in segments(&path) {
             let Some(child) = self.child(at, segment) else {
                 complete = false;
                 break;
@@ -128,17 +155,15 @@ impl PathTrie {
     }
 
     fn best_regex(&self, deepest: Option<&Node>, accepts: &impl Fn(u32) -> bool) -> Option<u32> {
-        let mut best = None;
-        for node in self.ascend(deepest) {
-            let better = |position: &&u32| best.is_none_or(|best| **position < best);
-            let found = node
-                .regex
-                .iter()
-                .take_while(better)
-                .find(|it| accepts(**it));
-            best = found.copied().or(best);
+        lowest(self.ascend(deepest).map(|node| &node.regex), accepts)
+    }
+
+    fn spelling<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if self.folded {
+            Cow::Owned(path.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(path)
         }
-        best
     }
 
     fn ascend<'s>(&'s self, from: Option<&'s Node>) -> impl Iterator<Item = &'s Node> {
@@ -185,6 +210,20 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
         .map(|rest| rest.split('/'))
         .into_iter()
         .flatten()
+}
+
+/// The lowest position of all buckets that `accepts`; each bucket is in order.
+fn lowest<'b>(
+    buckets: impl Iterator<Item = &'b Bucket>,
+    accepts: &impl Fn(u32) -> bool,
+) -> Option<u32> {
+    let mut best = None;
+    for bucket in buckets {
+        let better = |position: &&u32| best.is_none_or(|best| **position < best);
+        let found = bucket.iter().take_while(better).find(|it| accepts(**it));
+        best = found.copied().or(best);
+    }
+    best
 }
 
 fn first(bucket: &[u32], accepts: &impl Fn(u32) -> bool) -> Option<u32> {

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use regex::bytes::Regex;
 use regex::bytes::RegexBuilder;
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::Extractor;
 
 /// Bytes of an expression; what is longer was made by a program and belongs into several routes.
@@ -48,25 +49,40 @@ impl Patterns {
             .or_insert_with(|| compile(text))
             .clone()
     }
+
+    /// Compiles `text` to be looked for anywhere in a value, or says what is wrong with it.
+    pub(super) fn search(text: &str) -> Result<Regex, String> {
+        parse(text)?;
+        build(text)
+    }
 }
 
 fn compile(text: &str) -> Result<Pattern, String> {
-    if text.len() > MAX_PATTERN {
-        return Err(format!("it is longer than {MAX_PATTERN} bytes"));
-    }
     // Parsed on its own first: in the group below, `a)|(?:b` would have another meaning.
-    let hir = ParserBuilder::new()
-        .utf8(false)
-        .nest_limit(MAX_NESTING)
-        .build()
-        .parse(text)
-        .map_err(|error| explain(&error))?;
+    let hir = parse(text)?;
     let prefix = Extractor::new()
         .extract(&hir)
         .longest_common_prefix()
         .unwrap_or_default()
         .into();
-    let regex = RegexBuilder::new(&format!(r"\A(?:{text})\z"))
+    let regex = build(&format!(r"\A(?:{text})\z"))?;
+    Ok(Pattern { regex, prefix })
+}
+
+fn parse(text: &str) -> Result<Hir, String> {
+    if text.len() > MAX_PATTERN {
+        return Err(format!("it is longer than {MAX_PATTERN} bytes"));
+    }
+    ParserBuilder::new()
+        .utf8(false)
+        .nest_limit(MAX_NESTING)
+        .build()
+        .parse(text)
+        .map_err(|error| explain(&error))
+}
+
+fn build(text: &str) -> Result<Regex, String> {
+    RegexBuilder::new(text)
         .size_limit(MAX_PROGRAM)
         .dfa_size_limit(MAX_AUTOMATON)
         .nest_limit(MAX_NESTING + 1)
@@ -76,8 +92,7 @@ fn compile(text: &str) -> Result<Pattern, String> {
                 format!("compiled it is larger than {limit} bytes")
             }
             other => other.to_string(),
-        })?;
-    Ok(Pattern { regex, prefix })
+        })
 }
 
 fn explain(error: &regex_syntax::Error) -> String {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Noted;
 use super::condition::Conditions;
+use super::condition::LineConditions;
 use super::condition::TextMatch;
 use super::host::HostPattern;
 use super::path::PathKey;
@@ -16,8 +18,10 @@ use crate::wire::route::StringMatch;
 const HOST_HINT: &str = "write `example.com`, `*.example.com` or `*`";
 const PATH_HINT: &str =
     "a path begins with `/`; conditions on what follows `?` stand under `query`";
-const REGEX_HINT: &str = "the whole value must match; look-around and back-references don't exist";
-const TOKEN_HINT: &str = "letters, digits and !#$%&'*+-.^_`|~ are allowed (RFC 9110 §5.6.2)";
+pub(super) const REGEX_HINT: &str =
+    "the whole value must match; look-around and back-references don't exist";
+pub(super) const TOKEN_HINT: &str =
+    "letters, digits and !#$%&'*+-.^_`|~ are allowed (RFC 9110 §5.6.2)";
 const PARAMETER_HINT: &str = "names are compared as they stand in the query, percent-encoded";
 const EMPTY_HINT: &str = "for any value write `present: true`";
 
@@ -25,8 +29,45 @@ const EMPTY_HINT: &str = "for any value write `present: true`";
 pub(super) struct Rule {
     pub(super) hosts: Vec<HostPattern>,
     pub(super) path: PathKey,
-    pub(super) regex: Option<Pattern>,
+    pub(super) text: Option<PathText>,
+    pub(super) ignores_case: bool,
     pub(super) conditions: Conditions,
+}
+
+impl Rule {
+    /// Bytes of a prefix that is mere text; 0 for all other paths.
+    pub(super) fn text_length(&self) -> usize {
+        match &self.text {
+            Some(PathText::Literal { text, .. }) => text.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// What of a path its segments don't tell.
+#[derive(Debug)]
+pub(super) enum PathText {
+    Regex(Pattern),
+    /// It begins with this.
+    Literal {
+        text: Box<str>,
+        ignore_case: bool,
+    },
+}
+
+impl PathText {
+    pub(super) fn holds(&self, path: &str) -> bool {
+        match self {
+            Self::Regex(pattern) => pattern.matches(path.as_bytes()),
+            Self::Literal { text, ignore_case } => {
+                let begins = path.as_bytes().get(..text.len());
+                begins.is_some_and(|begins| match ignore_case {
+                    true => begins.eq_ignore_ascii_case(text.as_bytes()),
+                    false => begins == text.as_bytes(),
+                })
+            }
+        }
+    }
 }
 
 /// Compiles the matches of one table.
@@ -48,26 +89,31 @@ impl<'a> Rules<'a> {
         // All parts are read before any is given up, so that all problems are noted.
         let hosts = self.hosts(&matches.hosts, at);
         let path = match &matches.path {
-            Some(path) => self.path(path, at),
+            Some(path) => self.path(path, matches.ignore_path_case, at),
             None => Some((PathKey::Prefix("".into()), None)),
         };
         let methods = self.methods(&matches.methods, at);
-        let fields = self.fields(&matches.headers, at);
+        let fields = self.fields(&matches.headers, &format!("{at}.headers"));
+        let without = self.fields(&matches.without_headers, &format!("{at}.without_headers"));
+        let line = self.line(matches, at);
         let query = self.query(&matches.query, at);
         let identity = match &matches.identity {
             Some(condition) => self.text(condition, &format!("{at}.identity")).map(Some),
             None => Some(None),
         };
-        let (path, regex) = path?;
+        let (path, text) = path?;
         Some(Rule {
             hosts: hosts?,
             path,
-            regex,
+            text,
+            ignores_case: matches.ignore_path_case,
             conditions: Conditions {
                 methods: methods?,
                 fields: fields?,
+                without: without?,
                 query: query?,
                 identity: identity?,
+                line: line.ok()?.map(Box::new),
             },
         })
     }
@@ -91,7 +137,12 @@ impl<'a> Rules<'a> {
         (parsed.len() == hosts.len()).then_some(parsed)
     }
 
-    fn path(&mut self, path: &PathMatch, at: &str) -> Option<(PathKey, Option<Pattern>)> {
+    fn path(
+        &mut self,
+        path: &PathMatch,
+        ignore_case: bool,
+        at: &str,
+    ) -> Option<(PathKey, Option<PathText>)> {
         match path {
             PathMatch::Exact(text) => {
                 self.literal_path(text, &format!("{at}.path.exact"))?;
@@ -101,14 +152,45 @@ impl<'a> Rules<'a> {
                 self.literal_path(text, &format!("{at}.path.prefix"))?;
                 Some((PathKey::Prefix(text.trim_end_matches('/').into()), None))
             }
+            PathMatch::StringPrefix(text) if text.is_empty() => {
+                Some((PathKey::Prefix("".into()), None))
+            }
+            PathMatch::StringPrefix(text) => {
+                self.literal_path(text, &format!("{at}.path.string_prefix"))?;
+                // What stands behind the last slash may be part of a longer segment.
+                let segments = text.rsplit_once('/').map_or("", |(whole, _)| whole);
+                let key = PathKey::Text(segments.into());
+                let text = text.as_str().into();
+                Some((key, Some(PathText::Literal { text, ignore_case })))
+            }
             PathMatch::Regex(text) => {
                 let pattern = self.regex(text, &format!("{at}.path.regex"))?;
                 // What stands behind the last slash may be part of a longer segment.
                 let literal = String::from_utf8_lossy(pattern.literal_prefix());
                 let segments = literal.rsplit_once('/').map_or("", |(whole, _)| whole);
-                Some((PathKey::Regex(segments.into()), Some(pattern)))
+                Some((
+                    PathKey::Regex(segments.into()),
+                    Some(PathText::Regex(pattern)),
+                ))
             }
         }
+    }
+
+    fn line(&mut self, matches: &Match, at: &str) -> Result<Option<LineConditions>, Noted> {
+        let mut one = |condition: &Option<StringMatch>, key: &str| match condition {
+            Some(condition) => self.text(condition, &format!("{at}.{key}")).map(Some),
+            None => Some(None),
+        };
+        let method = one(&matches.method_match, "method_match");
+        let scheme = one(&matches.scheme, "scheme");
+        let authority = one(&matches.authority, "authority");
+        let line = LineConditions {
+            method: method.ok_or(Noted)?,
+            scheme: scheme.ok_or(Noted)?,
+            authority: authority.ok_or(Noted)?,
+        };
+        let any = line.method.is_some() || line.scheme.is_some() || line.authority.is_some();
+        Ok(any.then_some(line))
     }
 
     fn literal_path(&mut self, text: &str, at: &str) -> Option<()> {
@@ -143,7 +225,6 @@ impl<'a> Rules<'a> {
     }
 
     fn fields(&mut self, wanted: &BTreeMap<String, StringMatch>, at: &str) -> Texts {
-        let at = format!("{at}.headers");
         for name in wanted.keys().filter(|name| !is_token(name)) {
             self.problems.add(
                 "header_name_invalid",
@@ -153,7 +234,7 @@ impl<'a> Rules<'a> {
             );
         }
         let sound = wanted.keys().all(|name| is_token(name));
-        self.texts(wanted, &at).filter(|_| sound)
+        self.texts(wanted, at).filter(|_| sound)
     }
 
     fn query(&mut self, wanted: &BTreeMap<String, StringMatch>, at: &str) -> Texts {
@@ -181,7 +262,7 @@ impl<'a> Rules<'a> {
         (compiled.len() == wanted.len()).then(|| compiled.into())
     }
 
-    fn text(&mut self, condition: &StringMatch, at: &str) -> Option<TextMatch> {
+    pub(super) fn text(&mut self, condition: &StringMatch, at: &str) -> Option<TextMatch> {
         let (kind, text) = match condition {
             StringMatch::Exact(text) => return Some(TextMatch::Exact(text.as_str().into())),
             StringMatch::Present(true) => return Some(TextMatch::Present),
@@ -226,7 +307,7 @@ impl<'a> Rules<'a> {
 type Texts = Option<Box<[(Box<str>, TextMatch)]>>;
 
 /// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)
 }

@@ -3,5 +3,6 @@
 pub mod buffers;
 pub mod clock;
 pub mod cores;
+pub mod host;
 pub mod timer;
 pub mod workers;

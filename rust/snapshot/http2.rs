@@ -39,4 +39,12 @@ pub(super) fn check(http2: &wire::Http2, problems: &mut Problems) {
         http2.initial_connection_window_size,
         SMALLEST_CONNECTION_WINDOW..=LARGEST,
     );
+    if http2.keepalive_timeout_ms == 0 {
+        problems.add(
+            "timeout_zero",
+            "http2.keepalive_timeout",
+            "no PING is answered within 0s",
+            "write a duration above 0s, for example 20s; keepalive_interval: 0s is off",
+        );
+    }
 }

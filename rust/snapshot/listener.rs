@@ -45,6 +45,8 @@ pub struct Listener {
     pub idle_timeout: Option<Duration>,
     /// A request, response or connection on which no byte moves.
     pub stream_idle_timeout: Option<Duration>,
+    /// An HTTP/2 stream whose receiver takes next to nothing of what waits for it.
+    pub window_stall_timeout: Option<Duration>,
     /// The age at which an HTTP connection is told to end after what it carries.
     pub max_connection_age: Option<Duration>,
 }
@@ -109,6 +111,7 @@ pub(super) fn compile(
         header_timeout: optional(wire.timeouts.header_ms),
         idle_timeout: optional(wire.timeouts.idle_ms),
         stream_idle_timeout: optional(wire.timeouts.stream_idle_ms),
+        window_stall_timeout: optional(wire.timeouts.window_stall_ms),
         max_connection_age: optional(wire.timeouts.max_connection_age_ms),
         wire,
     })

@@ -105,9 +105,11 @@ impl Default for Timeouts {
 pub struct Pool {
     /// Idle connections kept per endpoint and worker.
     pub max_idle: u32,
-    /// Connections to one endpoint, over all workers; 0 is off. Beyond it: 503 `UO`.
+    /// Connections to one endpoint, over all workers; 0 is off. Beyond it: 503 `UO`. One of HTTP/2
+    /// belongs to a worker, and gives way to others while it carries no stream.
     pub max_connections: u32,
-    /// A connection is not reused when older than this; 0 is off.
+    /// A connection is not reused when older than this, or an eighth less by chance; 0 is off. One
+    /// of HTTP/2 serves on until its successor does.
     pub max_age_ms: u64,
     /// Requests on one connection before it is closed; 0 is off.
     pub max_requests: u64,

@@ -13,6 +13,10 @@ pub struct Http2 {
     pub initial_stream_window_size: u32,
     /// The same for all streams of a connection together.
     pub initial_connection_window_size: u32,
+    /// While streams are open a PING asks so often whether the other side is still there; 0 is off.
+    pub keepalive_interval_ms: u64,
+    /// A PING that isn't answered within this ends the connection and its streams.
+    pub keepalive_timeout_ms: u64,
 }
 
 impl Default for Http2 {
@@ -21,6 +25,8 @@ impl Default for Http2 {
             max_concurrent_streams: 100,
             initial_stream_window_size: 64 * 1024,
             initial_connection_window_size: 1024 * 1024,
+            keepalive_interval_ms: 0,
+            keepalive_timeout_ms: 20_000,
         }
     }
 }

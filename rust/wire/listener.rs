@@ -125,6 +125,8 @@ pub struct Timeouts {
     pub idle_ms: u64,
     /// A request or response, or a TCP connection, on which no byte moves (408 or 504).
     pub stream_idle_ms: u64,
+    /// An HTTP/2 stream whose receiver takes less than 16 KiB of what waits for it (408 or 504).
+    pub window_stall_ms: u64,
     /// An HTTP connection older than this is told to end after what it carries; 0 is off.
     pub max_connection_age_ms: u64,
 }
@@ -135,6 +137,7 @@ impl Default for Timeouts {
             header_ms: 10_000,
             idle_ms: 60_000,
             stream_idle_ms: 300_000,
+            window_stall_ms: 30_000,
             max_connection_age_ms: 0,
         }
     }
@@ -180,6 +183,8 @@ pub struct Http {
     pub via: Option<String>,
     /// Accept CONNECT.
     pub allow_connect: bool,
+    /// What a client of HTTP/1 means that ends its direction before it has its answer.
+    pub half_close: HalfClose,
     /// Header names with an underscore.
     pub underscores: Underscores,
     /// How paths are normalised before routing.
@@ -197,12 +202,26 @@ impl Default for Http {
             request_id: true,
             via: None,
             allow_connect: false,
+            half_close: HalfClose::Probe,
             underscores: Underscores::Reject,
             path_normalization: PathNormalization::Base,
             explain_errors: false,
             grpc_web: false,
         }
     }
+}
+
+/// What a client of HTTP/1 means that ends its direction (FIN) before it has its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HalfClose {
+    /// An interim response asks whether it still listens; who isn't there any more is cancelled.
+    #[default]
+    Probe,
+    /// It listens, until a reset says otherwise.
+    Keep,
+    /// It is gone: its request is cancelled.
+    Abort,
 }
 
 /// What happens to header names with an underscore.

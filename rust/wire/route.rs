@@ -1,21 +1,43 @@
-//! Route tables: what an HTTP listener matches and where each match goes.
+//! Route tables: what an HTTP listener matches and what becomes of each match.
 
-use std::collections::BTreeMap;
+mod action;
+mod matches;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{
+    Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
+};
+pub use matches::{Match, PathMatch, StringMatch};
+
 /// The routes of the listeners that name it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTable {
     /// Its name.
     pub name: String,
-    /// In the user's order, which breaks ties between equally specific routes.
+    /// Which of several matching routes is taken.
+    #[serde(default)]
+    pub order: RouteOrder,
+    /// In the user's order.
     pub routes: Vec<Route>,
 }
 
-/// One route.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+/// Which of several matching routes is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteOrder {
+    /// The most specific one, as Gateway API orders them; the user's order breaks ties.
+    #[default]
+    Specific,
+    /// The first one among those of the most specific host. Where none of those matches, none of a
+    /// less specific host is looked at.
+    Document,
+}
+
+/// One route: goes to clusters, or redirects, or answers. What few routes have is boxed, since tables
+/// have thousands of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Stands in logs and metrics.
@@ -24,10 +46,32 @@ pub struct Route {
     #[serde(default, rename = "match")]
     pub matches: Match,
     /// Where it goes; shares by weight.
+    #[serde(default)]
     pub to: Vec<Target>,
+    /// In place of `to`.
+    #[serde(default)]
+    pub redirect: Option<Box<Redirect>>,
+    /// In place of `to`.
+    #[serde(default)]
+    pub direct_response: Option<Box<DirectResponse>>,
+    /// What upstreams see of path and host.
+    #[serde(default)]
+    pub rewrite: Option<Box<Rewrite>>,
+    /// Changes of a request's fields.
+    #[serde(default)]
+    pub request_headers: Option<Box<HeaderEdits>>,
+    /// Changes of a response's fields, our own answers' too.
+    #[serde(default)]
+    pub response_headers: Option<Box<HeaderEdits>>,
+    /// Who may call from a browser.
+    #[serde(default)]
+    pub cors: Option<Box<Cors>>,
     /// From the request's last byte of head to the response's last byte; 0 is off.
     #[serde(default)]
     pub timeout_ms: u64,
+    /// From the request's last byte to the end of the response's head; 0 is off.
+    #[serde(default)]
+    pub response_header_timeout_ms: u64,
 }
 
 /// A share of a route's requests.
@@ -39,56 +83,29 @@ pub struct Target {
     /// Relative share; 0 takes nothing.
     #[serde(default = "one")]
     pub weight: u32,
+    /// Changes of a request's fields, after the route's.
+    #[serde(default)]
+    pub request_headers: Option<Box<HeaderEdits>>,
+    /// Changes of a response's fields, after the route's.
+    #[serde(default)]
+    pub response_headers: Option<Box<HeaderEdits>>,
+    /// In place of the authority, unless the route rewrites it.
+    #[serde(default)]
+    pub host_rewrite: Option<String>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            cluster: String::new(),
+            weight: one(),
+            request_headers: None,
+            response_headers: None,
+            host_rewrite: None,
+        }
+    }
 }
 
 fn one() -> u32 {
     1
-}
-
-/// The conditions of a route; all that are given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Match {
-    /// `example.com`, `*.example.com` or `*`; any of them. Empty means every host.
-    pub hosts: Vec<String>,
-    /// The path, without the query.
-    pub path: Option<PathMatch>,
-    /// Any of these methods; empty means every method.
-    pub methods: Vec<String>,
-    /// Header name (lower case) to condition; all must hold.
-    pub headers: BTreeMap<String, StringMatch>,
-    /// Query parameter to condition; all must hold.
-    pub query: BTreeMap<String, StringMatch>,
-    /// The identity that the downstream's certificate proved (its URI SAN, else its first DNS SAN).
-    pub identity: Option<StringMatch>,
-}
-
-/// How a path is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum PathMatch {
-    /// The whole path.
-    Exact(String),
-    /// Whole segments: `/api` matches `/api` and `/api/x`, not `/apix`.
-    Prefix(String),
-    /// The whole path, linear-time syntax of the `regex` crate.
-    Regex(String),
-}
-
-/// How a value is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum StringMatch {
-    /// Equal bytes.
-    Exact(String),
-    /// Begins with.
-    Prefix(String),
-    /// Ends with.
-    Suffix(String),
-    /// Contains.
-    Contains(String),
-    /// The whole value matches.
-    Regex(String),
-    /// `true`: is there, whatever its value; `false`: is absent.
-    Present(bool),
 }

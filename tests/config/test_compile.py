@@ -33,7 +33,8 @@ def wire_fields(file: str) -> Fields:
             fields.add(renamed[1] if renamed else field)
         found[name] = fields
     for name, body in re.findall(r"pub enum (\w+) \{(.*?)\n\}", text, re.DOTALL):
-        found[name] = {variant.lower() for variant in re.findall(r"(\w+)\(", body)}
+        variants = re.findall(r"(\w+)\(", body)
+        found[name] = {re.sub(r"(?<!^)(?=[A-Z])", "_", it).lower() for it in variants}
     return found
 
 
@@ -108,17 +109,28 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
+    fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
     routes = table["routes"]
     assert isinstance(routes, list)
-    canary, exact, regex = routes
-    assert keys_of(canary) == fields["Route"]
-    assert keys_of(canary["match"]) == fields["Match"]
+
+    def keys(key: str) -> set[str]:
+        """Those of a part, in whichever routes have it."""
+        return set().union(*(route[key] for route in routes if key in route))
+
+    assert set().union(*routes) == fields["Route"]
+    parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
+    parts |= {"rewrite": "Rewrite", "cors": "Cors"}
+    parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
+    for key, struct in parts.items():
+        assert keys(key) == fields[struct], struct
+    canary = routes[0]
     assert keys_of(canary["to"][0]) == fields["Target"]
-    paths = [route["match"]["path"] for route in (canary, exact, regex)]
+    paths = [route["match"]["path"] for route in routes]
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]
+    assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
 
 
 def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
@@ -141,9 +153,11 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
 def test_values_have_the_units_of_the_wire(every_key: Prepared) -> None:
     web = resource(every_key.compiled, "Listener", "web")
     waits = {"header_ms": 1_000, "idle_ms": 2_000, "stream_idle_ms": 180_000}
-    assert web["timeouts"] == {**waits, "max_connection_age_ms": 3_600_000}
+    stall = {"window_stall_ms": 20_000}
+    assert web["timeouts"] == {**waits, **stall, "max_connection_age_ms": 3_600_000}
     windows = {"initial_stream_window_size": 1 << 18, "initial_connection_window_size": 1 << 21}
-    assert web["http2"] == {"max_concurrent_streams": 250, **windows}
+    asking = {"keepalive_interval_ms": 30_000, "keepalive_timeout_ms": 5_000}
+    assert web["http2"] == {"max_concurrent_streams": 250, **windows, **asking}
     limits = {"head_bytes": 16_384, "target_bytes": 4_096, "body_bytes": 1 << 20}
     assert web["limits"] == {**limits, "head_count": 50, "connections": 1_000}
     passing = resource(every_key.compiled, "Listener", "pass")

@@ -175,8 +175,10 @@ def test_an_address_is_refused(address: str, words: str, hint: str) -> None:
     assert problems_of(text) == [f"proxy.yaml:3:14: listeners[0].address: {words} (hint: {hint})"]
 
 
+NO_ACTION = "a route needs one of to, redirect, direct_response"
+
 ROUTES = [
-    ("{}", 9, "listeners[0].routes[0]", "the key 'to' is missing", "write to: …"),
+    ("{}", 9, "listeners[0].routes[0]", NO_ACTION, "write to: <cluster>"),
     (
         "{to: ap}",
         14,
@@ -191,12 +193,47 @@ ROUTES = [
         "every weight is 0, so nothing can be chosen",
         "give one cluster a weight of 1 or more",
     ),
-    ("{to: []}", 14, "listeners[0].routes[0].to", "no cluster", "write to: <cluster>"),
+    ("{to: []}", 14, "listeners[0].routes[0].to", NO_ACTION, "write to: <cluster>"),
+    (
+        "{to: api, redirect: {scheme: https}}",
+        19,
+        "listeners[0].routes[0].redirect",
+        "a route has one of to, redirect, direct_response; this one has to and redirect",
+        "keep one of them",
+    ),
+    (
+        "{redirect: {scheme: https}, rewrite: {host: a}}",
+        37,
+        "listeners[0].routes[0].rewrite",
+        "a route with redirect has no 'rewrite': it asks no upstream",
+        "leave it out",
+    ),
+    (
+        "{redirect: {code: 300}}",
+        27,
+        "listeners[0].routes[0].redirect.code",
+        "must be one of 301, 302, 303, 307, 308, not the number 300",
+        "",
+    ),
+    (
+        "{direct_response: {status: 199}}",
+        36,
+        "listeners[0].routes[0].direct_response.status",
+        "must be greater than or equal to 200",
+        "",
+    ),
+    (
+        "{to: api, match: {path: {regex: /a, ignore_case: true}}}",
+        33,
+        "listeners[0].routes[0].match.path",
+        "a regex does not take ignore_case",
+        "write regex: (?i)/a",
+    ),
     (
         "{to: api, match: {path: {exact: /a, prefix: /b}}}",
         33,
         "listeners[0].routes[0].match.path",
-        "needs exactly one of exact, prefix, regex; has exact and prefix",
+        "needs exactly one of exact, prefix, string_prefix, regex; has exact and prefix",
         "keep one of them",
     ),
     (

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import trio
 
 from tests.support.proxy import talking, web
 from tests.support.upstream import answering, ok, upstream
@@ -136,21 +135,6 @@ async def test_an_answer_may_come_before_the_request_ends(tmp_path: Path) -> Non
         await wire.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\nfirst")
         response = await wire.response()
     assert response.body == b"enough"
-
-
-async def test_a_half_closed_client_gets_its_answer(tmp_path: Path) -> None:
-    go = trio.Event()
-
-    async def script(wire: Wire) -> None:
-        await wire.request()
-        await go.wait()
-        await wire.send(ok(b"late"))
-
-    async with upstream(script) as server, talking(tmp_path, web(server.address)) as wire:
-        await wire.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
-        await wire.end()
-        go.set()
-        assert (await wire.response()).body == b"late"
 
 
 async def test_http_1_0_is_served_and_closed(tmp_path: Path) -> None:

@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 import trio
-from hyperframe.frame import GoAwayFrame
+from hyperframe.frame import GoAwayFrame, PingFrame
 
-from tests.support.bridge import Http1, Http2, Speaker, asking, before, bridge, telling
+from tests.support.bridge import (
+    BRIDGES,
+    NAMES,
+    Http1,
+    Http2,
+    Speaker,
+    asking,
+    before,
+    bridge,
+    telling,
+)
 from tests.support.frames import CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, get, speak
 from tests.support.proxy import running
 from tests.support.streams import Reset
@@ -188,6 +198,33 @@ async def test_an_answer_cut_by_a_reset_stays_cut(tmp_path: Path, client: int, k
             await link.client.response()
 
 
+async def silent(server: Speaker) -> None:
+    """Hear a request and say nothing."""
+    await server.request()
+    await server.wire.rest()
+
+
+@pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
+@pytest.mark.parametrize("body", [None, b"whole"])
+async def test_an_answer_that_does_not_begin_in_time_is_504(
+    tmp_path: Path, versions: tuple[int, int], body: bytes | None
+) -> None:
+    routes = [{"to": "web", "response_header_timeout": "100ms"}]
+    async with bridge(tmp_path, versions, silent, routes=routes) as link:
+        await link.client.ask("POST /", body=body)
+        _, answer = await link.client.response()
+    assert (answer.status, answer.error) == (504, b"response_header_timeout")
+
+
+async def test_a_call_whose_answer_does_not_begin_in_time(tmp_path: Path) -> None:
+    routes = [{"to": "web", "response_header_timeout": "100ms"}]
+    async with bridge(tmp_path, (2, 2), silent, routes=routes) as link:
+        await link.client.ask("POST /", (b"content-type", b"application/grpc"), body=bytes(5))
+        _, answer = await link.client.response()
+    # DEADLINE_EXCEEDED.
+    assert (answer.status, answer.value(b"grpc-status")) == (200, b"4")
+
+
 class Waiting:
     """A server that sees a request begin, and then how it ends."""
 
@@ -254,10 +291,19 @@ async def test_a_stream_that_the_client_resets_ends_upstream(
     assert waiting.code == (None if version == 1 else CANCEL)
 
 
+async def half_of(client: Speaker) -> None:
+    """Read what came of the answer: a client that reads is one that had it."""
+    if isinstance(client, Http2):
+        await client.frames.until_body(client.ident, len(b"half"))
+    else:
+        await client.wire.until(b"half")
+
+
 @clients
 @pytest.mark.parametrize("phase", ["waiting", "uploading", "downloading"])
+@pytest.mark.parametrize("manner", ["reset", "close"])
 async def test_a_client_that_goes_away_resets_its_stream(
-    tmp_path: Path, client: int, phase: str
+    tmp_path: Path, client: int, phase: str, manner: str
 ) -> None:
     waiting = Waiting(phase)
     async with (
@@ -274,8 +320,9 @@ async def test_a_client_that_goes_away_resets_its_stream(
             else:
                 await leaving.wire.send(b"PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n")
             await waiting.arrived.wait()
-            if isinstance(leaving, Http1):
-                # An end alone may be that of a client that still listens (RFC 9112 §9.6).
+            if phase == "downloading":
+                await half_of(leaving)
+            if manner == "reset":
                 leaving.wire.reset()
         with trio.fail_after(DEADLINE):
             await waiting.given_up.wait()
@@ -300,3 +347,79 @@ async def test_an_upstream_that_speaks_no_http2(tmp_path: Path, noise: bytes) ->
         _, answer = await client.response()
     assert answer.status in {502, 503}
     assert answer.error
+
+
+class Silent:
+    """A server that answers PINGs for a while and then nothing, its connection open."""
+
+    def __init__(self, pings: int) -> None:
+        """Answer so many."""
+        self.pings = pings
+
+    async def story(self, server: Speaker) -> None:
+        """Serve one connection."""
+        assert isinstance(server, Http2)
+        if (await server.request()).target == b"/alive":
+            await server.answer(200)
+            await server.request()
+        while self.pings:
+            self.pings -= isinstance(await server.frames.frame(), PingFrame)
+        server.frames.polite = False
+        await server.wire.rest()
+
+
+ASKING = {"keepalive_interval": "50ms", "keepalive_timeout": "500ms"}
+
+
+@clients
+async def test_an_upstream_that_answers_no_ping_is_given_up(tmp_path: Path, client: int) -> None:
+    async with telling(Silent(pings=3).story, 2) as server:
+        document = before(server.address, 2)
+        document["clusters"][0]["http2"] = ASKING
+        async with running(tmp_path, document) as proxy, asking(await proxy.port(), client) as one:
+            await one.ask("GET /alive")
+            assert (await one.response())[1].status == 200
+            await one.ask("GET /silent")
+            # Not while it answers, and long before the stream's idle time.
+            with trio.fail_after(DEADLINE):
+                _, answer = await one.response()
+            assert (answer.status, answer.error) == (502, b"upstream_reset")
+    assert server.connections == 1
+
+
+async def test_a_client_that_answers_no_ping_is_given_up(tmp_path: Path) -> None:
+    waiting = Waiting("waiting")
+    async with bridge(tmp_path, (2, 2), waiting.story, http2=ASKING) as link:
+        assert isinstance(link.client, Http2)
+        link.client.frames.polite = False
+        await link.client.frames.open(get())
+        with trio.fail_after(DEADLINE):
+            await waiting.given_up.wait()
+    assert waiting.code == CANCEL
+
+
+@clients
+async def test_a_stream_refused_after_its_body_began_is_502(tmp_path: Path, client: int) -> None:
+    heard = 0
+
+    async def story(server: Speaker) -> None:
+        nonlocal heard
+        assert isinstance(server, Http2)
+        while True:
+            ident = await server.frames.opened()
+            heard += 1
+            await server.frames.until_body(ident, 4)
+            await server.frames.reset(ident, REFUSED_STREAM)
+
+    async with bridge(tmp_path, (client, 2), story) as link:
+        if isinstance(link.client, Http2):
+            link.client.ident = await link.client.frames.open(get(method="POST"), end=False)
+            await link.client.frames.data(link.client.ident, b"half")
+        elif isinstance(link.client, Http1):
+            head = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n"
+            await link.client.wire.send(head, b"half")
+        _, answer = await link.client.response()
+        assert (answer.status, answer.error) == (502, b"upstream_reset")
+        replies = "meshcore_listener_local_replies_total"
+        assert await link.proxy.metric(replies, error="upstream_reset") == 1
+    assert heard == 1

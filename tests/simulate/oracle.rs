@@ -12,15 +12,33 @@ use meshcore::wire::route::Route;
 use meshcore::wire::route::StringMatch;
 use regex::Regex;
 
+/// Position of the route that `view` takes in a table of order `document`: the first that matches, of
+/// those that name the most specific host that any route names.
+pub(crate) fn find_first(routes: &[Route], view: &RequestView<'_>) -> Option<usize> {
+    let host = |route: &Route| host_rank(&route.matches.hosts, view.host);
+    let best = routes.iter().filter_map(host).max()?;
+    routes.iter().position(|route| {
+        let matches = &route.matches;
+        // Of a route with several hosts each counts for itself.
+        let hosts: Vec<&String> = matches.hosts.iter().collect();
+        let named = |host: &&String| host_rank(&[(*host).clone()], view.host) == Some(best);
+        (hosts.iter().any(named) || hosts.is_empty() && best == (0, 0))
+            && path_rank(matches, view.path).is_some()
+            && conditions_hold(matches, view)
+    })
+}
+
 /// Position of the route that `view` takes.
 pub(crate) fn find(routes: &[Route], view: &RequestView<'_>) -> Option<usize> {
     let rank = |(index, route): (usize, &Route)| {
         let matches = &route.matches;
         let host = host_rank(&matches.hosts, view.host)?;
-        let path = path_rank(matches.path.as_ref(), view.path)?;
+        let path = path_rank(matches, view.path)?;
+        let named =
+            usize::from(matches.scheme.is_some()) + usize::from(matches.authority.is_some());
         let rest = (
-            !matches.methods.is_empty(),
-            matches.headers.len(),
+            !matches.methods.is_empty() || matches.method_match.is_some(),
+            matches.headers.len() + matches.without_headers.len() + named,
             matches.query.len(),
             matches.identity.is_some(),
         );
@@ -47,16 +65,26 @@ fn host_rank(patterns: &[String], host: &str) -> Option<(u8, usize)> {
     patterns.iter().filter_map(rank).max()
 }
 
-fn path_rank(path: Option<&PathMatch>, actual: &str) -> Option<(u8, usize)> {
-    match path {
-        None => Some((0, 0)),
-        Some(PathMatch::Exact(text)) => (text == actual).then_some((2, 0)),
-        Some(PathMatch::Regex(text)) => full_match(text, actual).then_some((1, 0)),
+/// Exact, then regex, then prefix; among these the length, then whole segments before mere text.
+fn path_rank(matches: &Match, actual: &str) -> Option<(u8, usize, bool)> {
+    let spelling = |text: &str| match matches.ignore_path_case {
+        true => text.to_lowercase(),
+        false => text.to_owned(),
+    };
+    let same = spelling(actual);
+    match &matches.path {
+        None => Some((0, 0, true)),
+        Some(PathMatch::Exact(text)) => (spelling(text) == same).then_some((2, 0, true)),
+        Some(PathMatch::Regex(text)) => full_match(text, actual).then_some((1, 0, true)),
         Some(PathMatch::Prefix(text)) => {
-            let text = text.trim_end_matches('/');
-            let rest = actual.strip_prefix(text)?;
+            let text = spelling(text.trim_end_matches('/'));
+            let rest = same.strip_prefix(&text)?;
             let whole = text.is_empty() || rest.is_empty() || rest.starts_with('/');
-            whole.then_some((0, text.len()))
+            whole.then_some((0, text.len(), true))
+        }
+        Some(PathMatch::StringPrefix(text)) => {
+            let begins = same.starts_with(&spelling(text));
+            begins.then_some((0, text.len(), text.is_empty()))
         }
     }
 }
@@ -76,7 +104,20 @@ fn conditions_hold(matches: &Match, view: &RequestView<'_>) -> bool {
         query.entry(name).or_insert_with(|| vec![value]);
     }
     let none = Vec::new();
+    let one = |wanted: &Option<StringMatch>, value: &str| {
+        wanted.iter().all(|wanted| text_holds(wanted, &[value]))
+    };
     (matches.methods.is_empty() || matches.methods.iter().any(|method| method == view.method))
+        && one(&matches.method_match, view.method)
+        && one(&matches.scheme, view.scheme)
+        && one(&matches.authority, view.authority)
+        && matches.without_headers.iter().all(|(name, unwanted)| {
+            match (unwanted, fields.get(name)) {
+                (StringMatch::Present(_), values) => !text_holds(unwanted, values.unwrap_or(&none)),
+                (_, None) => !text_holds(unwanted, &[""]),
+                (_, Some(values)) => !text_holds(unwanted, values),
+            }
+        })
         && matches
             .headers
             .iter()

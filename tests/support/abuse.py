@@ -1,15 +1,18 @@
 """A hostile HTTP/2 client beside a well-behaved one, and what must come of both."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import trio
-from hyperframe.frame import Frame, PingFrame
+from hyperframe.frame import Frame, PingFrame, SettingsFrame
 
 from tests.support.bridge import before
-from tests.support.frames import ENHANCE_YOUR_CALM, Frames, get, speak
+from tests.support.frames import ENHANCE_YOUR_CALM, PREFACE, Frames, get, speak
 from tests.support.proxy import Proxy, running
 from tests.support.upstream import GONE
 from tests.support.wire import PATIENCE, Wire
@@ -18,6 +21,7 @@ from tests.support.wire import PATIENCE, Wire
 FRAMES_MAX = 10_000
 # So much memory an attack may cost.
 GROWTH_KIB = 32 * 1024
+FLOODER = Path(__file__).parent / "flooder.py"
 # Frames sent with one write.
 BATCH = 100
 
@@ -113,3 +117,39 @@ def serialized(frame: Frame | bytes) -> bytes:
 def raw(kind: int, ident: int, payload: bytes = b"", flags: int = 0) -> bytes:
     """A frame that hyperframe would refuse to make."""
     return len(payload).to_bytes(3) + bytes([kind, flags]) + ident.to_bytes(4) + payload
+
+
+def recorded(frames: Iterable[Frame | bytes]) -> bytes:
+    """All that an attacker says on one connection."""
+    opening = [SettingsFrame(), SettingsFrame(flags=["ACK"])]
+    return PREFACE + b"".join(map(serialized, (*opening, *frames)))
+
+
+@dataclass(slots=True)
+class Attacks:
+    """How many connections the other side ended."""
+
+    ended: int = 0
+
+
+@asynccontextmanager
+async def flooding(port: int, file: Path, pause: float) -> AsyncIterator[Attacks]:
+    """Attack with the bytes of `file` while the block runs: see flooder.py."""
+    command = [sys.executable, "-I", str(FLOODER), str(port), str(file), str(pause)]
+    process = await trio.lowlevel.open_process(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    found = Attacks()
+    try:
+        assert await process.stdout.receive_some() == b"\n"
+        yield found
+        await process.stdin.aclose()
+        found.ended = int(await process.stdout.receive_some())
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+            await process.stdin.aclose()
+            await process.stdout.aclose()

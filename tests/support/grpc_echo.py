@@ -13,9 +13,8 @@ import trio
 THREADS = 16
 # A call that takes longer hangs.
 DEADLINE = 20.0
-# Nothing is tried again by the client itself, and messages may be large.
+# Messages may be large.
 OPTIONS = (
-    ("grpc.enable_retries", 0),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
@@ -103,11 +102,15 @@ def handlers(service: Service) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]
 
 
 @contextmanager
-def serving(name: str = "a") -> Iterator[tuple[Service, str]]:
-    """A server on a port of the kernel's choosing, and its address."""
+def serving(name: str = "a", *, age_ms: int | None = None) -> Iterator[tuple[Service, str]]:
+    """A server on a port of the kernel's choosing, and its address.
+
+    It tells connections of `age_ms` to go away.
+    """
+    aged = (("grpc.max_connection_age_ms", age_ms),) if age_ms else ()
     service = Service(name)
     with ThreadPoolExecutor(THREADS) as pool:
-        server = grpc.server(pool, options=OPTIONS)
+        server = grpc.server(pool, options=(*OPTIONS, *aged))
         handler = grpc.method_handlers_generic_handler("test.Echo", handlers(service))
         server.add_generic_rpc_handlers((handler,))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -140,12 +143,19 @@ class Client:
 
 
 @contextmanager
-def client(port: int, credentials: grpc.ChannelCredentials | None = None) -> Iterator[Client]:
-    """A client with a channel of its own; with credentials over TLS."""
+def client(
+    port: int, credentials: grpc.ChannelCredentials | None = None, *, resends: bool = False
+) -> Iterator[Client]:
+    """A client with a channel of its own; with credentials over TLS.
+
+    One that `resends` is as grpcio is by default: a call that never left it, because its connection
+    was told to go away meanwhile, goes out on the next one.
+    """
+    options = (*OPTIONS, ("grpc.enable_retries", int(resends)))
     with (
-        grpc.secure_channel(f"localhost:{port}", credentials, options=OPTIONS)
+        grpc.secure_channel(f"localhost:{port}", credentials, options=options)
         if credentials
-        else grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
+        else grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
     ) as opened:
         yield Client(opened)
 

@@ -1,11 +1,12 @@
 //! HTTP/2 over cleartext by prior knowledge: several streams at once on each connection.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use h2::RecvStream;
 use h2::client::{Builder, SendRequest};
+use h2::{Reason, RecvStream};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, TE};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use tokio::task::{JoinHandle, spawn_local};
@@ -16,6 +17,7 @@ use crate::pace::{Watchdog, now};
 use crate::run::Job;
 use crate::stream::Stream;
 use crate::tally::{Failure, Kind};
+use crate::trickle::Trickle;
 
 /// Far more than an answer has: a proxy never waits for this client's windows.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -63,11 +65,11 @@ impl Ask {
     ) -> Result<RecvStream, Failure> {
         poll_fn(|context| sender.poll_ready(context))
             .await
-            .map_err(broken)?;
+            .map_err(unsent)?;
         let ends = self.body.is_empty();
         let (answer, mut stream) = sender
             .send_request(self.request.clone(), ends)
-            .map_err(broken)?;
+            .map_err(unsent)?;
         if !ends {
             stream.send_data(self.body.clone(), true).map_err(broken)?;
         }
@@ -104,34 +106,46 @@ impl Ask {
     }
 }
 
-/// One connection's life: all its streams ask, wait for the answer, and ask again.
+/// One connection's life: all its streams ask, wait for the answer, and ask again. Once the other side
+/// takes no more, the next connection's begins.
 pub(crate) async fn connection(job: Rc<Job>, ask: Rc<Ask>) {
-    let Some((sender, driver)) = open(&job).await else {
-        return;
-    };
-    let streams: Vec<_> = (0..job.options.streams)
-        .map(|_| {
-            spawn_local(closed_loop(
-                Rc::clone(&job),
-                Rc::clone(&ask),
-                sender.clone(),
-            ))
-        })
-        .collect();
-    finish(sender, streams, driver).await;
+    loop {
+        let Some((sender, driver)) = open(&job).await else {
+            return;
+        };
+        let goes_on = Rc::new(Cell::new(job.options.fresh));
+        let streams: Vec<_> = (0..job.options.streams)
+            .map(|_| {
+                let turns = Turns {
+                    job: Rc::clone(&job),
+                    ask: Rc::clone(&ask),
+                    goes_on: Rc::clone(&goes_on),
+                };
+                spawn_local(turns.closed_loop(sender.clone()))
+            })
+            .collect();
+        finish(sender, streams, driver).await;
+        if !(goes_on.get() && job.has_more()) {
+            return;
+        }
+    }
 }
 
 /// Connects and exchanges settings; a failure is recorded.
 pub(crate) async fn open(job: &Job) -> Option<(SendRequest<Bytes>, JoinHandle<()>)> {
     let shaken = async {
-        let Stream::Plain(tcp) = job.dialer.dial().await? else {
-            return Err(Failure::new(Kind::Tls, "HTTP/2 over TLS isn't measured"));
+        let stream = match job.dialer.dial().await? {
+            Stream::Plain(tcp) => Trickle::new(tcp, Vec::new()),
+            Stream::Trickled(stream) => stream,
+            Stream::Tls(_) => {
+                return Err(Failure::new(Kind::Tls, "HTTP/2 over TLS isn't measured"));
+            }
         };
         Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .enable_push(false)
-            .handshake(tcp)
+            .handshake(stream)
             .await
             .map_err(broken)
     };
@@ -163,15 +177,31 @@ pub(crate) async fn finish(
     let _ = driver.await;
 }
 
-async fn closed_loop(job: Rc<Job>, ask: Rc<Ask>, mut sender: SendRequest<Bytes>) {
-    let mut watchdog = Watchdog::new(job.options.timeout);
-    while let Some(begun) = job.next() {
-        let result = watchdog.guard(begun, ask.run(&mut sender)).await;
-        let result = result.unwrap_or_else(|| Err(late()));
-        let over = matches!(&result, Err(failure) if failure.kind == Kind::Reset);
-        job.record(begun, result);
-        if over {
-            return;
+/// What one stream after the other does on a connection.
+struct Turns {
+    job: Rc<Job>,
+    ask: Rc<Ask>,
+    /// Set where the next connection goes on with what this one didn't take.
+    goes_on: Rc<Cell<bool>>,
+}
+
+impl Turns {
+    async fn closed_loop(self, mut sender: SendRequest<Bytes>) {
+        let job = &self.job;
+        let mut watchdog = Watchdog::new(job.options.timeout);
+        while let Some(begun) = job.next() {
+            let result = watchdog.guard(begun, self.ask.run(&mut sender)).await;
+            let result = result.unwrap_or_else(|| Err(late()));
+            let over = matches!(&result, Err(failure) if failure.kind == Kind::Reset);
+            if matches!(&result, Err(failure) if failure.kind == Kind::Away) {
+                job.unsent();
+                self.goes_on.set(true);
+                return;
+            }
+            job.record(begun, result);
+            if over || job.options.fresh {
+                return;
+            }
         }
     }
 }
@@ -182,6 +212,13 @@ pub(crate) fn give_back(stream: &mut RecvStream, bytes: usize) -> Result<(), Fai
         .flow_control()
         .release_capacity(bytes)
         .map_err(broken)
+}
+
+/// A stream that could not begin: no failure where the other side said goodbye in order.
+fn unsent(error: h2::Error) -> Failure {
+    let goodbye =
+        error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR);
+    Failure::new(if goodbye { Kind::Away } else { Kind::Reset }, error)
 }
 
 /// A stream or connection that broke.

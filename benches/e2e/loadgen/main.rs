@@ -18,6 +18,7 @@ mod run;
 mod stream;
 mod tally;
 mod tcp;
+mod trickle;
 mod trust;
 
 use std::cell::Cell;
@@ -32,6 +33,7 @@ use serde_json::Value;
 use options::{Mode, Options};
 use run::Job;
 use stream::Dialer;
+use trickle::Cuts;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -61,6 +63,7 @@ async fn measure(options: Options) -> Result<Value, String> {
         target: options.target,
         sources: options.sources,
         turn: Cell::new(0),
+        cuts: options.trickle.map(Cuts::new),
         tls,
     };
     let (mode, warmup) = (options.mode, options.warmup);

@@ -52,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) fresh: bool,
     pub(crate) sources: u8,
+    pub(crate) trickle: Option<Duration>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -74,11 +75,13 @@ loadgen http|http2|chunks|tcp|idle|slow --target ADDRESS:PORT [flags]
 how much    --connections 64  --duration 2 (seconds)  --requests N  --warmup 0  --timeout 10
             --rate R (requests per second over all connections, timed from the intended instant)
 connection  --fresh (a new one for each request)  --sources N (N client addresses from 127.0.0.2)
+            --trickle SECONDS (a connection's first bytes in one to three pieces, each after up to that)
             --ca FILE  --server-name NAME  --certificate FILE  --key FILE  (TLS, never resumed)
 request     --method GET  --path /1k  --host bench.test  --header 'name: value'  --body-size N
             path and host may hold one {0..9999} each; --random takes its values at random
 answer      --expect-status 200  --expect-length N  --check-pattern  --check-echo
-http2       --streams 10 (at once on each connection; cleartext, no --rate, --fresh or running numbers)
+http2       --streams 10 (at once on each connection; cleartext, no --rate or running numbers; with --fresh
+            each stream of a connection asks once; after a GOAWAY the next request is on a new one)
             --grpc (POST of a message of --body-size bytes; the trailer grpc-status: 0 is expected)
 chunks      --streams 10  --size N (bytes of a chunk)  --period 0.05 (seconds between a stream's chunks)
             the latency told is a chunk's time after the one before it, less the period
@@ -112,6 +115,7 @@ impl Options {
             timeout: seconds(flags.or("timeout", 10.0)?)?,
             fresh: flags.switch("fresh"),
             sources: flags.or("sources", 0)?,
+            trickle: flags.optional("trickle")?.map(seconds).transpose()?,
             tls: tls_files(&mut flags)?,
             method: flags.or("method", "GET".to_owned())?,
             path: flags.or("path", "/1k".to_owned())?,

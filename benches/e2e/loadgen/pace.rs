@@ -37,6 +37,11 @@ impl Budget {
         self.left.set(left.saturating_sub(1));
         left > 0
     }
+
+    /// Puts one back that was not sent.
+    pub(crate) fn put_back(&self) {
+        self.left.set(self.left.get().saturating_add(1));
+    }
 }
 
 /// A connection's share of an open loop: fixed instants, whatever the answers do.

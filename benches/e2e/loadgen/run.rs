@@ -73,6 +73,16 @@ impl Job {
         (begun < self.budget.end && self.budget.take()).then_some(begun)
     }
 
+    /// Gives back a turn of [`Self::next`] whose request was not sent.
+    pub(crate) fn unsent(&self) {
+        self.budget.put_back();
+    }
+
+    /// Whether another request may begin.
+    pub(crate) fn has_more(&self) -> bool {
+        now() < self.budget.end && self.budget.left.get() > 0
+    }
+
     pub(crate) fn measured_from(&self) -> Instant {
         self.measure_from
     }

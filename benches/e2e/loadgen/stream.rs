@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::tally::{Failure, Kind};
+use crate::trickle::{Cuts, Trickle};
 
 /// One read of encrypted bytes; sixteen records of 16 KiB and their heads.
 const RAW_BYTES: usize = 16 * (16_384 + 22);
@@ -23,11 +24,13 @@ pub(crate) struct Dialer {
     pub(crate) sources: u8,
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     pub(crate) turn: Cell<u8>,
+    pub(crate) cuts: Option<Cuts>,
 }
 
 /// A connection that is ready for requests.
 pub(crate) enum Stream {
     Plain(TcpStream),
+    Trickled(Trickle),
     Tls(Box<TlsStream>),
 }
 
@@ -48,7 +51,10 @@ impl Dialer {
         let tcp = self.connect().await.map_err(connect)?;
         tcp.set_nodelay(true).map_err(connect)?;
         let Some((config, name)) = &self.tls else {
-            return Ok(Stream::Plain(tcp));
+            return Ok(match &self.cuts {
+                None => Stream::Plain(tcp),
+                Some(cuts) => Stream::Trickled(Trickle::new(tcp, cuts.next())),
+            });
         };
         let session = ClientConnection::new(Arc::clone(config), name.clone())
             .map_err(|error| Failure::new(Kind::Tls, error))?;
@@ -85,6 +91,7 @@ impl Stream {
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => tcp.write_all(bytes).await,
+            Self::Trickled(stream) => stream.write_all(bytes).await,
             Self::Tls(stream) => stream.send(bytes).await,
         }
     }
@@ -93,6 +100,7 @@ impl Stream {
     pub(crate) async fn recv(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.read(into).await,
+            Self::Trickled(stream) => stream.read(into).await,
             Self::Tls(stream) => stream.recv(into).await,
         }
     }
@@ -100,6 +108,7 @@ impl Stream {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
+            Self::Trickled(stream) => stream.socket(),
             Self::Tls(stream) => &stream.tcp,
         }
     }

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Eof,
     /// A connection that had served before ended before this answer's first byte.
     Stale,
+    /// The other side is going away and takes no more requests; nothing was sent.
+    Away,
     Head,
     Status,
     Body,
@@ -39,6 +41,7 @@ impl Kind {
             Self::Reset => "reset",
             Self::Eof => "eof",
             Self::Stale => "stale",
+            Self::Away => "away",
             Self::Head => "bad_head",
             Self::Status => "bad_status",
             Self::Body => "bad_body",

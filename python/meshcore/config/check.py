@@ -93,10 +93,12 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
     yield from _destination(listener, loc)
     yield from _listener_tls(listener, loc)
     yield from _targets(listener.to, (*loc, "to"), names)
+    yield from _targets_of_bytes(listener.to, (*loc, "to"))
     seen: dict[str, int] = {}
     for index, route in enumerate(listener.routes):
         at = (*loc, "routes", index)
         yield from _route(listener, route, at)
+        yield from _action(route, at)
         yield from _targets(route.to, (*at, "to"), names)
         if route.name is not None and seen.setdefault(route.name, index) != index:
             message = f"{route.name!r} is already the name of routes[{seen[route.name]}]"
@@ -104,8 +106,8 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
 
 
 _NOT_FOR = {
-    "tcp": ("routes", "http", "http2"),
-    "tls-passthrough": ("tls", "http", "http2"),
+    "tcp": ("routes", "http", "http2", "route_order"),
+    "tls-passthrough": ("tls", "http", "http2", "route_order"),
     "auto": ("tls",),
     "http": ("to",),
     "http2": ("to",),
@@ -166,6 +168,43 @@ def _route(listener: Listener, route: Route, loc: Loc) -> Iterator[Trouble]:
         yield Trouble((*loc, "match", key), "key_not_allowed", message, hint, at_key=True)
     if not route.match.sni:
         yield Trouble(at, "no_sni", "no server name", "write for example sni: example.com")
+    for key in sorted(route.model_fields_set - _OF_BYTES):
+        message = f"a route by sni has no {key!r}: it passes bytes and ends before any head is read"
+        yield Trouble((*loc, key), "key_not_allowed", message, "leave it out", at_key=True)
+    yield from _targets_of_bytes(route.to, (*loc, "to"))
+
+
+# What a route by server name can have.
+_OF_BYTES = frozenset({"name", "match", "to", "timeout", "response_header_timeout"})
+
+_ACTIONS = ("to", "redirect", "direct_response")
+
+# What changes nothing where no upstream is asked.
+_OF_UPSTREAMS = ("rewrite", "request_headers")
+
+
+def _action(route: Route, loc: Loc) -> Iterator[Trouble]:
+    given = [key for key in _ACTIONS if key in route.model_fields_set and getattr(route, key)]
+    if not given:
+        at = (*loc, "to") if "to" in route.model_fields_set else loc
+        message = f"a route needs one of {', '.join(_ACTIONS)}"
+        yield Trouble(at, "no_destination", message, "write to: <cluster>")
+    for key in given[1:]:
+        message = f"a route has one of {', '.join(_ACTIONS)}; this one has {' and '.join(given)}"
+        yield Trouble((*loc, key), "one_of", message, "keep one of them", at_key=True)
+    if given and given[0] != "to":
+        for key in _OF_UPSTREAMS:
+            if getattr(route, key) is not None:
+                message = f"a route with {given[0]} has no {key!r}: it asks no upstream"
+                yield Trouble((*loc, key), "key_not_allowed", message, "leave it out", at_key=True)
+
+
+def _targets_of_bytes(targets: tuple[Target, ...], loc: Loc) -> Iterator[Trouble]:
+    for index, target in enumerate(targets):
+        for key in sorted(target.model_fields_set - {"cluster", "weight"}):
+            message = f"a target of bytes has no {key!r}: no head is read"
+            at = (*loc, index, key)
+            yield Trouble(at, "key_not_allowed", message, "leave it out", at_key=True)
 
 
 def _targets(targets: tuple[Target, ...], loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
@@ -177,8 +216,6 @@ def _targets(targets: tuple[Target, ...], loc: Loc, names: Collection[str]) -> I
     if targets and not any(target.weight for target in targets):
         message = "every weight is 0, so nothing can be chosen"
         yield Trouble(loc, "no_weight", message, "give one cluster a weight of 1 or more")
-    if not targets and loc[-1] == "to" and "routes" in loc:
-        yield Trouble(loc, "no_destination", "no cluster", "write to: <cluster>")
 
 
 def _listener_tls(listener: Listener, loc: Loc) -> Iterator[Trouble]:

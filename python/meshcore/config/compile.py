@@ -11,7 +11,16 @@ from functools import cache
 from json import JSONEncoder
 from typing import TYPE_CHECKING, TypeAlias
 
-from meshcore.config.model import Cluster, Config, Listener, ListenerTls, Part, Route, Target
+from meshcore.config.model import (
+    Cluster,
+    Config,
+    Listener,
+    ListenerTls,
+    Match,
+    Part,
+    Route,
+    Target,
+)
 from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE, Compiled
 
 if TYPE_CHECKING:
@@ -27,7 +36,7 @@ Files = tuple[str, str | None]
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MILLISECOND = timedelta(milliseconds=1)
 # Written otherwise there, or of no use to the engine.
-_NOT_ON_THE_WIRE = ("protocol", "tls", "routes", "to", "mesh", "labels")
+_NOT_ON_THE_WIRE = ("protocol", "tls", "routes", "route_order", "to", "mesh", "labels")
 
 
 def compile_config(
@@ -89,7 +98,10 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
     if (table or of_mesh) and listener.protocol in {"http", "http2", "auto"}:
         wire["route_table"] = listener.name
         routes: list[Wire] = [_route(listener.name, at, route) for at, route in table]
-        body = _encode({"name": listener.name, "routes": routes})
+        found: dict[str, Wire] = {"name": listener.name, "routes": routes}
+        if "route_order" in listener.model_fields_set:
+            found["order"] = listener.route_order
+        body = _encode(found)
         compiled.add((ROUTE_TABLE, listener.name), body.encode())
     compiled.add((LISTENER, listener.name), _encode(wire).encode(), tuple(uses))
 
@@ -132,33 +144,48 @@ def certificate_files(tls: ListenerTls) -> list[Files]:
 def _route(listener: str, index: int, route: Route) -> Wire:
     wire: dict[str, Wire] = {
         "name": route.name if route.name is not None else f"{listener}/{index}",
-        "to": _targets(route.to),
     }
-    match = route.match
-    given = match.model_fields_set
-    if given:
-        condition = _fields(match, leave=("host", "method", "headers", "sni"))
-        if match.host:
-            condition["hosts"] = list(match.host)
-        if match.method:
-            condition["methods"] = list(match.method)
-        if match.headers:
-            condition["headers"] = {
-                name.lower(): _fields(wanted) for name, wanted in match.headers.items()
-            }
-        wire["match"] = condition
-    if "timeout" in route.model_fields_set:
-        wire["timeout_ms"] = route.timeout // _MILLISECOND
+    if route.to:
+        wire["to"] = _targets(route.to)
+    if route.match.model_fields_set:
+        wire["match"] = _match(route.match)
+    if not route.model_fields_set <= _COMMON_OF_ROUTE:
+        wire |= _fields(route, leave=("name", "match", "to"))
+    return wire
+
+
+# What nearly all have: tables of thousands of them take the short way.
+_COMMON_OF_ROUTE = frozenset({"name", "match", "to"})
+_COMMON_OF_TARGET = frozenset({"cluster", "weight"})
+
+
+def _match(match: Match) -> Wire:
+    wire = _fields(match, leave=("host", "path", "method", "headers", "without_headers", "sni"))
+    if match.host:
+        wire["hosts"] = list(match.host)
+    if match.method:
+        wire["methods"] = list(match.method)
+    if match.path is not None:
+        wire["path"] = _fields(match.path, leave=("ignore_case",))
+        if match.path.ignore_case:
+            wire["ignore_path_case"] = True
+    for key, wanted in (("headers", match.headers), ("without_headers", match.without_headers)):
+        if wanted:
+            wire[key] = {name.lower(): _fields(condition) for name, condition in wanted.items()}
     return wire
 
 
 def _targets(targets: tuple[Target, ...]) -> list[Wire]:
-    return [
-        {"cluster": target.cluster, "weight": target.weight}
-        if "weight" in target.model_fields_set
-        else {"cluster": target.cluster}
-        for target in targets
-    ]
+    return [_target(target) for target in targets]
+
+
+def _target(target: Target) -> Wire:
+    given = target.model_fields_set
+    if not given <= _COMMON_OF_TARGET:
+        return _fields(target)
+    if "weight" in given:
+        return {"cluster": target.cluster, "weight": target.weight}
+    return {"cluster": target.cluster}
 
 
 def _fields(part: Part, leave: tuple[str, ...] = ()) -> dict[str, Wire]:

@@ -64,9 +64,13 @@ def page() -> str:
 
 def _sections() -> Iterator[str]:
     todo: list[tuple[str, type[Part]]] = [("", Config)]
+    told: dict[type[Part], str] = {}
     while todo:
         path, part = todo.pop(0)
         yield f"## {f'`{path}`' if path else 'Top level'}\n"
+        if (first := told.setdefault(part, path)) != path:
+            yield f"The keys of `{first}`.\n"
+            continue
         yield f"{_sentence(part.__doc__)}\n"
         yield "| key | value | default | meaning |"
         yield "|---|---|---|---|"

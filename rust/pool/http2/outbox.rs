@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::watch::Watch;
 use crate::runtime::buffers::{Buffer, Buffers};
 use crate::tls::io::Io;
 
@@ -22,6 +23,7 @@ pub struct Outbox<T>(Rc<Outgoing<T>>);
 struct Outgoing<T> {
     io: T,
     buffers: Buffers,
+    watch: Watch,
     /// What is to be written; none while nothing is.
     out: RefCell<Option<Buffer>>,
     /// Something is not handed to the kernel yet.
@@ -37,10 +39,11 @@ impl<T> Clone for Outbox<T> {
 }
 
 impl<T: Deref<Target = Io>> Outbox<T> {
-    pub(super) fn new(io: T, buffers: Buffers) -> Self {
+    pub(super) fn new(io: T, buffers: Buffers, watch: Watch) -> Self {
         Self(Rc::new(Outgoing {
             io,
             buffers,
+            watch,
             out: RefCell::new(None),
             dirty: Cell::new(false),
             waited: Cell::new(false),
@@ -88,7 +91,13 @@ impl<T: Deref<Target = Io>> Outbox<T> {
         }
         self.0.waited.set(false);
         let sent = match ready!(self.poll_drain(cx)) {
-            Ok(()) => ready!(self.0.io.poll_flush(cx)),
+            Ok(()) => {
+                let flushed = self.0.io.poll_flush(cx);
+                if flushed.is_pending() {
+                    self.0.watch.note_write(&self.0.io, true);
+                }
+                ready!(flushed)
+            }
             Err(error) => Err(error),
         };
         self.0.dirty.set(false);
@@ -103,7 +112,9 @@ impl<T: Deref<Target = Io>> Outbox<T> {
                 *out = None;
                 break;
             }
-            match ready!(self.0.io.poll_write(cx, bytes, &[]))? {
+            let polled = self.0.io.poll_write(cx, bytes, &[]);
+            self.0.watch.note_write(&self.0.io, polled.is_pending());
+            match ready!(polled)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => bytes.consume(n),
             }

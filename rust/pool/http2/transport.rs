@@ -1,75 +1,17 @@
 //! Bytes between the h2 crate and a connection of ours, with the guard in between.
 
-use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::ops::Deref;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::outbox::Outbox;
-use crate::protocol::http2::guard::{Excess, Guard};
+use super::watch::Watch;
+use crate::protocol::http2::guard::Guard;
 use crate::runtime::buffers::{Buffer, Buffers};
-use crate::runtime::clock;
 use crate::tls::io::Io;
-
-/// What the guard knows of a connection, shared with whoever serves it.
-#[derive(Debug, Clone)]
-pub struct Watch(Rc<Watched>);
-
-#[derive(Debug)]
-struct Watched {
-    guard: RefCell<Guard>,
-    excess: Cell<Option<Excess>>,
-    received: Cell<bool>,
-    /// Up to when time has been paid to the guard.
-    paid: Cell<Instant>,
-}
-
-impl Watch {
-    /// Whether anything has come; SETTINGS are first, or h2 ends the connection.
-    pub fn has_received(&self) -> bool {
-        self.0.received.get()
-    }
-
-    /// What the other side did too much of, once it did.
-    pub fn excess(&self) -> Option<Excess> {
-        self.0.excess.get()
-    }
-
-    /// The other side reset a stream that had no answer yet.
-    pub fn reset_early(&self) {
-        let judged = self.0.guard.borrow_mut().reset_early();
-        self.note(judged);
-    }
-
-    /// A stream has had its answer.
-    pub fn answered(&self) {
-        self.0.guard.borrow_mut().answered();
-    }
-
-    fn received(&self, bytes: &[u8]) {
-        self.0.received.set(true);
-        let mut guard = self.0.guard.borrow_mut();
-        let rest = clock::now().saturating_duration_since(self.0.paid.get());
-        if let Ok(seconds @ 1..) = u32::try_from(rest.as_secs()) {
-            guard.rested(seconds);
-            self.0.paid.set(clock::now());
-        }
-        let judged = guard.received(bytes);
-        drop(guard);
-        self.note(judged);
-    }
-
-    fn note(&self, judged: Result<(), Excess>) {
-        if let Err(excess) = judged {
-            self.0.excess.set(Some(excess));
-        }
-    }
-}
 
 /// A connection as the h2 crate drives it.
 #[derive(Debug)]
@@ -83,16 +25,11 @@ pub struct Transport<T> {
 impl<T: Deref<Target = Io> + Unpin> Transport<T> {
     /// Carries the bytes of `io`, of which `first` has been read.
     pub fn new(io: T, buffers: Buffers, first: Option<Buffer>, guard: Guard) -> Self {
-        let watched = Watched {
-            guard: RefCell::new(guard),
-            excess: Cell::new(None),
-            received: Cell::new(false),
-            paid: Cell::new(clock::now()),
-        };
+        let watch = Watch::new(guard);
         Self {
-            outbox: Outbox::new(io, buffers),
+            outbox: Outbox::new(io, buffers, watch.clone()),
             read: first.filter(|first| !first.is_empty()),
-            watch: Watch(Rc::new(watched)),
+            watch,
         }
     }
 
@@ -174,7 +111,7 @@ impl<T: Deref<Target = Io> + Unpin> AsyncWrite for Transport<T> {
                 None => ready!(write_through(cx, outbox.io(), parts))?,
             }
         };
-        this.watch.0.guard.borrow_mut().sent(written);
+        this.watch.sent(written);
         Poll::Ready(Ok(written))
     }
 

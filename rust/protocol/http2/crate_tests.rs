@@ -11,6 +11,7 @@ use super::read_request;
 use super::read_response;
 use super::write_request;
 use super::write_response;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::edits::RequestEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1;
@@ -111,7 +112,7 @@ fn a_request_and_its_answer_pass() {
             let head = b"HTTP/1.1 200 OK\r\nServer: e\r\nContent-Length: 0\r\n\r\n";
             let mut storage = FieldStorage::new();
             let head = http1::parse_response(head, &mut storage, &LIMITS, RequestMethod::Other);
-            write_response(&head.expect("valid"), None).expect("valid")
+            write_response(&head.expect("valid"), AnswerEdits::default()).expect("valid")
         });
         let (parts, body) = response.await.into_parts();
         let mut storage = FieldStorage::new();

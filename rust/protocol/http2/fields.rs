@@ -5,6 +5,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
+use crate::protocol::edits::FieldEdits;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Field;
 use crate::protocol::head::FieldSet;
@@ -67,6 +68,15 @@ pub(super) fn passing(fields: &[Field<'_>], withheld: &FieldSet) -> Result<Heade
 /// A value from bytes.
 pub(super) fn value(bytes: &[u8]) -> Result<HeaderValue, HeadError> {
     HeaderValue::from_bytes(bytes).map_err(|_| HeadError::FieldValue)
+}
+
+/// Appends what a route adds.
+pub(super) fn append(edits: Option<&FieldEdits>, map: &mut HeaderMap) -> Result<(), HeadError> {
+    for (name, text) in edits.iter().flat_map(|edits| edits.added()) {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeadError::FieldName)?;
+        map.append(name, value(text)?);
+    }
+    Ok(())
 }
 
 /// `1.1 pseudonym`, with the version of the message as it was received.

@@ -12,6 +12,9 @@ const PREFACE: u32 = 24;
 /// The flag of DATA that says that padding follows, its length first.
 pub(super) const PADDED: u8 = 0x8;
 
+/// The flag of SETTINGS that says that ours were taken.
+const ACK: u8 = 0x1;
+
 /// Frame types (RFC 9113 §6).
 pub(super) mod kind {
     pub(in super::super) const DATA: u8 = 0;
@@ -120,6 +123,11 @@ impl Frame {
             kind::WINDOW_UPDATE if self.length >= 4 => 4,
             _ => 0,
         }
+    }
+
+    /// Whether it says that our SETTINGS were taken.
+    pub(super) fn settles(&self) -> bool {
+        self.kind == kind::SETTINGS && self.flags & ACK != 0
     }
 
     /// Of DATA: payload without padding.

@@ -112,6 +112,7 @@ pub struct Guard {
     early_resets_left: u16,
     continuations: u8,
     role: Role,
+    settled: bool,
     over: bool,
 }
 
@@ -128,8 +129,14 @@ impl Guard {
             early_resets_left: EARLY_RESETS_AT_FIRST,
             continuations: 0,
             role,
+            settled: false,
             over: false,
         }
+    }
+
+    /// Whether the peer has acknowledged our SETTINGS.
+    pub const fn is_settled(&self) -> bool {
+        self.settled
     }
 
     /// Looks at bytes that were read, before h2 gets them; how they are split changes nothing.
@@ -198,6 +205,7 @@ impl Guard {
                 self.charge(FRAME, Excess::ControlFrames)
             }
             _ => {
+                self.settled |= frame.settles();
                 if frame.kind == kind::PUSH_PROMISE {
                     self.continuations = 0;
                 }

@@ -409,6 +409,14 @@ fn the_verdict_comes_with_the_last_byte_that_it_needs() {
 }
 
 #[test]
+fn our_settings_hold_once_they_are_acknowledged() {
+    let mut guard = begun(Role::Server);
+    assert!(!guard.is_settled());
+    assert_eq!(guard.received(&frame(kind::SETTINGS, 1, 0, &[])), Ok(()));
+    assert!(guard.is_settled());
+}
+
+#[test]
 fn it_is_small() {
     assert_eq!(size_of::<Guard>(), 36);
 }

@@ -72,10 +72,15 @@ pub fn join_cookies(headers: &mut HeaderMap) {
     }
     let mut joined = Vec::new();
     for crumb in headers.get_all(header::COOKIE) {
+        let crumb = trim_blanks(crumb.as_bytes());
+        // An empty one would leave a separator at the end.
+        if crumb.is_empty() {
+            continue;
+        }
         if !joined.is_empty() {
             joined.extend_from_slice(b"; ");
         }
-        joined.extend_from_slice(trim_blanks(crumb.as_bytes()));
+        joined.extend_from_slice(crumb);
     }
     // Valid values stay valid when joined.
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {
@@ -225,7 +230,7 @@ fn headers(
         drop_named(b"sec-websocket-key", head.fields, &mut withheld);
     }
     let mut map = fields::passing(head.fields, &withheld)?;
-    if !edits.client_ip.is_empty() {
+    if edits.writes_addresses() {
         map.append(X_FORWARDED_FOR, addresses(head, edits)?);
     }
     if edits.writes_proto(head) {
@@ -236,18 +241,19 @@ fn headers(
         };
         map.append(X_FORWARDED_PROTO, proto);
     }
-    if let Some(id) = edits.request_id {
+    if let Some(id) = edits.request_id.filter(|_| edits.writes("x-request-id")) {
         let mut id = fields::value(id)?;
         // Each is new: in the connection's compression table it would only push others out.
         id.set_sensitive(true);
         map.append(X_REQUEST_ID, id);
     }
-    if let Some(timeout) = edits.grpc_timeout {
+    if let Some(timeout) = edits.grpc_timeout.filter(|_| edits.writes("grpc-timeout")) {
         map.append(GRPC_TIMEOUT, fields::value(timeout)?);
     }
-    if let Some(pseudonym) = edits.via {
+    if let Some(pseudonym) = edits.via.filter(|_| edits.writes("via")) {
         map.append(header::VIA, fields::via(head.version, pseudonym)?);
     }
+    fields::append(edits.fields, &mut map)?;
     if head.te_trailers {
         map.append(header::TE, TRAILERS);
     }

@@ -38,6 +38,7 @@ const EDITS: RequestEdits<'_> = RequestEdits {
     upgrade: true,
     websocket_key: None,
     grpc_timeout: None,
+    fields: None,
 };
 
 type Fields<'a> = &'a [(&'a str, &'a str)];
@@ -321,6 +322,7 @@ fn cookies_that_came_in_pieces_are_one() {
             ("x", "y"),
             ("cookie", "c=d "),
             ("cookie", "e=f"),
+            ("cookie", ""),
         ],
     );
     join_cookies(request.headers_mut());

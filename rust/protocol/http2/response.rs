@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header;
 
 use super::fields;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::FieldSet;
 use crate::protocol::head::Version;
@@ -58,13 +59,13 @@ pub fn read_response<'b, 's>(
 /// Makes the response, interim or final, for a client; an upstream's 101 goes by [`write_tunnel`].
 pub fn write_response(
     head: &ResponseHead<'_, '_>,
-    via: Option<&str>,
+    edits: AnswerEdits<'_>,
 ) -> Result<http::Response<()>, HeadError> {
     if head.status == 101 {
         return Err(HeadError::StartLine);
     }
     let status = StatusCode::from_u16(head.status).map_err(|_| HeadError::StartLine)?;
-    let mut response = made(head, status, &head.dropped, via)?;
+    let mut response = made(head, status, head.dropped, edits)?;
     if let Some(length) = head.length {
         let value = HeaderValue::from(length);
         response.headers_mut().append(header::CONTENT_LENGTH, value);
@@ -76,27 +77,31 @@ pub fn write_response(
 /// with `head`, a 101 (RFC 8441 §5).
 pub fn write_tunnel(
     head: &ResponseHead<'_, '_>,
-    via: Option<&str>,
+    edits: AnswerEdits<'_>,
 ) -> Result<http::Response<()>, HeadError> {
     let mut withheld = head.dropped;
     drop_named(b"sec-websocket-accept", head.fields, &mut withheld);
-    made(head, StatusCode::OK, &withheld, via)
+    made(head, StatusCode::OK, withheld, edits)
 }
 
 fn made(
     head: &ResponseHead<'_, '_>,
     status: StatusCode,
-    withheld: &FieldSet,
-    via: Option<&str>,
+    mut withheld: FieldSet,
+    edits: AnswerEdits<'_>,
 ) -> Result<http::Response<()>, HeadError> {
+    if let Some(fields) = edits.fields {
+        fields.withhold(head.fields, &mut withheld);
+    }
     let mut response = http::Response::new(());
     *response.status_mut() = status;
     *response.version_mut() = http::Version::HTTP_2;
-    *response.headers_mut() = fields::passing(head.fields, withheld)?;
-    if let Some(pseudonym) = via {
+    *response.headers_mut() = fields::passing(head.fields, &withheld)?;
+    if let Some(pseudonym) = edits.via {
         let value = fields::via(head.version, pseudonym)?;
         response.headers_mut().append(header::VIA, value);
     }
+    fields::append(edits.fields, response.headers_mut())?;
     Ok(response)
 }
 

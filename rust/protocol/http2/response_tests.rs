@@ -5,6 +5,7 @@ use http::Response;
 use super::read_response;
 use super::write_response;
 use super::write_tunnel;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
 use crate::protocol::http1;
@@ -19,6 +20,11 @@ use crate::protocol::http1::ResponseFraming;
 use crate::protocol::http1::ResponseHead;
 
 const LIMITS: HeadLimits = HeadLimits::response(4096, 20);
+
+const MESH: AnswerEdits<'_> = AnswerEdits {
+    via: Some("mesh"),
+    fields: None,
+};
 
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
@@ -110,7 +116,7 @@ fn http2_becomes_http1() {
     let edits = ResponseEdits {
         keep_alive: true,
         downstream_version: Version::Http11,
-        via: Some("mesh"),
+        own: MESH,
         upgrade: false,
     };
     let written = |status, end_stream| {
@@ -139,7 +145,7 @@ fn http2_becomes_http1() {
 
 #[test]
 fn http1_becomes_http2() {
-    let plain = |head: &ResponseHead<'_, '_>| write_response(head, Some("mesh"));
+    let plain = |head: &ResponseHead<'_, '_>| write_response(head, MESH);
     let sized = b"HTTP/1.1 200 Fine\r\nContent-Length: 3\r\nKeep-Alive: 1\r\nConnection: X-A\r\n\
         X-A: 1\r\nSet-Cookie: a\r\nX-B: 2\r\nSet-Cookie: b\r\n\r\n";
     let wanted = [
@@ -157,7 +163,7 @@ fn http1_becomes_http2() {
     assert_eq!(from_http1(coded, plain), wanted);
 
     let hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-    let bare = from_http1(hints, |head| write_response(head, None));
+    let bare = from_http1(hints, |head| write_response(head, AnswerEdits::default()));
     assert_eq!(bare, Ok((103, vec!["link: </a>".to_owned()])));
 }
 
@@ -166,9 +172,9 @@ fn a_switch_becomes_a_tunnel_and_never_a_101() {
     let switch =
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
-    let refused = from_http1(switch, |head| write_response(head, None));
+    let refused = from_http1(switch, |head| write_response(head, AnswerEdits::default()));
     assert_eq!(refused, Err(HeadError::StartLine));
-    let tunnel = from_http1(switch, |head| write_tunnel(head, None));
+    let tunnel = from_http1(switch, |head| write_tunnel(head, AnswerEdits::default()));
     let wanted = Ok((200, vec!["sec-websocket-protocol: chat".to_owned()]));
     assert_eq!(tunnel, wanted, "RFC 8441");
 }
@@ -184,12 +190,7 @@ fn a_tunnel_becomes_a_switch() {
     );
     let mut out = Vec::new();
     let written = ask(response, false, Connect, |head| {
-        http1::write_switch(
-            head,
-            b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
-            Some("mesh"),
-            &mut out,
-        );
+        http1::write_switch(head, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", MESH, &mut out);
     });
     assert_eq!(written, Ok(()));
     let wanted = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-protocol: chat\r\nvia: 2 mesh\r\n\

@@ -30,7 +30,7 @@ const GRPC: [(&str, &str); 4] = [
 #[test]
 fn grpcs_own_pass_and_forbidden_ones_do_not() {
     let mut trailers = map(&GRPC);
-    passing_trailers(&mut trailers);
+    assert_eq!(passing_trailers(&mut trailers), Ok(()));
     assert_eq!(trailers, map(&GRPC));
     trailers.extend(map(&[
         ("content-length", "1"),
@@ -40,10 +40,15 @@ fn grpcs_own_pass_and_forbidden_ones_do_not() {
         ("x-forwarded-for", "d"),
         ("a_b", "e"),
     ]));
+    // What HTTP/2 brought the `http` crate takes for a name.
+    trailers.append(
+        HeaderName::from_lowercase(b"a\"b").unwrap(),
+        HeaderValue::from_static("g"),
+    );
     trailers.append("set-cookie", HeaderValue::from_static("f"));
     let mut out = Vec::new();
     write_trailers(&trailers, &mut out);
-    passing_trailers(&mut trailers);
+    assert_eq!(passing_trailers(&mut trailers), Ok(()));
     assert_eq!(trailers, map(&GRPC), "FR-11");
     let lines = "grpc-status: 5\r\ngrpc-message: not%20found\r\ngrpc-status-details-bin: CAU\r\nx-cost: 3\r\n";
     assert_eq!(String::from_utf8_lossy(&out), lines, "FR-11");
@@ -67,6 +72,18 @@ fn lines_are_read_strictly() {
     }
     let long = "A: b\r\n".repeat(MAX_TRAILERS / 6 + 1);
     assert_eq!(read(&long), Err(BodyError::TrailersTooLong));
+}
+
+#[test]
+fn fields_are_counted() {
+    let lines = |count: usize| "A: b\r\n".repeat(count);
+    let mut most = parse_trailers(lines(128).as_bytes()).unwrap();
+    let more = parse_trailers(lines(129).as_bytes());
+    assert_eq!(more, Err(BodyError::TrailersTooLong), "HA-4");
+    assert_eq!(passing_trailers(&mut most), Ok(()));
+    most.append("a", HeaderValue::from_static("b"));
+    let more = passing_trailers(&mut most);
+    assert_eq!(more, Err(BodyError::TrailersTooLong), "HA-4");
 }
 
 #[test]

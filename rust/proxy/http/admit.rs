@@ -7,18 +7,17 @@ use http::request::Parts;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
-use super::record::{LogFields, Record};
-use super::reply::Shape;
-use super::rewrite::{self, Heads};
+use super::phases::decide;
+use super::record::Record;
+use super::reply::{Reply, Shape};
+use super::rewrite::Heads;
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
 use crate::protocol::error::HeadError;
-use crate::protocol::head::{FieldSet, Version, values};
-use crate::protocol::http1::{FieldStorage, Framing, RequestHead, RequestMethod, parse_request};
-use crate::protocol::{grpc, grpc_web, http2, path};
+use crate::protocol::head::Version;
+use crate::protocol::http1::{FieldStorage, Framing, RequestMethod, parse_request};
+use crate::protocol::{grpc_web, http2};
 use crate::proxy::link::Speaks;
-use crate::route::{RequestView, Route};
-use crate::snapshot::{Cluster, Listener};
 
 /// What was decided about a request; borrows nothing of its head.
 #[derive(Debug)]
@@ -50,10 +49,10 @@ pub(super) struct Facts {
     pub(super) grpc_web: Option<grpc_web::Call>,
 }
 
-/// What a refused request still allows.
-#[derive(Debug, Clone, Copy)]
+/// What a request that goes no further is answered, and what it still allows.
+#[derive(Debug)]
 pub(super) struct Refusal {
-    pub(super) kind: ErrorKind,
+    pub(super) reply: Reply,
     pub(super) shape: Shape,
     /// Of a head that could be read.
     pub(super) facts: Option<Facts>,
@@ -64,7 +63,7 @@ pub(super) struct Refusal {
 impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         Self {
-            kind,
+            reply: Reply::Error(kind),
             shape: Shape::default(),
             facts: None,
             reusable: false,
@@ -106,141 +105,4 @@ pub(super) fn admit_http2(
 fn malformed(conn: &Downstream, error: HeadError) -> Refusal {
     conn.listener.stats.bad_requests_total.increment();
     Refusal::from(error.kind())
-}
-
-/// Routes and rewrites a head, whatever carried it.
-fn decide(
-    conn: &Downstream,
-    current: &Current,
-    head: &RequestHead<'_, '_>,
-    record: &mut Record,
-) -> Result<Plan, Refusal> {
-    let listener = &current.listener;
-    if listener.access_log.is_some() {
-        record.log = Some(Box::new(LogFields::of(head)));
-    }
-    let facts = facts(head, listener);
-    let is_connect = matches!(facts.method, RequestMethod::Connect);
-    let refuse = |kind| Refusal {
-        kind,
-        shape: Shape::closing(facts),
-        facts: Some(facts),
-        // FR-20: what follows a refused upgrade or CONNECT may not be HTTP.
-        reusable: facts.keep_alive && head.framing.is_empty() && !facts.upgrade && !is_connect,
-    };
-    if is_connect && !listener.wire.http.allow_connect {
-        return Err(refuse(ErrorKind::ConnectRefused));
-    }
-    let body_limit = match listener.wire.limits.body_bytes {
-        0 => u64::MAX,
-        limit => limit,
-    };
-    if matches!(head.framing, Framing::Length(length) if length > body_limit) {
-        return Err(refuse(ErrorKind::BodyTooLarge));
-    }
-    let normal = path::normalize(head.path, listener.wire.http.path_normalization)
-        // A path with two readings is refused as a malformed head is: nothing after it is parsed.
-        .map_err(|e| Refusal {
-            reusable: false,
-            ..refuse(e.kind())
-        })?;
-    let route = find(conn, listener, head, &normal);
-    let route = route.ok_or_else(|| refuse(ErrorKind::NoRoute))?;
-    record.routed(conn, route);
-    let view = conn.view();
-    let cluster = choose(conn, &view, route).ok_or_else(|| refuse(ErrorKind::NoEndpoint))?;
-    record.chose_cluster(&cluster);
-    let timeout = timeout(route, head, facts.grpc);
-    let (speaks, grpc_web) = spoken(&cluster.cluster, facts);
-    let wanted = rewrite::Wanted {
-        path: (*normal != *head.path).then_some(&*normal),
-        speaks,
-        scheme: if cluster.cluster.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        },
-        timeout: timeout.filter(|_| facts.grpc),
-        grpc_web: grpc_web.is_some(),
-    };
-    let heads =
-        rewrite::heads(conn, current, head, wanted, record).map_err(|e| refuse(e.kind()))?;
-    Ok(Plan {
-        speaks,
-        heads,
-        framing: head.framing,
-        body_limit,
-        timeout,
-        grpc_web,
-        facts,
-        cluster,
-        _view: view,
-    })
-}
-
-fn choose(conn: &Downstream, view: &View, route: &Route) -> Option<Rc<ClusterRun>> {
-    let worker = conn.worker();
-    let slot = worker.with_random(|random| route.split.pick(random.next_u64()));
-    worker.cluster(view, slot).map(Rc::clone)
-}
-
-/// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it
-/// gets gRPC-Web as it is.
-fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
-    if let Some(call) = facts.grpc_web {
-        let speaks = Speaks::of(cluster, Version::Http2);
-        if speaks != Speaks::Http1 {
-            return (speaks, Some(call));
-        }
-    }
-    (Speaks::of(cluster, facts.version), None)
-}
-
-fn facts(head: &RequestHead<'_, '_>, listener: &Listener) -> Facts {
-    let kind = head.value(head.known.content_type);
-    let kind = kind.filter(|_| head.method == "POST");
-    let web = kind.filter(|_| listener.wire.http.grpc_web && head.upgrade.is_none());
-    let accept = values(head.fields, "accept");
-    let grpc_web = web.and_then(|kind| grpc_web::Call::asked(kind, accept));
-    Facts {
-        version: head.version,
-        method: RequestMethod::of(head.method),
-        keep_alive: head.keep_alive,
-        upgrade: head.upgrade.is_some(),
-        grpc: grpc_web.is_some() || kind.is_some_and(grpc::is_grpc),
-        grpc_web,
-    }
-}
-
-/// The shorter of what the route allows and what a gRPC client has time for.
-fn timeout(route: &Route, head: &RequestHead<'_, '_>, grpc: bool) -> Option<Duration> {
-    let asked = head.value(head.known.grpc_timeout).filter(|_| grpc);
-    let asked = asked.and_then(grpc::parse_timeout);
-    match (route.timeout, asked) {
-        (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
-        (ours, theirs) => ours.or(theirs),
-    }
-}
-
-fn find<'t>(
-    conn: &Downstream,
-    listener: &'t Listener,
-    head: &RequestHead<'_, '_>,
-    normal: &str,
-) -> Option<&'t Route> {
-    let host = head.authority.host_for_match();
-    let hidden = if listener.wire.http.trusted_hops > 0 {
-        FieldSet::EMPTY
-    } else {
-        head.forwarded
-    };
-    listener.routes.as_ref()?.find(&RequestView {
-        host: &host,
-        path: normal,
-        query: head.query,
-        method: head.method,
-        fields: head.fields,
-        hidden,
-        identity: conn.identity.as_ref().map(|identity| identity.name()),
-    })
 }

@@ -3,11 +3,14 @@
 mod activity;
 mod admit;
 mod bridge;
+mod edits;
 pub mod http1;
 pub mod http2;
+mod phases;
 mod record;
 mod reply;
 mod rewrite;
+mod stall;
 
 use std::future::poll_fn;
 use std::time::{Duration, Instant};

@@ -2,19 +2,45 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
+use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun};
+use crate::protocol::edits::FieldEdits;
+use crate::protocol::head::Field;
 use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
+use crate::wire::listener::HalfClose;
 
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// An endpoint.
+    Upstream,
+    /// The route.
+    Route,
+    /// What the route says of CORS.
+    Preflight,
+}
+
+impl Source {
+    /// In the words of Envoy's logs.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "via_upstream",
+            Self::Route => "direct_response",
+            Self::Preflight => "cors_response",
+        }
+    }
+}
 
 /// One request, from its head to its end.
 #[derive(Debug)]
@@ -23,6 +49,8 @@ pub(super) struct Record {
     pub(super) begun: Instant,
     pub(super) status: u16,
     pub(super) error: Option<ErrorKind>,
+    /// Where the answer comes from, unless it tells of an error.
+    pub(super) source: Source,
     pub(super) received: u64,
     pub(super) sent: u64,
     /// When the response's head came.
@@ -30,6 +58,8 @@ pub(super) struct Record {
     /// What a gRPC call ended with.
     pub(super) grpc_status: Option<u32>,
     pub(super) log: Option<Box<LogFields>>,
+    /// What the answer's fields get; most routes change none.
+    pub(super) answering: Option<Box<Answering>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -72,11 +102,13 @@ impl Record {
             begun,
             status: 0,
             error: None,
+            source: Source::Upstream,
             received: 0,
             sent: 0,
             answered: None,
             grpc_status: None,
             log: None,
+            answering: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -112,21 +144,55 @@ impl Record {
         self.answered = Some(clock::now());
     }
 
+    /// What the listener takes a client's end for.
+    pub(super) fn half_close(&self) -> HalfClose {
+        self.current.listener.wire.http.half_close
+    }
+
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         self.error.get_or_insert(kind);
     }
 
     pub(super) fn route_name(&self) -> &str {
+        self.taken_route().map_or("", |route| &route.name)
+    }
+
+    /// How long the route lets an answer's head take.
+    pub(super) fn response_header_timeout(&self) -> Option<Duration> {
+        self.taken_route()?.response_header_timeout
+    }
+
+    fn taken_route(&self) -> Option<&Route> {
         let table = self.current.listener.routes.as_ref();
-        let route = self
-            .route_index
-            .and_then(|index| table?.routes().get(index as usize));
-        route.map_or("", |route| &route.name)
+        self.route_index
+            .and_then(|index| table?.routes().get(index as usize))
     }
 
     pub(super) fn cluster_name(&self) -> &str {
         self.cluster.as_ref().map_or("", |run| &run.cluster.name)
+    }
+
+    /// Envoy's letters for what went wrong.
+    pub(super) fn flags(&self) -> &'static str {
+        self.error.map_or("", ErrorKind::flag)
+    }
+
+    /// Where the answer comes from.
+    pub(super) fn details(&self) -> &'static str {
+        self.error
+            .map_or_else(|| self.source.as_str(), ErrorKind::code)
+    }
+
+    /// The endpoint's address.
+    pub(super) fn endpoint(&self) -> &str {
+        self.endpoint.as_ref().map_or("", |run| &run.endpoint.text)
+    }
+
+    /// What the route changes in an answer with this status and these fields.
+    pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
+        let answering = self.answering.as_ref()?;
+        Some(answering.of_answer(status, fields, self))
     }
 
     /// Quotes what can be quoted of a head that couldn't be parsed.
@@ -213,8 +279,8 @@ impl Record {
             path: &fields.target,
             protocol: fields.version,
             status: self.status,
-            flags: self.error.map_or("", ErrorKind::flag),
-            code_details: self.error.map_or("via_upstream", ErrorKind::code),
+            flags: self.flags(),
+            code_details: self.details(),
             bytes_received: self.received,
             bytes_sent: self.sent,
             duration_us: took,
@@ -226,7 +292,7 @@ impl Record {
             user_agent: &fields.user_agent,
             request_id: &fields.request_id,
             authority: &fields.authority,
-            upstream_host: self.endpoint.as_ref().map_or("", |run| &run.endpoint.text),
+            upstream_host: self.endpoint(),
             upstream_cluster: self.cluster_name(),
             route_name: self.route_name(),
             ..Entry::default()

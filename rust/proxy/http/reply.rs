@@ -1,25 +1,129 @@
-//! Answers that the proxy makes itself.
+//! Answers that the proxy makes itself: what they say, in the form that the client reads.
 
-use std::time::Duration;
+mod send;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use h2::server::SendResponse;
-use http::StatusCode;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use smallvec::SmallVec;
+use http::header::{HeaderMap, HeaderValue};
 
 use super::super::connection::Downstream;
-use super::super::upstream::write_all;
 use super::admit::Facts;
-use super::record::Record;
+use super::record::{Record, Source};
 use crate::error::ErrorKind;
-use crate::protocol::head::Version;
-use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
+use crate::protocol::head::{Field, Version};
+use crate::protocol::http1::RequestMethod;
 use crate::protocol::{grpc, grpc_web};
-use crate::runtime::clock;
+use crate::route::{Change, DirectResponse, HeaderEdits};
 
-/// A client that doesn't take even an error within this is gone.
-pub(super) const SEND_TIME: Duration = Duration::from_secs(5);
+pub(super) use send::{SEND_TIME, send, send_http2};
+
+/// Bytes of a body that a gRPC client is told as its status's message, which is a field of a head.
+const GRPC_MESSAGE_BYTES: usize = 1024;
+
+/// What a client is answered.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// What stands for a failure.
+    Error(ErrorKind),
+    /// Something else.
+    Made(Box<Made>),
+}
+
+/// An answer with a form of its own.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The failure that it tells of.
+    pub(super) kind: Option<ErrorKind>,
+    pub(super) status: u16,
+    /// Where it comes from; unused where there is a `kind`.
+    pub(super) source: Source,
+    pub(super) fields: Vec<(Cow<'static, str>, Vec<u8>)>,
+    pub(super) body: Bytes,
+}
+
+impl From<ErrorKind> for Reply {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Error(kind)
+    }
+}
+
+impl Reply {
+    /// Sends the client elsewhere.
+    pub(super) fn redirect(status: u16, location: String) -> Self {
+        let fields = vec![(Cow::Borrowed("location"), location.into_bytes())];
+        Self::made(status, Source::Route, fields, Bytes::new())
+    }
+
+    /// What a route says itself.
+    pub(super) fn direct(response: &DirectResponse) -> Self {
+        let kind = response.content_type.as_deref();
+        let kind = kind.map(|kind| (Cow::Borrowed("content-type"), kind.into()));
+        let fields = kind.into_iter().collect();
+        Self::made(
+            response.status,
+            Source::Route,
+            fields,
+            response.body.clone(),
+        )
+    }
+
+    /// What a browser wants to hear before it lets a page ask.
+    pub(super) fn preflight(edits: HeaderEdits) -> Self {
+        let field = |name: Arc<str>, change| match change {
+            Change::Set(value) | Change::Add(value) => {
+                let value = value.render(&mut |_, _| {})?;
+                Some((Cow::Owned(name.as_ref().to_owned()), value))
+            }
+            Change::Remove => None,
+        };
+        let fields = edits
+            .into_iter()
+            .filter_map(|edit| field(edit.name, edit.change));
+        Self::made(200, Source::Preflight, fields.collect(), Bytes::new())
+    }
+
+    fn made(
+        status: u16,
+        source: Source,
+        fields: Vec<(Cow<'static, str>, Vec<u8>)>,
+        body: Bytes,
+    ) -> Self {
+        Self::Made(Box::new(Made {
+            kind: None,
+            status,
+            source,
+            fields,
+            body,
+        }))
+    }
+
+    fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Error(kind) => Some(*kind),
+            Self::Made(made) => made.kind,
+        }
+    }
+
+    /// The status where no gRPC is spoken.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Error(kind) => kind.status(),
+            Self::Made(made) => made.status,
+        }
+    }
+
+    /// Notes what is answered.
+    pub(super) fn note(&self, record: &mut Record) {
+        record.status = self.status();
+        if let Some(kind) = self.kind() {
+            record.fail(kind);
+        } else if let Self::Made(made) = self {
+            record.source = made.source;
+        }
+    }
+}
 
 /// How an answer is framed.
 #[derive(Debug, Clone, Copy)]
@@ -56,136 +160,128 @@ impl Shape {
     }
 }
 
-/// Sends the answer that stands for `kind`; a gRPC-Web client reads a status of its own.
-///
-/// # Errors
-/// The client is gone.
-pub(super) async fn send(
-    conn: &Downstream,
-    kind: ErrorKind,
-    shape: Shape,
-    record: &mut Record,
-) -> std::io::Result<()> {
-    let mut out = conn.worker().take_scratch();
-    match shape.grpc_web {
-        Some(call) => write_status(kind, (shape, call), record, &mut out),
-        None => write_text(kind, shape, record, &mut out),
+/// How a client reads answers.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Plain,
+    /// A gRPC status in a head that is all; in gRPC-Web's way for such a call.
+    Grpc(Option<grpc_web::Call>),
+}
+
+/// An answer as it goes out, whatever protocol it leaves by.
+struct Composed<'a> {
+    status: u16,
+    fields: Vec<(Cow<'a, str>, Cow<'a, [u8]>)>,
+    body: Bytes,
+}
+
+impl<'a> Composed<'a> {
+    /// What `reply` says in this form, changed as the route wants it.
+    fn of(reply: &'a Reply, form: Form, record: &mut Record) -> Self {
+        let kind = reply.kind();
+        let mut fields = Vec::new();
+        let body = match reply {
+            Reply::Error(kind) => {
+                put(&mut fields, "content-type", "text/plain");
+                Bytes::from(text(*kind))
+            }
+            Reply::Made(made) => {
+                let shown = |(name, value): &'a (Cow<'static, str>, Vec<u8>)| {
+                    (Cow::Borrowed(&**name), Cow::Borrowed(&**value))
+                };
+                fields.extend(made.fields.iter().map(shown));
+                made.body.clone()
+            }
+        };
+        if let Some(kind) = kind {
+            put(&mut fields, "x-meshcore-error", kind.code());
+            explain(&mut fields, kind, record);
+        }
+        let mut composed = Self {
+            status: reply.status(),
+            fields,
+            body,
+        };
+        if let Form::Grpc(call) = form {
+            composed.become_grpc(kind, call, record);
+        }
+        record.status = composed.status;
+        composed.edit(record);
+        composed
     }
-    let deadline = Some(clock::now() + SEND_TIME);
-    let written = conn.timer.until(deadline, write_all(&conn.io, &out)).await;
-    conn.worker().give_scratch(out);
-    match written {
-        Ok(result) => result,
-        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+
+    fn become_grpc(
+        &mut self,
+        kind: Option<ErrorKind>,
+        call: Option<grpc_web::Call>,
+        record: &mut Record,
+    ) {
+        let code = kind.map_or_else(|| grpc::status_of_http(self.status), grpc::status_of);
+        record.grpc_status = Some(u32::from(code as u8));
+        let length = self.body.len().min(GRPC_MESSAGE_BYTES);
+        let text = String::from_utf8_lossy(self.body.get(..length).unwrap_or_default());
+        let message = grpc::message(text.trim_end()).into_owned();
+        self.fields.retain(|(name, _)| name != "content-type");
+        self.fields
+            .push((Cow::Borrowed("content-type"), answer_type(call)));
+        put(&mut self.fields, "grpc-status", code.as_str());
+        if !message.is_empty() {
+            let message = Cow::Owned(message.into_bytes());
+            self.fields.push((Cow::Borrowed("grpc-message"), message));
+        }
+        self.status = 200;
+        self.body = Bytes::new();
+    }
+
+    /// Changes what the route changes in answers, ours too.
+    fn edit(&mut self, record: &Record) {
+        let Some(answering) = &record.answering else {
+            return;
+        };
+        let seen: Vec<Field<'_>> = self
+            .fields
+            .iter()
+            .map(|(name, value)| Field { name, value })
+            .collect();
+        let edits = answering.of_answer(self.status, &seen, record);
+        self.fields.retain(|(name, _)| !edits.hides(name));
+        for (name, value) in edits.added() {
+            let (name, value) = (name.to_owned(), value.to_vec());
+            self.fields.push((Cow::Owned(name), Cow::Owned(value)));
+        }
     }
 }
 
-fn write_text(kind: ErrorKind, shape: Shape, record: &Record, out: &mut Vec<u8>) {
-    let reply = LocalReply {
-        status: kind.status(),
-        code: kind.code(),
-        content_type: "text/plain",
-        extra: &details(kind, record),
-        body: &text(kind),
-        close: shape.close,
-        head_request: shape.head_request,
-        version: shape.version,
-    };
-    write_local_reply(&reply, out);
-}
-
-/// Writes a gRPC status as the fields of a head that is all.
-fn write_status(
-    kind: ErrorKind,
-    (shape, call): (Shape, grpc_web::Call),
-    record: &mut Record,
-    out: &mut Vec<u8>,
+fn put<'a>(
+    fields: &mut Vec<(Cow<'a, str>, Cow<'a, [u8]>)>,
+    name: &'static str,
+    value: &'static str,
 ) {
-    let code = grpc::status_of(kind);
-    record.grpc_status = Some(u32::from(code as u8));
-    record.status = 200;
-    let text = text(kind);
-    let message = grpc::message(text.trim_end());
-    let status = [("grpc-status", code.as_str()), ("grpc-message", &message)];
-    let mut extra = details(kind, record);
-    extra.extend(status);
-    let content_type = answer_type(Some(call));
-    let reply = LocalReply {
-        status: 200,
-        code: kind.code(),
-        content_type: content_type.to_str().unwrap_or_default(),
-        extra: &extra,
-        body: "",
-        close: shape.close,
-        head_request: false,
-        version: shape.version,
-    };
-    write_local_reply(&reply, out);
+    fields.push((Cow::Borrowed(name), Cow::Borrowed(value.as_bytes())));
 }
 
 /// What is told beside the code where the listener explains errors.
-fn details(kind: ErrorKind, record: &Record) -> SmallVec<[(&'static str, &str); 5]> {
+fn explain(fields: &mut Vec<(Cow<'_, str>, Cow<'_, [u8]>)>, kind: ErrorKind, record: &Record) {
     if !record.current.listener.wire.http.explain_errors {
-        return SmallVec::new();
+        return;
     }
     let details = [
         ("x-meshcore-flags", kind.flag()),
         ("x-meshcore-route", record.route_name()),
         ("x-meshcore-cluster", record.cluster_name()),
     ];
-    let told = details.into_iter().filter(|(_, value)| !value.is_empty());
-    told.collect()
+    for (name, value) in details.into_iter().filter(|(_, value)| !value.is_empty()) {
+        let value = Cow::Owned(value.as_bytes().to_vec());
+        fields.push((Cow::Borrowed(name), value));
+    }
 }
 
 /// The Content-Type of a gRPC status of ours.
-fn answer_type(call: Option<grpc_web::Call>) -> HeaderValue {
-    const GRPC: &str = "application/grpc";
-    let asked = call.map(|call| call.answer_type(GRPC.as_bytes()));
-    let asked = asked.and_then(|name| HeaderValue::from_bytes(&name).ok());
-    asked.unwrap_or(const { HeaderValue::from_static(GRPC) })
-}
-
-/// Answers a stream with what stands for `kind`; a gRPC client reads a status of its own
-/// (docs/troubleshooting.md has the table).
-///
-/// # Errors
-/// The client is gone.
-pub(super) fn send_http2(
-    respond: &mut SendResponse<Bytes>,
-    kind: ErrorKind,
-    facts: Option<Facts>,
-    record: &mut Record,
-) -> Result<(), h2::Error> {
-    let text = text(kind);
-    let mut response = http::Response::new(());
-    let fields = response.headers_mut();
-    fields.insert("x-meshcore-error", HeaderValue::from_static(kind.code()));
-    if record.current.listener.wire.http.explain_errors {
-        explain(fields, kind, record);
-    }
-    if facts.is_some_and(|facts| facts.grpc) {
-        let code = grpc::status_of(kind);
-        record.grpc_status = Some(u32::from(code as u8));
-        record.status = 200;
-        let call = facts.and_then(|facts| facts.grpc_web);
-        fields.insert(CONTENT_TYPE, answer_type(call));
-        fields.insert("grpc-status", HeaderValue::from_static(code.as_str()));
-        if let Ok(message) = HeaderValue::from_str(&grpc::message(text.trim_end())) {
-            fields.insert("grpc-message", message);
-        }
-        return respond.send_response(response, true).map(drop);
-    }
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    fields.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-    *response.status_mut() =
-        StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let is_head = facts.is_some_and(|facts| matches!(facts.method, RequestMethod::Head));
-    let mut stream = respond.send_response(response, is_head)?;
-    if is_head {
-        return Ok(());
-    }
-    // A few dozen bytes; where the window has no room, h2 keeps them until it has.
-    stream.send_data(Bytes::from(text), true)
+fn answer_type(call: Option<grpc_web::Call>) -> Cow<'static, [u8]> {
+    const GRPC: &[u8] = b"application/grpc";
+    call.map_or(Cow::Borrowed(GRPC), |call| {
+        Cow::Owned(call.answer_type(GRPC))
+    })
 }
 
 /// A gRPC client that has had a part of its answer learns from trailers how it ended.
@@ -197,14 +293,6 @@ pub(super) fn grpc_trailers(kind: ErrorKind) -> HeaderMap {
         fields.insert("grpc-message", message);
     }
     fields
-}
-
-fn explain(fields: &mut HeaderMap, kind: ErrorKind, record: &Record) {
-    for (name, value) in details(kind, record) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            fields.insert(name, value);
-        }
-    }
 }
 
 fn text(kind: ErrorKind) -> String {

@@ -6,12 +6,13 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
-use super::record::Record;
+use crate::protocol::edits::FieldEdits;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{RequestEdits, RequestHead, write_request};
 use crate::protocol::{grpc, grpc_web, http2, websocket};
 use crate::proxy::link::Speaks;
+use crate::wire::listener::Http;
 
 /// A head as an upstream may want it; both forms where only its connection will tell.
 #[derive(Debug, Default)]
@@ -46,8 +47,14 @@ impl Heads {
 /// What the upstream's head is to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// The normalised path, if it differs.
+    /// The path, if it differs.
     pub(super) path: Option<&'a str>,
+    /// In place of the authority.
+    pub(super) authority: Option<&'a str>,
+    /// What the route changes.
+    pub(super) fields: Option<&'a FieldEdits>,
+    /// The one that we give the request.
+    pub(super) request_id: Option<&'a RequestId>,
     pub(super) speaks: Speaks,
     /// `http` or `https`, towards the upstream.
     pub(super) scheme: &'static str,
@@ -66,32 +73,22 @@ pub(super) fn heads(
     current: &Current,
     head: &RequestHead<'_, '_>,
     wanted: Wanted<'_>,
-    record: &mut Record,
 ) -> Result<Heads, HeadError> {
     let http = &current.listener.wire.http;
-    let trusted = http.trusted_hops > 0;
-    let made;
-    let mut request_id = None;
-    if http.request_id && !(trusted && head.known.request_id.is_some()) {
-        made = request_id_text(conn);
-        request_id = Some(&made[..]);
-    }
-    if let (Some(log), Some(id)) = (&mut record.log, request_id) {
-        log.request_id = id.to_vec();
-    }
     let key = websocket_key(conn, head);
     let left = wanted.timeout.map(grpc::timeout_text);
     let edits = RequestEdits {
         path: wanted.path,
-        authority: None,
+        authority: wanted.authority,
         client_ip: conn.peer_ip(),
         proto: if conn.is_tls() { "https" } else { "http" },
-        keep_forwarded: trusted,
-        request_id,
+        keep_forwarded: http.trusted_hops > 0,
+        request_id: wanted.request_id.map(RequestId::as_bytes),
         via: http.via.as_deref(),
         upgrade: head.upgrade.is_some(),
         websocket_key: key.as_deref().filter(|_| head.version == Version::Http2),
         grpc_timeout: left.as_ref().map(grpc::TimeoutText::as_bytes),
+        fields: wanted.fields,
     };
     let mut heads = Heads::default();
     if wanted.speaks != Speaks::Http2 {
@@ -162,19 +159,38 @@ const DIGITS: [[u8; 2]; 256] = {
 /// Where a UUID's bytes stand in its text (RFC 9562 §4).
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/// A random UUID (RFC 9562 §5.4).
-fn request_id_text(conn: &Downstream) -> [u8; 36] {
-    let (high, low) = conn
-        .worker()
-        .with_random(|random| (random.next_u64(), random.next_u64()));
-    let high = (high & !0xf000) | 0x4000;
-    let low = (low & !(0b11 << 62)) | (0b10 << 62);
-    let mut text = [b'-'; 36];
-    let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
-    for (byte, place) in bytes.zip(PLACES) {
-        text[place..place + 2].copy_from_slice(&DIGITS[usize::from(byte)]);
+/// The text of a random UUID (RFC 9562 §5.4).
+#[derive(Debug)]
+pub(super) struct RequestId([u8; 36]);
+
+impl RequestId {
+    /// A new one, where the listener wants it; one that a trusted proxy gave stays.
+    pub(super) fn wanted(
+        conn: &Downstream,
+        http: &Http,
+        head: &RequestHead<'_, '_>,
+    ) -> Option<Self> {
+        let stays = http.trusted_hops > 0 && head.known.request_id.is_some();
+        (http.request_id && !stays).then(|| Self::random(conn))
     }
-    text
+
+    fn random(conn: &Downstream) -> Self {
+        let (high, low) = conn
+            .worker()
+            .with_random(|random| (random.next_u64(), random.next_u64()));
+        let high = (high & !0xf000) | 0x4000;
+        let low = (low & !(0b11 << 62)) | (0b10 << 62);
+        let mut text = [b'-'; 36];
+        let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
+        for (byte, place) in bytes.zip(PLACES) {
+            text[place..place + 2].copy_from_slice(&DIGITS[usize::from(byte)]);
+        }
+        Self(text)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod problems;
 use serde_json::Value;
 use serde_json::json;
 
+use super::Action;
 use super::ClusterSlot;
 use super::RequestView;
 use super::RouteTable;
@@ -26,7 +27,7 @@ fn compile(matches: &[Value]) -> (RouteTable, Vec<Problem>) {
     compile_routes(&json!(routes))
 }
 
-fn compile_routes(routes: &Value) -> (RouteTable, Vec<Problem>) {
+pub(super) fn compile_routes(routes: &Value) -> (RouteTable, Vec<Problem>) {
     let table = serde_json::from_value(json!({"name": "t", "routes": routes})).expect("a table");
     let mut problems = Problems::new(Kind::RouteTable, "t");
     let compiled = RouteTable::compile(&table, &mut resolve, &mut problems);
@@ -39,12 +40,14 @@ fn sound(matches: &[Value]) -> RouteTable {
     table
 }
 
-const GET: RequestView<'_> = RequestView {
+pub(super) const GET: RequestView<'_> = RequestView {
     hidden: FieldSet::EMPTY,
     host: "example.com",
     path: "/",
     query: None,
     method: "GET",
+    scheme: "http",
+    authority: "example.com:8080",
     fields: &[],
     identity: None,
 };
@@ -293,14 +296,17 @@ fn a_split_gives_each_cluster_its_share_of_the_numbers() {
     let (table, problems) = compile_routes(&json!([{"name": "a", "to": [
         {"cluster": "c7", "weight": 0}, {"cluster": "c1", "weight": 90}, {"cluster": "c2", "weight": 10}]}]));
     assert_eq!(problems, []);
-    let split = &table.routes()[0].split;
+    let Action::Forward(split) = &table.routes()[0].action else {
+        panic!("it goes somewhere");
+    };
+    let slot = |random| split.pick(random).map_or(u32::MAX, |share| share.cluster.0);
     let mut seen = [0; 8];
     for step in 0..1_000 {
-        seen[split.pick(step * (u64::MAX / 1_000) + u64::MAX / 2_000).0 as usize] += 1;
+        seen[slot(step * (u64::MAX / 1_000) + u64::MAX / 2_000) as usize] += 1;
     }
     assert_eq!(seen, [0, 900, 100, 0, 0, 0, 0, 0]);
-    assert_eq!(split.pick(0), ClusterSlot(1));
-    assert_eq!(split.pick(u64::MAX), ClusterSlot(2));
+    assert_eq!(slot(0), 1);
+    assert_eq!(slot(u64::MAX), 2);
     assert_eq!(
         split.targets().map(|(slot, _)| slot.0).collect::<Vec<_>>(),
         [7, 1, 2]
@@ -318,7 +324,7 @@ fn server_names_take_the_most_specific_route_or_the_default() {
     .expect("routes");
     let default: Vec<_> = serde_json::from_value(to("c3")).expect("targets");
     let table = SniTable::compile(&routes, &default, &mut resolve, &mut problems);
-    let goes = |table: &SniTable, sni| table.find(sni).map(|split| split.pick(0).0);
+    let goes = |table: &SniTable, sni| table.find(sni)?.pick(0).map(|share| share.cluster.0);
     assert_eq!(goes(&table, Some("a.Example.com")), Some(2));
     assert_eq!(goes(&table, Some("b.example.com")), Some(1));
     assert_eq!(goes(&table, Some("example.org")), Some(1));

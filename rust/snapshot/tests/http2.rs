@@ -81,6 +81,14 @@ fn numbers_out_of_range_are_told_with_their_key() {
 }
 
 #[test]
+fn a_ping_may_not_be_due_at_once() {
+    let delta = json!({"clusters": [{"name": "a", "http2": {"keepalive_timeout_ms": 0}}]});
+    let problems = House::default().apply(delta).unwrap_err();
+    let told: Vec<_> = problems.iter().map(|one| (one.code, &*one.path)).collect();
+    assert_eq!(told, [("timeout_zero", "http2.keepalive_timeout")]);
+}
+
+#[test]
 fn a_cluster_offers_what_its_protocol_needs() {
     let both: &[&str] = &["h2", "http/1.1"];
     let cases: [Case<'_>; 8] = [

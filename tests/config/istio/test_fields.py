@@ -29,7 +29,6 @@ WITHOUT_EFFECT = {
     ("Gateway", "servers[].tls.mode"): "must be the same for a port, else it is refused",
     ("Gateway", "servers[].port.name"): "a name alone",
     ("Gateway", "servers[].tls.maxProtocolVersion"): "what it may say is what holds anyway",
-    ("DestinationRule", "subsets[].trafficPolicy.loadBalancer.zoneAwareLbSetting.enabled"): "true is said",
 }
 
 

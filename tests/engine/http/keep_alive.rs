@@ -41,20 +41,6 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_half_closed_client_is_served() {
-    let upstream = Upstream::new();
-    let proxy = given().to(upstream.address()).start();
-    let mut client = proxy.connect();
-    client.get("/");
-    client.half_close();
-    let mut peer = upstream.accept();
-    peer.message();
-    peer.answer("late");
-    assert_eq!(client.message().text(), "late");
-    client.ends();
-}
-
-#[test]
 fn an_old_client_is_kept_only_if_it_asks() {
     let upstream = Upstream::new();
     let proxy = given().to(upstream.address()).start();

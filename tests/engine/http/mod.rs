@@ -4,6 +4,7 @@ mod bodies;
 mod early;
 mod failures;
 mod keep_alive;
+mod leaving;
 mod limits;
 mod log;
 mod pooled;

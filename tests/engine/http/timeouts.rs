@@ -33,6 +33,48 @@ fn a_request_that_takes_too_long_is_504() {
 }
 
 #[test]
+fn a_response_that_does_not_begin_in_time_is_504() {
+    let upstream = Upstream::new();
+    let proxy = given()
+        .to(upstream.address())
+        .route(json!({"response_header_timeout_ms": 40}))
+        .start();
+    let mut client = proxy.connect();
+    client.get("/");
+    let mut peer = upstream.accept();
+    peer.message();
+    // An interim head is not the answer's.
+    peer.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+    assert_eq!(client.message().status(), 103);
+    client.message().is_local(504, "response_header_timeout");
+    peer.is_left();
+}
+
+#[test]
+fn neither_a_slow_request_nor_a_slow_answer_is_late_to_begin() {
+    let upstream = Upstream::new();
+    let proxy = given()
+        .to(upstream.address())
+        .route(json!({"response_header_timeout_ms": 40}))
+        .listener(json!({"timeouts": {"stream_idle_ms": 120}}))
+        .start();
+    // Not whole yet, so nobody has to answer it.
+    let mut client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf");
+    let _peer = upstream.accept();
+    client.message().is_local(408, "request_body_timeout");
+    // Begun: from now on it may take its time.
+    let mut client = proxy.connect();
+    client.get("/");
+    let mut peer = upstream.accept();
+    peer.message();
+    peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
+    assert_eq!(client.head().status(), 200);
+    client.is_cut();
+    proxy.has("/listeners/web/local_replies_total/stream_idle_timeout", 1);
+}
+
+#[test]
 fn a_response_that_takes_too_long_is_cut() {
     let upstream = Upstream::new();
     let proxy = given()

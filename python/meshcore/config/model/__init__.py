@@ -6,6 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PrivateAttr
 
+from meshcore.config.model.action import (
+    Cors,
+    DirectResponse,
+    HeaderEdits,
+    Redirect,
+    RegexRewrite,
+    Rewrite,
+)
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -27,7 +35,8 @@ from meshcore.config.model.listener import (
     ListenerTls,
     Mesh,
 )
-from meshcore.config.model.route import Match, PathMatch, Route, StringMatch, Target
+from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
@@ -40,9 +49,12 @@ __all__ = [
     "ClusterTimeouts",
     "ClusterTls",
     "Config",
+    "Cors",
+    "DirectResponse",
     "Dns",
     "Drain",
     "Endpoint",
+    "HeaderEdits",
     "Http",
     "Http2",
     "Listener",
@@ -54,6 +66,9 @@ __all__ = [
     "Part",
     "PathMatch",
     "Pool",
+    "Redirect",
+    "RegexRewrite",
+    "Rewrite",
     "Route",
     "StringMatch",
     "Target",

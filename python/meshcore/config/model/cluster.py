@@ -53,9 +53,12 @@ class Pool(Part):
     max_idle: Count = 128
     """Idle connections kept for each endpoint and worker."""
     max_connections: Count = 0
-    """Connections to one endpoint, over all workers; 0 is off. Beyond it: 503."""
+    """Connections to one endpoint, over all workers; 0 is off. Beyond it: 503. A connection of
+    HTTP/2 belongs to one worker, so allow one for each at least."""
     max_age: Duration = timedelta(0)
-    """A connection is not used again when older than this; `0s` is off."""
+    """A connection is not used again when older than this, or up to an eighth less by chance;
+    `0s` is off. One of HTTP/2 that is in use is replaced: the new one is there before the old one
+    takes no more, and that ends with its last stream."""
     max_requests: Count = 0
     """Requests on one connection before it is closed; 0 is off."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictInt
 
 from meshcore.config.model.base import Part
-from meshcore.config.model.units import Size, refused
+from meshcore.config.model.units import Duration, Size, refused
 
 # The largest number of streams and bytes that HTTP/2 can say (RFC 9113 §5.1.1 and §6.9.1).
 _LARGEST = 2**31 - 1
@@ -59,3 +60,8 @@ class Http2(Part):
     """Bytes that the other side may send on one stream before we have passed them on; 16KiB up."""
     initial_connection_window_size: ConnectionWindow = 1024 * 1024
     """The same for all streams of a connection together; 65535 up."""
+    keepalive_interval: Duration = timedelta(0)
+    """While streams are open a PING asks so often whether the other side is still there; `0s` is
+    off. Some gRPC servers end connections that ask more often than every five minutes."""
+    keepalive_timeout: Duration = timedelta(seconds=20)
+    """A PING that isn't answered within this ends the connection and its streams."""

@@ -50,11 +50,15 @@ class ListenerTimeouts(Part):
     """Waits; `0s` switches one off."""
 
     header: Duration = timedelta(seconds=10)
-    """From a request's first byte to its head's end (408); also TLS handshake and PROXY header."""
+    """From a request's first byte to its head's end (408); also TLS handshake, PROXY header, and
+    the acknowledgement of our HTTP/2 SETTINGS."""
     idle: Duration = timedelta(seconds=60)
     """A kept-alive connection without a request."""
     stream_idle: Duration = timedelta(minutes=5)
     """A request, response or TCP connection on which no byte moves (408 or 504)."""
+    window_stall: Duration = timedelta(seconds=30)
+    """An HTTP/2 stream whose receiver takes less than 16 KiB of what waits for it: a client's is
+    reset, an endpoint's ends with 504."""
     max_connection_age: Duration = timedelta(0)
     """An HTTP connection older than this is told to end after what it carries; `0s` is off."""
 
@@ -85,6 +89,11 @@ class Http(Part):
     """The pseudonym to add as `Via`; left out, none is added."""
     allow_connect: StrictBool = False
     """Accept CONNECT."""
+    half_close: Literal["probe", "keep", "abort"] = "probe"
+    """A client of HTTP/1 that ends its direction (FIN) before it has its answer may be gone, or
+    wait for it. `probe` asks by an interim 100 and cancels the request of who is gone, and takes an
+    end in a pause of the answer for the end of all; `keep` serves it until a reset comes; `abort`
+    cancels at once, as `option abortonclose` of HAProxy does."""
     underscores: Literal["reject", "drop", "keep"] = "reject"
     """What happens to header names with an underscore: 400, the field is dropped, or it passes."""
     path_normalization: Literal["none", "base", "merge_slashes", "decode_and_merge_slashes"] = (
@@ -148,6 +157,9 @@ class Listener(Part):
     """Bounds of HTTP/2 connections."""
     routes: tuple[Route, ...] = Field(default=())
     """Routes of `http`; with `match.sni`, of `tls-passthrough` and `auto`."""
+    route_order: Literal["specific", "document"] = "specific"
+    """Which of several matching routes is taken: the most specific one, as Gateway API orders them;
+    or the first of those that name the most specific host, and none where none of these matches."""
     to: Targets = ()
     """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
     access_log: AccessLog | None = None

@@ -1,9 +1,12 @@
 //! What leaves: exact bytes, and the property that it is strictly valid when read again.
 
+use std::borrow::Cow;
+
 use super::LIMITS;
 use super::ask_request;
 use super::ask_response;
 use super::get;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::head::Version;
 use crate::protocol::head::values;
 use crate::protocol::http1::HeadLimits;
@@ -26,6 +29,7 @@ const EDITS: RequestEdits<'_> = RequestEdits {
     upgrade: true,
     websocket_key: None,
     grpc_timeout: None,
+    fields: None,
 };
 
 fn forward(bytes: &[u8], edits: &RequestEdits<'_>) -> String {
@@ -215,7 +219,7 @@ fn a_response_is_framed_for_the_clients_version() {
     let edits = |keep_alive, downstream_version| ResponseEdits {
         keep_alive,
         downstream_version,
-        via: None,
+        own: AnswerEdits::default(),
         upgrade: false,
     };
     let (new, old) = (Version::Http11, Version::Http10);
@@ -268,7 +272,7 @@ fn interim_and_switching_responses_say_nothing_of_the_connection() {
     let edits = ResponseEdits {
         keep_alive: true,
         downstream_version: Version::Http11,
-        via: None,
+        own: AnswerEdits::default(),
         upgrade: true,
     };
     let early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 4\r\n\r\n";
@@ -285,27 +289,32 @@ fn interim_and_switching_responses_say_nothing_of_the_connection() {
 fn local_replies_are_whole_and_safe() {
     let reply = LocalReply {
         status: 404,
-        code: "no_route",
-        content_type: "text/plain",
-        extra: &[("x-meshcore-route", "a\r\nSet-Cookie: b")],
-        body: "no route\n",
+        fields: &[(Cow::Borrowed("x-a"), Cow::Borrowed(b"a\r\nSet-Cookie: b"))],
+        length: 9,
         close: true,
         head_request: false,
         version: Version::Http11,
     };
     let mut out = Vec::new();
-    write_local_reply(&reply, &mut out);
-    let head = "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\
-        x-meshcore-error: no_route\r\nx-meshcore-route: a??Set-Cookie: b\r\nconnection: close\r\n\r\n";
-    assert_eq!(String::from_utf8_lossy(&out), format!("{head}no route\n"));
+    assert!(write_local_reply(&reply, &mut out), "the body follows");
+    let head = "HTTP/1.1 404 Not Found\r\nx-a: a??Set-Cookie: b\r\ncontent-length: 9\r\n\
+        connection: close\r\n\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), head);
     out.clear();
-    write_local_reply(
-        &LocalReply {
-            head_request: true,
-            ..reply
-        },
-        &mut out,
-    );
+    let headed = LocalReply {
+        head_request: true,
+        ..reply
+    };
+    assert!(!write_local_reply(&headed, &mut out));
+    assert_eq!(String::from_utf8_lossy(&out), head);
+    out.clear();
+    let bodiless = LocalReply {
+        status: 204,
+        fields: &[],
+        ..reply
+    };
+    assert!(!write_local_reply(&bodiless, &mut out));
+    let head = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
     assert_eq!(String::from_utf8_lossy(&out), head);
     let wide = HeadLimits::response(4096, 10);
     assert!(wide.target > 4096);

@@ -30,17 +30,20 @@ pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: 
     }
     passing_fields(head, edits, out);
     forwarded_fields(head, edits, out);
-    if let Some(id) = edits.request_id {
+    if let Some(id) = edits.request_id.filter(|_| edits.writes("x-request-id")) {
         field(out, "x-request-id", id);
     }
-    if let Some(timeout) = edits.grpc_timeout {
+    if let Some(timeout) = edits.grpc_timeout.filter(|_| edits.writes("grpc-timeout")) {
         field(out, "grpc-timeout", timeout);
     }
     if let Some(key) = edits.websocket_key {
         field(out, "sec-websocket-key", key);
     }
-    if let Some(pseudonym) = edits.via {
+    if let Some(pseudonym) = edits.via.filter(|_| edits.writes("via")) {
         via(out, head.version, pseudonym);
+    }
+    for (name, value) in edits.fields.iter().flat_map(|fields| fields.added()) {
+        field(out, name, value);
     }
     connection_fields(head, edits, out);
     match head.framing {
@@ -79,7 +82,7 @@ fn passing_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mu
 }
 
 fn forwarded_fields(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
-    if !edits.client_ip.is_empty() {
+    if edits.writes_addresses() {
         out.extend_from_slice(b"x-forwarded-for: ");
         if let Some(list) = edits.addresses_before(head) {
             out.extend_from_slice(list);

@@ -4,9 +4,12 @@
 use super::field;
 use super::number;
 use super::via;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::head::Field;
+use crate::protocol::head::FieldSet;
 use crate::protocol::head::Version;
 use crate::protocol::head::numbered;
+use crate::protocol::http1::fields::drop_named;
 use crate::protocol::http1::framing::ResponseFraming;
 use crate::protocol::http1::response::ResponseHead;
 
@@ -17,8 +20,8 @@ pub struct ResponseEdits<'a> {
     pub keep_alive: bool,
     /// The client's version.
     pub downstream_version: Version,
-    /// Our pseudonym for Via.
-    pub via: Option<&'a str>,
+    /// What is added and taken.
+    pub own: AnswerEdits<'a>,
     /// Pass Upgrade on: with a 101 that was asked for.
     pub upgrade: bool,
 }
@@ -32,14 +35,7 @@ pub fn write_response(
 ) -> bool {
     reserve(head, out);
     status_line(head.status, head.reason.as_bytes(), out);
-    for (index, Field { name, value }) in numbered(head.fields) {
-        if !head.dropped.contains(index) {
-            field(out, name, value);
-        }
-    }
-    if let Some(pseudonym) = edits.via {
-        via(out, head.version, pseudonym);
-    }
+    passing_fields(head, head.dropped, edits.own, out);
     let framing = head.framing_for(edits.downstream_version);
     match framing {
         ResponseFraming::Chunked => field(out, "transfer-encoding", b"chunked"),
@@ -67,23 +63,40 @@ pub fn write_response(
 pub fn write_switch(
     head: &ResponseHead<'_, '_>,
     accept: &[u8],
-    pseudonym: Option<&str>,
+    own: AnswerEdits<'_>,
     out: &mut Vec<u8>,
 ) {
     reserve(head, out);
     status_line(101, b"Switching Protocols", out);
-    for (index, Field { name, value }) in numbered(head.fields) {
-        if !head.dropped.contains(index) && !name.eq_ignore_ascii_case("sec-websocket-accept") {
-            field(out, name, value);
-        }
-    }
-    if let Some(pseudonym) = pseudonym {
-        via(out, head.version, pseudonym);
-    }
+    let mut withheld = head.dropped;
+    drop_named(b"sec-websocket-accept", head.fields, &mut withheld);
+    passing_fields(head, withheld, own, out);
     field(out, "connection", b"upgrade");
     field(out, "upgrade", b"websocket");
     field(out, "sec-websocket-accept", accept);
     out.extend_from_slice(b"\r\n");
+}
+
+fn passing_fields(
+    head: &ResponseHead<'_, '_>,
+    mut withheld: FieldSet,
+    own: AnswerEdits<'_>,
+    out: &mut Vec<u8>,
+) {
+    if let Some(fields) = own.fields {
+        fields.withhold(head.fields, &mut withheld);
+    }
+    for (index, Field { name, value }) in numbered(head.fields) {
+        if !withheld.contains(index) {
+            field(out, name, value);
+        }
+    }
+    if let Some(pseudonym) = own.via {
+        via(out, head.version, pseudonym);
+    }
+    for (name, value) in own.fields.iter().flat_map(|fields| fields.added()) {
+        field(out, name, value);
+    }
 }
 
 /// Makes the room that the head will need.

@@ -3,10 +3,11 @@
 use super::client::{Beginning, Client};
 use super::exchange::Exchange;
 use super::grpc_web;
-use super::server::Arrived;
+use super::server::{Arrived, Interims};
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::grpc_web::Call;
 use crate::protocol::head::values;
 use crate::protocol::http1::{
@@ -38,12 +39,14 @@ pub(crate) struct Final {
 /// Reads a head and passes it on.
 ///
 /// # Errors
-/// `UpstreamProtocol` where it can't be read or makes no sense, `DownstreamClosed`.
+/// `UpstreamProtocol` where it can't be read, makes no sense or is one interim head too many;
+/// `DownstreamClosed`.
 pub(crate) fn pass_on<'a>(
     exchange: &Exchange<'_>,
     client: &mut Client<'a>,
     arrived: &Arrived,
     link: &Link,
+    interims: &mut Interims,
 ) -> Result<Step<'a>, Error> {
     let facts = client.facts;
     let mut storage = FieldStorage::new();
@@ -54,15 +57,20 @@ pub(crate) fn pass_on<'a>(
         }
         Arrived::Http2(parts, body) => {
             let ended = body.as_ref().is_some_and(h2::RecvStream::is_end_stream);
-            let method = asked(exchange);
+            let method = asked(exchange, link);
             http2::response::read_response(parts, ended, &mut storage, &UPSTREAM_HEAD, method)
         }
     }
     .map_err(|_| ErrorKind::UpstreamProtocol)?;
     let current = client.conn.listener.current();
-    let via = current.listener.wire.http.via.as_deref();
     if head.is_interim() {
-        return client.interim(&head, via).map(Step::Interim);
+        // Before it is said: h2 sends it at once.
+        interims.count()?;
+        let own = AnswerEdits {
+            via: current.listener.wire.http.via.as_deref(),
+            fields: None,
+        };
+        return client.interim(&head, own).map(Step::Interim);
     }
     note(exchange, &head);
     let Some(call) = answers_call(exchange, &head) else {
@@ -105,14 +113,24 @@ fn begin(
 ) -> Result<Final, Error> {
     let facts = client.facts;
     let current = client.conn.listener.current();
-    let via = current.listener.wire.http.via.as_deref();
+    let fields = exchange.record.borrow();
+    let fields = fields.field_edits(head.status, head.fields);
+    let own = AnswerEdits {
+        via: current.listener.wire.http.via.as_deref(),
+        fields: fields.as_ref(),
+    };
     let tunnel = opens_tunnel(exchange, head, link)?;
+    let ends = !tunnel && is_all(head, arrived);
+    if ends {
+        // Before the client can know of it, as behind a body (`Pump`).
+        link.rest();
+    }
     let how = Beginning {
         keep_alive: facts.keep_alive
             && !facts.upgrade
             && !client.conn.should_close()
             && exchange.activity.uploaded.get(),
-        ends: !tunnel && is_all(head, arrived),
+        ends,
         tunnel,
     };
     let translated = tunnel && facts.upgrade && client.is_http2() != matches!(link, Link::Http2(_));
@@ -121,9 +139,9 @@ fn begin(
         if client.is_http2() && !answers(head, key) {
             return Err(ErrorKind::UpstreamProtocol.into());
         }
-        client.switch(head, via, key)?;
+        client.switch(head, own, key)?;
     } else {
-        client.begin(head, via, how)?;
+        client.begin(head, own, how)?;
     }
     Ok(Final {
         keep_upstream: head.keep_alive && head.framing != ResponseFraming::UntilClose && !tunnel,
@@ -147,12 +165,11 @@ fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
 }
 
 /// What was asked of an HTTP/2 upstream: a WebSocket begins with CONNECT there.
-fn asked(exchange: &Exchange<'_>) -> RequestMethod {
-    let facts = exchange.plan.facts;
-    if facts.upgrade {
+fn asked(exchange: &Exchange<'_>, link: &Link) -> RequestMethod {
+    if exchange.asks_for_tunnel(link) {
         RequestMethod::Connect
     } else {
-        facts.method
+        exchange.plan.facts.method
     }
 }
 
@@ -177,7 +194,7 @@ fn opens_tunnel(
         // Nobody asked, or nothing that HTTP/2 knows.
         _ if head.status == 101 => Err(ErrorKind::UpstreamProtocol.into()),
         Link::Http1(_) => Ok(false),
-        Link::Http2(_) => Ok(agreed && (facts.upgrade || facts.method == RequestMethod::Connect)),
+        Link::Http2(_) => Ok(agreed && exchange.asks_for_tunnel(link)),
     }
 }
 

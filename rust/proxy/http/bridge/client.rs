@@ -8,6 +8,8 @@ use h2::server::SendResponse;
 use super::grpc_web::AnswerSink;
 use super::sink::{Coding, Sink};
 use crate::error::{Error, ErrorKind};
+use crate::pool::http2::Watch;
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{ResponseEdits, ResponseFraming, ResponseHead, write_response};
 use crate::protocol::{grpc_web, http1, http2, websocket};
@@ -22,7 +24,7 @@ pub(crate) struct Client<'a> {
     pub(crate) conn: &'a Downstream,
     /// What it asked for.
     pub(crate) facts: Facts,
-    side: Side,
+    side: Side<'a>,
     /// Where the answer's body goes, once its head is out; `None` again where the head was all.
     pub(crate) sink: Option<Sink<'a>>,
     /// Whether an HTTP/1 connection stays after this answer.
@@ -31,9 +33,9 @@ pub(crate) struct Client<'a> {
     begun: bool,
 }
 
-enum Side {
-    Http1(ClientWatch),
-    Http2(SendResponse<Bytes>),
+enum Side<'a> {
+    Http1(ClientWatch<'a>),
+    Http2(SendResponse<Bytes>, Watch),
 }
 
 /// How an answer begins.
@@ -49,16 +51,20 @@ pub(crate) struct Beginning {
 
 impl<'a> Client<'a> {
     /// A client whose connection carries this request alone.
-    pub(crate) fn http1(conn: &'a Downstream, facts: Facts) -> Self {
-        Self::new(conn, facts, Side::Http1(ClientWatch::default()))
+    pub(crate) fn http1(conn: &'a Downstream, facts: Facts, watch: ClientWatch<'a>) -> Self {
+        Self::new(conn, facts, Side::Http1(watch))
     }
 
     /// A client that asks on a stream.
-    pub(crate) fn http2(conn: &'a Downstream, facts: Facts, respond: SendResponse<Bytes>) -> Self {
-        Self::new(conn, facts, Side::Http2(respond))
+    pub(crate) fn http2(
+        conn: &'a Downstream,
+        facts: Facts,
+        (respond, watch): (SendResponse<Bytes>, Watch),
+    ) -> Self {
+        Self::new(conn, facts, Side::Http2(respond, watch))
     }
 
-    fn new(conn: &'a Downstream, facts: Facts, side: Side) -> Self {
+    fn new(conn: &'a Downstream, facts: Facts, side: Side<'a>) -> Self {
         Self {
             conn,
             facts,
@@ -76,20 +82,20 @@ impl<'a> Client<'a> {
     /// `DownstreamClosed`.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>, uploaded: bool) -> Result<(), Error> {
         match &mut self.side {
-            Side::Http1(watch) if uploaded => watch.poll(cx, self.conn.io.socket()),
-            Side::Http2(respond) if !self.begun => match respond.poll_reset(cx) {
+            Side::Http1(watch) if uploaded => watch.poll(cx, self.conn, false),
+            Side::Http2(respond, _) if !self.begun => match respond.poll_reset(cx) {
                 Poll::Ready(_) => Err(ErrorKind::DownstreamClosed.into()),
                 Poll::Pending => Ok(()),
             },
-            Side::Http1(_) | Side::Http2(_) => Ok(()),
+            Side::Http1(_) | Side::Http2(..) => Ok(()),
         }
     }
 
     /// Where the answer's body goes, and what else tells of the client's end meanwhile.
-    pub(crate) fn answering(&mut self) -> Option<(&mut Sink<'a>, Option<&mut ClientWatch>)> {
+    pub(crate) fn answering(&mut self) -> Option<(&mut Sink<'a>, Option<&mut ClientWatch<'a>>)> {
         let watch = match &mut self.side {
             Side::Http1(watch) => Some(watch),
-            Side::Http2(_) => None,
+            Side::Http2(..) => None,
         };
         self.sink.as_mut().map(|sink| (sink, watch))
     }
@@ -102,7 +108,7 @@ impl<'a> Client<'a> {
     pub(crate) fn interim(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
     ) -> Result<Option<Sink<'a>>, Error> {
         match &mut self.side {
             Side::Http1(_) if self.facts.version == Version::Http10 => Ok(None),
@@ -111,14 +117,14 @@ impl<'a> Client<'a> {
                 let edits = ResponseEdits {
                     keep_alive: true,
                     downstream_version: self.facts.version,
-                    via,
+                    own,
                     upgrade: false,
                 };
                 write_response(head, &edits, &mut out);
                 Ok(Some(Sink::http1(&self.conn.io, out, Coding::Plain)))
             }
-            Side::Http2(respond) => {
-                let response = http2::response::write_response(head, via)
+            Side::Http2(respond, _) => {
+                let response = http2::response::write_response(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 respond
                     .send_informational(response)
@@ -135,7 +141,7 @@ impl<'a> Client<'a> {
     pub(crate) fn begin(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
         how: Beginning,
     ) -> Result<(), Error> {
         match &mut self.side {
@@ -144,7 +150,7 @@ impl<'a> Client<'a> {
                 let edits = ResponseEdits {
                     keep_alive: how.keep_alive || how.tunnel,
                     downstream_version: self.facts.version,
-                    via,
+                    own,
                     upgrade: head.status == 101,
                 };
                 self.stays = write_response(head, &edits, &mut out) && !how.tunnel;
@@ -156,8 +162,8 @@ impl<'a> Client<'a> {
                 self.sink = Some(Sink::http1(&self.conn.io, out, coding));
                 Ok(())
             }
-            Side::Http2(_) => {
-                let response = http2::response::write_response(head, via)
+            Side::Http2(..) => {
+                let response = http2::response::write_response(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 self.send(response, how.ends)
             }
@@ -190,7 +196,7 @@ impl<'a> Client<'a> {
     pub(crate) fn switch(
         &mut self,
         head: &ResponseHead<'_, '_>,
-        via: Option<&str>,
+        own: AnswerEdits<'_>,
         key: Option<&[u8]>,
     ) -> Result<(), Error> {
         match &mut self.side {
@@ -198,12 +204,12 @@ impl<'a> Client<'a> {
                 let accept = key.and_then(websocket::accept_key);
                 let accept = accept.ok_or(ErrorKind::UpstreamProtocol)?;
                 let mut out = self.conn.worker().take_scratch();
-                http1::write_switch(head, &accept, via, &mut out);
+                http1::write_switch(head, &accept, own, &mut out);
                 self.sink = Some(Sink::http1(&self.conn.io, out, Coding::Tunnel));
                 Ok(())
             }
-            Side::Http2(_) => {
-                let response = http2::response::write_tunnel(head, via)
+            Side::Http2(..) => {
+                let response = http2::response::write_tunnel(head, own)
                     .map_err(|_| ErrorKind::UpstreamProtocol)?;
                 self.send(response, false)
             }
@@ -222,19 +228,19 @@ impl<'a> Client<'a> {
                 self.sink = Some(Sink::http1(&self.conn.io, out, Coding::Tunnel));
                 Ok(())
             }
-            Side::Http2(_) => self.send(http::Response::new(()), false),
+            Side::Http2(..) => self.send(http::Response::new(()), false),
         }
     }
 
     fn send(&mut self, response: http::Response<()>, ends: bool) -> Result<(), Error> {
-        let Side::Http2(respond) = &mut self.side else {
+        let Side::Http2(respond, watch) = &mut self.side else {
             return Ok(());
         };
         let stream = respond
             .send_response(response, ends)
             .map_err(|_| ErrorKind::DownstreamClosed)?;
         self.begun = true;
-        self.sink = (!ends).then(|| Sink::http2(stream));
+        self.sink = (!ends).then(|| Sink::http2(stream, watch.clone()));
         Ok(())
     }
 
@@ -242,12 +248,12 @@ impl<'a> Client<'a> {
     pub(crate) fn respond(&mut self) -> Option<&mut SendResponse<Bytes>> {
         match &mut self.side {
             Side::Http1(_) => None,
-            Side::Http2(respond) => Some(respond),
+            Side::Http2(respond, _) => Some(respond),
         }
     }
 
     /// Whether it asks on a stream.
     pub(crate) fn is_http2(&self) -> bool {
-        matches!(self.side, Side::Http2(_))
+        matches!(self.side, Side::Http2(..))
     }
 }

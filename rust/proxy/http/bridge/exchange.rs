@@ -48,7 +48,8 @@ impl Exchange<'_> {
         loop {
             let (flight, link) = self.obtain(client, resends).await?;
             self.record.borrow_mut().chose_endpoint(flight.run());
-            let mut upload = Upload::new(source, self.plan.body_limit, self.is_tunnel());
+            let held = self.asks_for_tunnel(&link);
+            let mut upload = Upload::new(source, self.plan.body_limit, held);
             let error = match self.attempt(client, &link, &mut upload).await {
                 Ok(reusable) => {
                     self.give_back(&flight, link, reusable);
@@ -56,6 +57,12 @@ impl Exchange<'_> {
                 }
                 Err(error) => error,
             };
+            if error.kind == ErrorKind::DownstreamClosed
+                && let Link::Http1(upstream) = &link
+            {
+                // An end alone might be taken for that of a client that waits.
+                upstream.io.socket().reset_on_close();
+            }
             let unseen = error.retry && !upload.has_taken() && !self.activity.started.get();
             if resends == RESENDS_MAX || !unseen || !is_unprocessed(&link) {
                 return Err(error);
@@ -95,6 +102,18 @@ impl Exchange<'_> {
         self.plan.facts.upgrade || self.is_connect()
     }
 
+    /// Whether the request that `link` carries asks for a tunnel. In HTTP/2 CONNECT alone does: an
+    /// upgrade that has no form there is left out, and the request is one like any other.
+    pub(crate) fn asks_for_tunnel(&self, link: &Link) -> bool {
+        match link {
+            Link::Http1(_) => self.is_tunnel(),
+            Link::Http2(_) => {
+                let sent = self.plan.heads.http2();
+                sent.is_some_and(|request| request.method() == http::Method::CONNECT)
+            }
+        }
+    }
+
     fn is_connect(&self) -> bool {
         matches!(self.plan.facts.method, RequestMethod::Connect)
     }
@@ -126,7 +145,8 @@ impl Exchange<'_> {
             }
             Link::Http1(_) | Link::Http2(_) => {}
         }
-        let ends = self.plan.framing.is_empty() && !self.is_tunnel();
+        let ends =
+            self.plan.framing.is_empty() && !self.asks_for_tunnel(link) && upload.is_head_alone();
         let conn = client.conn;
         let buffers = &conn.worker().buffers;
         let announced = Announced {
@@ -148,38 +168,37 @@ impl Exchange<'_> {
                 arrived.map_err(|error| upload.judge(error))
             })
             .await?;
-            match answer::pass_on(self, client, &arrived, link)? {
+            match answer::pass_on(self, client, &arrived, link, &mut interims)? {
                 Step::Final(ended) => break (ended, arrived),
                 Step::Interim(told) => {
-                    interims.count()?;
                     write_out(told).await?;
                     opened.answer.resume(arrived);
                 }
             }
         };
-        self.download(client, upload, &mut opened, (ended, arrived))
+        self.download((client, link), upload, &mut opened, (ended, arrived))
             .await
     }
 
     /// Passes an answer's body on, and what the client still sends.
     async fn download(
         &self,
-        client: &mut Client<'_>,
+        (client, link): (&mut Client<'_>, &Link),
         upload: &mut Upload<'_, '_>,
         opened: &mut Opened<'_>,
         (ended, arrived): (Final, Arrived),
     ) -> Result<bool, Error> {
         self.activity.started.set(true);
         let keeps = ended.keep_upstream;
-        let tunnel = ended.tunnel;
-        if tunnel {
+        if ended.tunnel {
             self.activity.lift_deadline();
             upload.release();
             opened.sink.become_tunnel();
         }
         let mut source = opened.answer.source(ended.body, arrived);
+        let rests = (!ended.tunnel).then_some(link);
         let copied = self
-            .copy(client, (upload, &mut opened.sink), &mut source, tunnel)
+            .copy(client, (upload, &mut opened.sink), &mut source, rests)
             .await;
         if copied.is_err() && keeps_connection(&opened.sink) {
             opened.sink.cut(h2::Reason::CANCEL);
@@ -205,24 +224,26 @@ impl Exchange<'_> {
         let mut sink = Sink::http1(&upstream.io, Vec::new(), Coding::Tunnel);
         let body = Http1Source::new(&upstream.io, buffers, Body::UntilEnd, None);
         let mut source = Source::Http1(body);
-        self.copy(client, (upload, &mut sink), &mut source, true)
+        self.copy(client, (upload, &mut sink), &mut source, None)
             .await?;
         Ok(false)
     }
 
-    /// Copies both ways until the answer is through; in a tunnel until both ways are.
+    /// Copies both ways until the answer is through; in a tunnel, which doesn't rest before its end,
+    /// until both ways are.
     async fn copy(
         &self,
         client: &mut Client<'_>,
         (upload, to_upstream): (&mut Upload<'_, '_>, &mut Sink<'_>),
         source: &mut Source<'_>,
-        tunnel: bool,
+        rests: Option<&Link>,
     ) -> Result<(), Error> {
         let conn = client.conn;
         let Some((sink, mut watch)) = client.answering() else {
             return Ok(());
         };
-        let mut download = Pump::new(u64::MAX);
+        let tunnel = rests.is_none();
+        let mut download = Pump::down(rests);
         let mut downloaded = false;
         let copied: Result<(), Error> = poll_fn(|cx| {
             // An early response doesn't stop a body that the upstream still takes.
@@ -231,10 +252,11 @@ impl Exchange<'_> {
                 && self.activity.uploaded.get()
                 && !tunnel
             {
-                watch.poll(cx, conn.io.socket())?;
+                watch.poll(cx, conn, true)?;
             }
             if !downloaded {
-                let polled = download.poll(cx, (source, sink), &self.activity.movement);
+                let waits = (&self.activity.movement, &self.activity.downward);
+                let polled = download.poll(cx, (source, sink), waits);
                 self.activity.sent.set(download.moved());
                 let failed = |broken| answer::download_failed(&broken);
                 downloaded = polled.map_err(failed)?.is_ready();

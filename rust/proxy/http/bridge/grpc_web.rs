@@ -154,6 +154,11 @@ impl<'a> AnswerSink<'a> {
         })
     }
 
+    /// As [`Sink::has_moved`].
+    pub(crate) fn has_moved(&mut self) -> Option<bool> {
+        self.inner.has_moved()
+    }
+
     /// As [`Sink::poll_reset`].
     pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
         self.inner.poll_reset(cx)

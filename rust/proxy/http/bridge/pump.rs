@@ -9,12 +9,17 @@ use std::task::{Context, Poll, ready};
 use super::sink::Sink;
 use super::source::{Broken, Piece, Source};
 use crate::protocol::grpc;
+use crate::proxy::http::stall::Stall;
+use crate::proxy::link::Link;
 use crate::runtime::timer::Movement;
 
 /// One direction of a copy.
 #[derive(Debug)]
-pub(crate) struct Pump {
+pub(crate) struct Pump<'a> {
     limit: u64,
+    /// Comes to rest once all is read, before the reader of the last piece can know of it: its
+    /// place under a limit may be wanted by what that reader asks next.
+    rests: Option<&'a Link>,
     moved: u64,
     taken: bool,
     last: bool,
@@ -26,11 +31,21 @@ pub(crate) struct Pump {
     pub(crate) grpc_status: Option<u32>,
 }
 
-impl Pump {
-    /// At a body's beginning; more than `limit` bytes are refused.
-    pub(crate) fn new(limit: u64) -> Self {
+impl<'a> Pump<'a> {
+    /// At the beginning of a request's body; more than `limit` bytes are refused.
+    pub(crate) fn up(limit: u64) -> Self {
+        Self::new(limit, None)
+    }
+
+    /// At the beginning of an answer's body; with it `rests` comes to its end.
+    pub(crate) fn down(rests: Option<&'a Link>) -> Self {
+        Self::new(u64::MAX, rests)
+    }
+
+    fn new(limit: u64, rests: Option<&'a Link>) -> Self {
         Self {
             limit,
+            rests,
             moved: 0,
             taken: false,
             last: false,
@@ -55,12 +70,17 @@ impl Pump {
         &mut self,
         cx: &mut Context<'_>,
         (source, sink): (&mut Source<'_>, &mut Sink<'_>),
-        movement: &Movement,
+        (movement, stall): (&Movement, &Stall),
     ) -> Poll<Result<(), Broken>> {
         loop {
             self.waits_for_source = false;
             if !self.fresh {
-                ready!(sink.poll_ready(cx))?;
+                let polled = sink.poll_ready(cx);
+                match polled {
+                    Poll::Ready(_) => stall.over(),
+                    Poll::Pending => sink.has_moved().into_iter().for_each(|it| stall.wait(it)),
+                }
+                ready!(polled)?;
             }
             if self.last {
                 return Poll::Ready(Ok(()));
@@ -79,6 +99,9 @@ impl Pump {
             let piece = piece?;
             self.note(&piece)?;
             movement.mark();
+            if let (true, Some(link)) = (self.last, self.rests) {
+                link.rest();
+            }
             sink.put(piece);
         }
     }

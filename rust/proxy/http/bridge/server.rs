@@ -106,7 +106,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The body behind the final head; `body` says how HTTP/1 frames it.
+    /// The body behind the final head; `body` says how HTTP/1 frames it, and whether there is one.
     pub(crate) fn source(&self, body: Body, arrived: Arrived) -> Source<'a> {
         match (self, arrived) {
             (Self::Http1(answer), Arrived::Http1(mut buffer, len)) => {
@@ -114,7 +114,10 @@ impl<'a> Answer<'a> {
                 let source = Http1Source::new(answer.io, answer.buffers, body, Some(buffer));
                 Source::Http1(source)
             }
-            (_, Arrived::Http2(_, Some(stream))) => Source::Http2(Http2Source::new(stream)),
+            (_, Arrived::Http2(_, Some(stream))) => Source::Http2(match body {
+                Body::Done => Http2Source::bodiless(stream),
+                _ => Http2Source::new(stream),
+            }),
             _ => Source::Empty,
         }
     }
@@ -192,7 +195,7 @@ pub(crate) async fn open<'a>(
             let request = heads.http2().ok_or(ErrorKind::UpstreamProtocol)?;
             let (answer, stream) = begin(lease, request, body).await?;
             Ok(Opened {
-                sink: Sink::http2(stream),
+                sink: Sink::http2(stream, lease.watch()),
                 answer: Answer::Http2(answer, lease),
             })
         }

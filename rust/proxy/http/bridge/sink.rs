@@ -8,7 +8,9 @@ use http::HeaderMap;
 
 use super::grpc_web::AnswerSink;
 use super::source::{Broken, Piece};
+use crate::pool::http2::Watch;
 use crate::protocol::http2::trailers;
+use crate::proxy::http::stall::FLOOR_BYTES;
 use crate::tls::io::Io;
 
 /// Where a body goes to.
@@ -45,10 +47,13 @@ impl<'a> Sink<'a> {
         })
     }
 
-    /// A stream whose head has been sent.
-    pub(crate) fn http2(stream: SendStream<Bytes>) -> Self {
+    /// A stream whose head has been sent; `watch` knows its connection.
+    pub(crate) fn http2(stream: SendStream<Bytes>, watch: Watch) -> Self {
         Self::Http2(Http2Sink {
             stream,
+            watch,
+            passed: 0,
+            written: 0,
             payload: Bytes::new(),
             last: false,
             trailers: None,
@@ -77,6 +82,16 @@ impl<'a> Sink<'a> {
             Self::Http1(sink) => sink.poll_ready(cx),
             Self::Http2(sink) => sink.poll_ready(cx),
             Self::GrpcWeb(sink) => sink.poll_ready(cx),
+        }
+    }
+
+    /// Whether the receiver of a stream that waits has taken enough to be waited for anew; `None` where
+    /// TCP alone says who waits.
+    pub(crate) fn has_moved(&mut self) -> Option<bool> {
+        match self {
+            Self::Http1(_) => None,
+            Self::Http2(sink) => Some(sink.has_moved()),
+            Self::GrpcWeb(sink) => sink.has_moved(),
         }
     }
 
@@ -207,6 +222,11 @@ impl Http1Sink<'_> {
 /// A stream's body.
 pub(crate) struct Http2Sink {
     stream: SendStream<Bytes>,
+    watch: Watch,
+    /// Bytes let through since the wait for the receiver began.
+    passed: u32,
+    /// What its connection had written then; the low half of the number tells as much.
+    written: u32,
     payload: Bytes,
     /// The stream ends with what is pending.
     last: bool,
@@ -238,6 +258,7 @@ impl Http2Sink {
                 };
             }
             let part = self.payload.split_to(room.min(self.payload.len()));
+            self.passed = self.passed.saturating_add(low(part.len() as u64));
             if !part.is_empty() {
                 let last = self.last && self.payload.is_empty();
                 self.last &= !last;
@@ -250,6 +271,28 @@ impl Http2Sink {
         if std::mem::take(&mut self.last) {
             self.stream.send_data(Bytes::new(), true).map_err(to)?;
         }
+        self.passed = 0;
         Poll::Ready(Ok(()))
     }
+
+    /// A connection that moves and has more to write than it can is slow, not its streams: they
+    /// wait for their turn.
+    fn has_moved(&mut self) -> bool {
+        let written = self.watch.written_while_held().map_or(self.written, low);
+        let turn = written.wrapping_sub(self.written) >= FLOOR_BYTES;
+        let moved = turn || self.passed >= FLOOR_BYTES;
+        if moved {
+            self.passed = 0;
+            self.written = written;
+        }
+        moved
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "differences alone count, and wrap"
+)]
+const fn low(bytes: u64) -> u32 {
+    bytes as u32
 }

@@ -102,6 +102,8 @@ pub(crate) struct Http2Source {
     /// Bytes given out whose window the sender doesn't have back yet.
     held: usize,
     data_ended: bool,
+    /// No DATA has a place here.
+    bodiless: bool,
 }
 
 impl Http2Source {
@@ -110,7 +112,22 @@ impl Http2Source {
             stream,
             held: 0,
             data_ended: false,
+            bodiless: false,
         }
+    }
+
+    /// Behind a head that no body can follow, such as a 204's. h2 lets DATA come there; on an HTTP/1
+    /// connection it would be read as the next response (FR-23).
+    pub(crate) fn bodiless(stream: RecvStream) -> Self {
+        Self {
+            bodiless: true,
+            ..Self::new(stream)
+        }
+    }
+
+    /// Whether all of the stream has been taken.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.stream.is_end_stream()
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
@@ -122,6 +139,9 @@ impl Http2Source {
         let from = |_| Broken::From;
         if !self.data_ended {
             match ready!(self.stream.poll_data(cx)) {
+                Some(Ok(bytes)) if self.bodiless && !bytes.is_empty() => {
+                    return Poll::Ready(Err(Broken::Framing));
+                }
                 Some(Ok(bytes)) => {
                     self.held = bytes.len();
                     let last = self.stream.is_end_stream();
@@ -134,7 +154,7 @@ impl Http2Source {
         let trailers = ready!(self.stream.poll_trailers(cx)).map_err(from)?;
         Poll::Ready(Ok(match trailers {
             Some(mut fields) => {
-                trailers::passing_trailers(&mut fields);
+                trailers::passing_trailers(&mut fields).map_err(|_| Broken::Framing)?;
                 Piece::Trailers(Box::new(fields))
             }
             None => Piece::End,

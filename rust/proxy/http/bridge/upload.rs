@@ -10,7 +10,7 @@ use crate::proxy::http::activity::Activity;
 
 /// A request's body, or a tunnel's upward half.
 pub(crate) struct Upload<'a, 's> {
-    pump: Pump,
+    pump: Pump<'static>,
     source: &'a mut Source<'s>,
     state: State,
 }
@@ -30,7 +30,7 @@ impl<'a, 's> Upload<'a, 's> {
     /// At its beginning.
     pub(crate) fn new(source: &'a mut Source<'s>, limit: u64, held: bool) -> Self {
         Self {
-            pump: Pump::new(limit),
+            pump: Pump::up(limit),
             source,
             state: if held { State::Held } else { State::Going },
         }
@@ -49,7 +49,8 @@ impl<'a, 's> Upload<'a, 's> {
         let polled = match self.state {
             State::Going => {
                 let between = (&mut *self.source, sink);
-                self.pump.poll(cx, between, &activity.movement)
+                let waits = (&activity.movement, &activity.upward);
+                self.pump.poll(cx, between, waits)
             }
             // The head alone is to be sent.
             State::Held => sink.poll_ready(cx).map_ok(|()| ()),
@@ -60,7 +61,7 @@ impl<'a, 's> Upload<'a, 's> {
         activity.waits_for_client.set(waits);
         match polled {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) if self.state == State::Held => {}
+            Poll::Ready(Ok(())) if self.state == State::Held => activity.asked.set(true),
             Poll::Ready(Ok(())) => {
                 self.state = State::Done;
                 activity.uploaded.set(true);
@@ -71,6 +72,15 @@ impl<'a, 's> Upload<'a, 's> {
             Poll::Ready(Err(Broken::TooLarge)) => return Err(ErrorKind::BodyTooLarge.into()),
         }
         Ok(())
+    }
+
+    /// Whether nothing follows the head of a request without a body: over HTTP/2 trailers still may.
+    pub(crate) fn is_head_alone(&self) -> bool {
+        match &self.source {
+            Source::Http2(source) => source.has_ended(),
+            Source::Http1(_) | Source::Empty => true,
+            Source::GrpcWeb(_) => false,
+        }
     }
 
     /// There is nothing to send beside the head.

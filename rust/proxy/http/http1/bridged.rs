@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 
-use super::exchange;
+use super::{ClientWatch, exchange};
 use crate::error::Error;
 use crate::protocol::grpc;
 use crate::proxy::connection::Downstream;
@@ -25,12 +25,13 @@ pub(super) async fn serve(
     activity: &Activity,
     record: Record,
 ) -> (Next, Option<Buffer>) {
+    let watch = ClientWatch::new(conn, plan.facts, record.half_close());
     let record = RefCell::new(record);
     let buffers = &conn.worker().buffers;
     let body = request_body(plan.framing);
     let source = Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)));
     let mut source = source.called(plan.grpc_web);
-    let mut client = Client::http1(conn, plan.facts);
+    let mut client = Client::http1(conn, plan.facts, watch);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,

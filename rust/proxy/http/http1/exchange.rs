@@ -18,6 +18,7 @@ use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
 use crate::proxy::link::Speaks;
 use crate::proxy::upstream::{self, Ask};
@@ -61,7 +62,7 @@ pub(super) async fn serve(
     let plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => {
-            if refusal.kind.status() == 400 {
+            if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
                 record.refused_head(&buffer);
             }
             buffer.consume(len);
@@ -72,9 +73,8 @@ pub(super) async fn serve(
     };
     buffer.consume(len);
     let facts = plan.facts;
-    let idle = current.listener.stream_idle_timeout;
-    let activity = Activity::new(complete, plan.timeout, idle);
     drop(current);
+    let activity = Activity::new(complete, plan.timeout, &record);
     if plan.speaks != Speaks::Http1 {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
@@ -111,15 +111,14 @@ pub(super) async fn serve(
 }
 
 async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
-    let kind = refusal.kind;
-    record.fail(kind);
-    record.status = kind.status();
+    let reply = refusal.reply;
+    reply.note(record);
     let close = !refusal.reusable || conn.should_close();
     let shape = reply::Shape {
         close,
         ..refusal.shape
     };
-    match reply::send(conn, kind, shape, record).await {
+    match reply::send(conn, &reply, shape, record).await {
         Ok(()) if close => Next::Close,
         Ok(()) => Next::KeepAlive,
         Err(_) => Next::Gone,
@@ -142,7 +141,7 @@ pub(super) async fn fail(
     record.status = error.kind.status();
     // Whether the request's body was read to its end is unknown here: close.
     let shape = reply::Shape::closing(facts);
-    match reply::send(conn, error.kind, shape, record).await {
+    match reply::send(conn, &error.kind.into(), shape, record).await {
         Ok(()) => Next::Close,
         Err(_) => Next::Gone,
     }
@@ -202,6 +201,10 @@ async fn attempts(
             Ok(ended) => return Ok(settle(conn, &cluster, ended, (flight, upstream, upload))),
             Err(error) => error,
         };
+        if error.kind == ErrorKind::DownstreamClosed {
+            // An end alone might be taken for that of a client that waits.
+            upstream.io.socket().reset_on_close();
+        }
         let stale = resends < RESENDS_MAX && !activity.started.get();
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
@@ -307,15 +310,15 @@ fn downstream_failed(_: FlowError) -> Error {
 }
 
 /// How far the request is.
-enum Sending {
+enum Sending<'a> {
     Going,
     /// The client has only to listen now.
-    Done(ClientWatch),
+    Done(ClientWatch<'a>),
     /// The upstream takes no more; it may have said why.
     Failed(std::io::Error),
 }
 
-impl Sending {
+impl<'a> Sending<'a> {
     /// A reset that a write met is used up by it: reading then shows a clean end that nobody sent,
     /// and that proves nothing.
     fn judge(&self, error: Error) -> Error {
@@ -330,11 +333,11 @@ impl Sending {
         cx: &mut Context<'_>,
         upload: &mut Flow,
         ground: &Ground<'_>,
-        side: &Side<'_>,
+        side: &Side<'a>,
     ) -> Result<(), Error> {
         match self {
             Self::Going => {}
-            Self::Done(watch) => return watch.poll(cx, side.conn.io.socket()),
+            Self::Done(watch) => return watch.poll(cx, side.conn, side.activity.started.get()),
             Self::Failed(_) => return Ok(()),
         }
         let polled = upload.poll(cx, ground, &side.conn.io, &side.upstream.io);
@@ -346,8 +349,9 @@ impl Sending {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 side.activity.uploaded.set(true);
-                let mut watch = ClientWatch::default();
-                let gone = watch.poll(cx, side.conn.io.socket());
+                let rule = side.record.borrow().half_close();
+                let mut watch = ClientWatch::new(side.conn, side.facts, rule);
+                let gone = watch.poll(cx, side.conn, side.activity.started.get());
                 *self = Self::Done(watch);
                 return gone;
             }

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use super::exchange::Side;
 use crate::error::{Error, ErrorKind};
+use crate::protocol::edits::AnswerEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{
     ChunkMode, ChunkScanner, FieldStorage, HeadScanner, ResponseEdits, ResponseFraming,
@@ -162,10 +163,16 @@ impl Reader {
     ) -> (Vec<u8>, bool) {
         let record = side.record.borrow();
         let mut out = side.conn.worker().take_scratch();
+        let changed = !head.is_interim();
+        let fields = changed.then(|| record.field_edits(head.status, head.fields));
+        let fields = fields.flatten();
         let edits = ResponseEdits {
             keep_alive,
             downstream_version: self.facts.version,
-            via: record.current.listener.wire.http.via.as_deref(),
+            own: AnswerEdits {
+                via: record.current.listener.wire.http.via.as_deref(),
+                fields: fields.as_ref(),
+            },
             upgrade: head.status == 101,
         };
         let stays = write_response(head, &edits, &mut out);

@@ -20,7 +20,7 @@ use h2::{Reason, RecvStream};
 use http::Request;
 
 use super::{earliest, linger};
-use crate::pool::http2::{Outbox, SEND_BUFFER_BYTES, Transport, Watch};
+use crate::pool::http2::{Keepalive, Outbox, SEND_BUFFER_BYTES, Transport, Watch};
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
@@ -56,6 +56,8 @@ struct Shared {
     outbox: Outbox<Lent>,
     streams: Cell<u32>,
     idle_since: Cell<Instant>,
+    /// When the client has to have acknowledged our SETTINGS (HA-8).
+    settles_by: Option<Instant>,
     /// Timers of streams that have ended: armed for some later time, they cost the next less than
     /// new ones.
     timers: RefCell<Vec<Timer>>,
@@ -79,8 +81,8 @@ enum Event {
     Stream(Box<Request<RecvStream>>, SendResponse<Bytes>),
     /// It should end after what it carries.
     End,
-    /// It does too much of something.
-    Excess,
+    /// It does too much of something, or too little.
+    Fault(Reason),
     /// It has ended, or has to.
     Over,
 }
@@ -91,27 +93,31 @@ pub async fn serve(conn: Downstream, first: Option<Buffer>) {
     let buffers = conn.worker().buffers.clone();
     let guard = Guard::new(Role::Server);
     let transport = Transport::new(Lent(Rc::clone(&conn)), buffers, first, guard);
+    let current = conn.listener.current();
+    let deadline = current
+        .listener
+        .header_timeout
+        .map(|wait| clock::now() + wait);
     let shared = Rc::new(Shared {
         watch: transport.watch(),
         outbox: transport.outbox(),
         streams: Cell::new(0),
         idle_since: Cell::new(clock::now()),
+        settles_by: deadline,
         timers: RefCell::default(),
         waker: RefCell::new(None),
         conn,
     });
-    let current = shared.conn.listener.current();
-    let deadline = current
-        .listener
-        .header_timeout
-        .map(|wait| clock::now() + wait);
     let handshake = builder(&current.listener).handshake::<_, Bytes>(transport);
     let mut handshake = pin!(handshake);
     let handshake = poll_fn(|cx| shared.settled(cx, |cx| handshake.as_mut().poll(cx)));
     let begun = shared.conn.timer.until(deadline, handshake).await;
-    drop(current);
     match begun {
-        Ok(Ok(h2)) => run(&shared, h2).await,
+        Ok(Ok(mut h2)) => {
+            let keepalive = Keepalive::new(&current.listener.wire.http2, || h2.ping_pong());
+            drop(current);
+            run(&shared, h2, keepalive).await;
+        }
         // h2 has said why; closing with unread bytes would take that back.
         Ok(Err(_)) | Err(_) => shared.conn.listener.stats.bad_requests_total.increment(),
     }
@@ -139,18 +145,29 @@ fn builder(listener: &Listener) -> Builder {
     builder
 }
 
-async fn run(shared: &Rc<Shared>, mut h2: Connection<Transport<Lent>, Bytes>) {
+async fn run(
+    shared: &Rc<Shared>,
+    mut h2: Connection<Transport<Lent>, Bytes>,
+    mut keepalive: Keepalive,
+) {
     let mut ending = None;
     loop {
-        match poll_fn(|cx| poll_event(shared, &mut h2, ending, cx)).await {
+        let event = poll_fn(|cx| {
+            let event = poll_event(shared, &mut h2, ending, cx);
+            if event.is_pending() && keepalive.poll(cx, shared.streams.get() > 0).is_ready() {
+                return Poll::Ready(Event::Over);
+            }
+            event
+        });
+        match event.await {
             Event::Stream(request, respond) => spawn(shared, *request, respond),
             Event::End => {
                 // Two GOAWAYs: what is on its way before the client has read the first is served.
                 h2.graceful_shutdown();
                 ending = Some(clock::now());
             }
-            Event::Excess => {
-                h2.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            Event::Fault(reason) => {
+                h2.abrupt_shutdown(reason);
                 let closed = poll_fn(|cx| shared.settled(cx, |cx| h2.poll_closed(cx)));
                 let _ = shared
                     .conn
@@ -173,7 +190,7 @@ fn poll_event(
     shared.note_waker(cx);
     let accepted = shared.settled(cx, |cx| h2.poll_accept(cx));
     if shared.watch.excess().is_some() {
-        return Poll::Ready(Event::Excess);
+        return Poll::Ready(Event::Fault(Reason::ENHANCE_YOUR_CALM));
     }
     match accepted {
         Poll::Ready(Some(Ok((request, respond)))) => {
@@ -181,6 +198,9 @@ fn poll_event(
         }
         Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Event::Over),
         Poll::Pending => {}
+    }
+    if shared.poll_unsettled(cx).is_ready() {
+        return Poll::Ready(Event::Fault(Reason::SETTINGS_TIMEOUT));
     }
     if let Some(since) = ending {
         if shared.streams.get() > 0 {
@@ -254,6 +274,14 @@ impl Shared {
             .is_some_and(|known| known.will_wake(cx.waker()))
         {
             *waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Ready when the client should have acknowledged our SETTINGS and didn't (RFC 9113 §6.5.3).
+    fn poll_unsettled(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.settles_by {
+            Some(by) if !self.watch.is_settled() => self.conn.timer.poll_expired(cx, by),
+            _ => Poll::Pending,
         }
     }
 

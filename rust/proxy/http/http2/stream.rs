@@ -39,9 +39,9 @@ pub(super) async fn serve(
             exchange(shared, plan, (body, respond), record).await;
         }
         Err(refusal) => {
-            record.fail(refusal.kind);
-            record.status = refusal.kind.status();
-            let _ = reply::send_http2(&mut respond, refusal.kind, refusal.facts, &mut record);
+            refusal.reply.note(&mut record);
+            let reply = &refusal.reply;
+            let _ = reply::send_http2(&mut respond, reply, refusal.facts, &mut record);
             shared.watch.answered();
             record.finish(conn);
             linger(&mut Source::Http2(Http2Source::new(body))).await;
@@ -56,10 +56,9 @@ async fn exchange(
     record: Record,
 ) {
     let conn = &*shared.conn;
-    let idle = record.current.listener.stream_idle_timeout;
-    let activity = Activity::new(record.begun, plan.timeout, idle);
+    let activity = Activity::new(record.begun, plan.timeout, &record);
     let record = RefCell::new(record);
-    let mut client = Client::http2(conn, plan.facts, respond);
+    let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
     let outcome = {
         let exchange = Exchange {
@@ -131,7 +130,7 @@ fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
     let facts = client.facts;
     if let Some(respond) = client.respond() {
         // Fails where the client is gone meanwhile.
-        let _ = reply::send_http2(respond, kind, Some(facts), record);
+        let _ = reply::send_http2(respond, &kind.into(), Some(facts), record);
     }
 }
 
@@ -149,6 +148,6 @@ mod tests {
     #[test]
     fn the_state_of_a_stream_is_bounded() {
         let size = size_of_future(serve);
-        assert!(size <= 2816, "{size} bytes");
+        assert!(size <= 2848, "{size} bytes");
     }
 }

@@ -37,8 +37,8 @@ class TcpPool(Part):
 class Http2KeepAlive(Part):
     """Pings on idle connections."""
 
-    interval: Annotated[Duration | None, To("cluster.http2.keepalive.interval")] = None
-    timeout: Annotated[Duration | None, To("cluster.http2.keepalive.timeout")] = None
+    interval: Annotated[Duration | None, To("cluster.http2.keepalive_interval")] = None
+    timeout: Annotated[Duration | None, To("cluster.http2.keepalive_timeout")] = None
 
 
 class HttpPool(Part):
@@ -54,7 +54,7 @@ class HttpPool(Part):
     ] = "DEFAULT"
     useClientProtocol: Annotated[StrictBool, To("cluster.protocol")] = False
     maxConcurrentStreams: Annotated[Integer, To("cluster.http2.max_concurrent_streams")] = 0
-    http2KeepAlive: Annotated[Http2KeepAlive | None, To("cluster.http2.keepalive")] = None
+    http2KeepAlive: Annotated[Http2KeepAlive | None, Inside()] = None
 
 
 class ConnectionPool(Part):

@@ -87,8 +87,8 @@ def _http_pool(made: Made, http: HttpPool, at: At) -> None:
         made.put("protocol", "same", at / "useClientProtocol")
     if (keepalive := http.http2KeepAlive) is not None:
         here = at / "http2KeepAlive"
-        _duration(made, "http2.keepalive.interval", keepalive.interval, here / "interval")
-        _duration(made, "http2.keepalive.timeout", keepalive.timeout, here / "timeout")
+        _duration(made, "http2.keepalive_interval", keepalive.interval, here / "interval")
+        _duration(made, "http2.keepalive_timeout", keepalive.timeout, here / "timeout")
 
 
 def _outlier_detection(made: Made, outlier: OutlierDetection, at: At) -> None:
