@@ -143,4 +143,3 @@ class Scene:
         ]
         routes = {index: self.routes(index) for index in found.routes}
         return routes, self.clusters(), streams, [str(trouble) for trouble in self.troubles]
-

@@ -82,8 +82,8 @@ def others(value: Value) -> list[Value]:
             return [value + 1, value + 2]  # of two odd numbers one more may be a prime
         case str():
             return [OTHER_WORDS.get(value, f"{value}x")]
-        case [str(), *_]:
-            return [["other"]]
+        case [str(first), *_]:
+            return [[OTHER_WORDS.get(first, "other")]]
         case _:
             return []
 
@@ -98,7 +98,11 @@ OTHER_WORDS: dict[str, Value] = {
     "MUTUAL": "SIMPLE",
     "SIMPLE": "DISABLE",
     "V2": "V1",
+    "1s": "4s",
     "10s": "11s",
+    "dGVh": "eHl6",
+    "UNAVAILABLE": "INTERNAL",
+    "db.example.com": "www.example.com",
     "2s": "3s",
     "30s": "31s",
     "TLSV1_3": "TLSV1_2",
@@ -140,7 +144,9 @@ def test_each_field_changes_something(kind: str, monkeypatch: pytest.MonkeyPatch
                 effects[key] = has_effect(index, ("spec", *path), before)
     idle = {key for key, effect in effects.items() if not effect}
     # What a mapping holds has its effect or not by itself.
-    idle -= {key for key in effects if any(one.startswith((f"{key}.", f"{key}[")) for one in effects)}
+    idle -= {
+        key for key in effects if any(one.startswith((f"{key}.", f"{key}[")) for one in effects)
+    }
     # Shares must sum to 100, so that none can be changed alone.
     idle = {key for key in idle if "distribute[].to." not in key}
     assert idle == {path for found, path in WITHOUT_EFFECT if found == kind}
@@ -159,7 +165,9 @@ def test_the_documents_use_every_field(kind: str, monkeypatch: pytest.MonkeyPatc
             used |= {shown(path) for path in leaves(part["spec"])}
     # A part stands in the table where it first may be written; any of its places will do.
     used = {path.replace("[]", "") for path in used}
-    known = {row.path.replace("[]", ""): row.same_as.replace("[]", "") for row in rows(spec_of(kind))}
+    known = {
+        row.path.replace("[]", ""): row.same_as.replace("[]", "") for row in rows(spec_of(kind))
+    }
     for place, first in known.items():
         if first:
             used |= {first + path[len(place) :] for path in used if path.startswith(f"{place}.")}

@@ -56,9 +56,7 @@ class ResponseBody(Part):
     """A body."""
 
     string: Annotated[StrictStr | None, To("route.direct_response.body")] = None
-    bytes: Annotated[
-        StrictStr | None, To("route.direct_response.body", "base64 of a text in UTF-8")
-    ] = None
+    bytes: Annotated[StrictStr | None, To("route.direct_response.body_base64")] = None
 
 
 class DirectResponse(Part):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 from meshcore.config.sources.istio.model.scalars import milliseconds
@@ -88,8 +87,7 @@ def _put_direct_response(made: Made, answer: DirectResponse, at: At) -> None:
     made.put("direct_response.status", answer.status, at / "status")
     if (body := answer.body) is not None:
         if body.bytes is not None:
-            words = base64.b64decode(body.bytes).decode()
-            made.put("direct_response.body", words, at / "body" / "bytes")
+            made.put("direct_response.body_base64", body.bytes, at / "body" / "bytes")
         else:
             made.put("direct_response.body", body.string, at / "body" / "string")
 

@@ -127,9 +127,9 @@ def _direct_response(answer: DirectResponse, loc: Loc) -> Iterator[Trouble]:
     size = len((body.string or "").encode())
     if body.bytes is not None:
         try:
-            size = len(base64.b64decode(body.bytes, validate=True).decode())
+            size = len(base64.b64decode(body.bytes, validate=True))
         except (binascii.Error, ValueError):
-            message = "is not base64 of a text in UTF-8"
+            message = "is not base64"
             yield Trouble((*at, "bytes"), "invalid_value", message, "write string instead")
     if size > _LARGEST_BODY:
         message = f"the body has more than {_LARGEST_BODY >> 20} MiB"
