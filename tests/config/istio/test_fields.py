@@ -57,14 +57,14 @@ def variants(index: int, path: Way) -> Iterator[list[dict[str, Value]]]:
     *steps, last = path
     found: Value = PARTS[index]
     for step in path:
-        found = found[step]  # type: ignore[index, call-overload]
+        found = found[step]  # type: ignore[index]
     for other in (None, *others(found)):
         parts = list(PARTS)
         inner: Value = copy.deepcopy(parts[index])
         assert isinstance(inner, dict)
         parts[index] = inner
         for step in steps:
-            inner = inner[step]  # type: ignore[index, call-overload]
+            inner = inner[step]  # type: ignore[index]
         assert isinstance(inner, dict)
         if other is None:
             del inner[str(last)]

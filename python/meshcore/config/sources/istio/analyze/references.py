@@ -81,7 +81,8 @@ def _unknown_host(analysis: Analysis, service: Object[VirtualService], host: str
         message = f"{host!r} is looked up in {service.value.namespace}; there is {elsewhere}"
         analysis.find("MC0011", service, at, message)
         return
-    close = did_you_mean(full_name(host, service.value.namespace), analysis.registry.services)
+    known = analysis.registry.services
+    close = did_you_mean(host, known if "." in host else {name.split(".")[0] for name in known})
     message = f"there is no service {host!r}" + (f": {close}" if close else "")
     analysis.find("IST0101", service, at, message)
 

@@ -33,6 +33,8 @@ class PlacedRule:
     rule: HttpRule
     at: At
     namespace: str
+    number: str = ""
+    """Its position in the root; within a delegate, that of both."""
     matches: tuple[At, ...] = ()
     """Where its match blocks stand, if not in itself."""
 
@@ -50,13 +52,14 @@ def http_rules(
     for index, rule in enumerate(root.value.spec.http):
         at = root / "http" / index
         if rule.delegate is None:
-            yield PlacedRule(rule, at, root.value.namespace)
+            yield PlacedRule(rule, at, root.value.namespace, str(index))
             continue
         delegate = find(rule.delegate, root, services)
         if delegate is None:
             continue
         for number, leaf in enumerate(delegate.value.spec.http):
-            place = PlacedRule(leaf, delegate / "http" / number, delegate.value.namespace)
+            home = delegate.value.namespace
+            place = PlacedRule(leaf, delegate / "http" / number, home, f"{index}-{number}")
             if (merged := merge(rule, place)) is not None:
                 yield merged
 
@@ -94,7 +97,8 @@ def merge(root: HttpRule, leaf: PlacedRule) -> PlacedRule | None:
         if not getattr(rule, name) and getattr(root, name):
             update[name] = getattr(root, name)
     update["name"] = "-".join(filter(None, (root.name, rule.name)))
-    return PlacedRule(rule.model_copy(update=update), leaf.at, leaf.namespace, tuple(places))
+    made = rule.model_copy(update=update)
+    return PlacedRule(made, leaf.at, leaf.namespace, leaf.number, tuple(places))
 
 
 def _both(outer: HttpMatch, inner: HttpMatch) -> HttpMatch | None:

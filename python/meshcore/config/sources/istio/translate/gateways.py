@@ -132,8 +132,8 @@ def _of_host(
     for service, server in dict.fromkeys(bound):
         scene = Scene(destinations, client, _bound(service, server), client.stands_for)
         name = f"{service.value.namespace}/{service.value.name}"
-        for index, rule in enumerate(http_rules(service, destinations.objects.virtual_services)):
-            for route in http_routes(scene, rule, name if rule.rule.name else f"{name}/{index}"):
+        for rule in http_rules(service, destinations.objects.virtual_services):
+            for route in http_routes(scene, rule, name):
                 everything = "match" not in route.value
                 route.put("match.host", [host])
                 if everything:

@@ -52,7 +52,8 @@ def http_routes(scene: Scene, placed: PlacedRule, name: str) -> Iterator[Made]:
         blocks = [(None, placed.at)]
     for number, (match, at) in enumerate(blocks):
         made = _route(scene, placed, match, at)
-        parts = [name, rule.name, match.name if match is not None else ""]
+        whole = name if rule.name else f"{name}/{placed.number}"
+        parts = [whole, rule.name, match.name if match is not None else ""]
         made.value["name"] = ".".join(filter(None, parts))
         if len(blocks) > 1 and not (match is not None and match.name):
             made.value["name"] = f"{made.value['name']}.{number}"

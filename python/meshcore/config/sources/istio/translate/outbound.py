@@ -135,8 +135,8 @@ def _of_virtual_service(
         return
     scene = Scene(destinations, client, bound, port)
     name = f"{service.value.namespace}/{service.value.name}"
-    for index, rule in enumerate(http_rules(service, destinations.objects.virtual_services)):
-        yield from http_routes(scene, rule, name if rule.rule.name else f"{name}/{index}")
+    for rule in http_rules(service, destinations.objects.virtual_services):
+        yield from http_routes(scene, rule, name)
 
 
 def _default(
