@@ -116,7 +116,7 @@ impl DirectResponse {
             );
             return None;
         }
-        let kind = kind.or((!body.is_empty()).then_some("text/plain"));
+        let kind = kind.or_else(|| (!body.is_empty()).then_some("text/plain"));
         Some(Self {
             status,
             content_type: kind.map(Box::from),

@@ -16,7 +16,7 @@ use super::host::HostIndex;
 use super::path::PathKey;
 use super::path::PathTrie;
 use super::path::Root;
-use super::rules::PathText;
+use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
 use crate::wire;

@@ -1,6 +1,5 @@
 //! Changes of fields: in their order, with values that a request completes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rules::TOKEN_HINT;
@@ -74,21 +73,20 @@ pub(super) fn compile(
     };
     let mut compiled = Vec::new();
     let mut sound = true;
-    let valued: [(&str, &BTreeMap<String, String>, fn(Template) -> Change); 2] = [
-        ("set", &edits.set, Change::Set),
-        ("add", &edits.add, Change::Add),
-    ];
-    for (key, values, change) in valued {
-        for (name, value) in values {
-            let at = format!("{at}.{key}.{name}");
-            let name = checked_name(name, &at, problems);
-            let value = checked_value(value, of_response, &at, problems);
-            sound &= name.is_some() && value.is_some();
-            compiled.extend(name.zip(value).map(|(name, value)| HeaderEdit {
-                name,
-                change: change(value),
-            }));
-        }
+    let set = edits.set.iter().map(|edit| ("set", edit));
+    let add = edits.add.iter().map(|edit| ("add", edit));
+    for (key, (name, value)) in set.chain(add) {
+        let at = format!("{at}.{key}.{name}");
+        let name = checked_name(name, &at, problems);
+        let value = checked_value(value, of_response, &at, problems);
+        sound &= name.is_some() && value.is_some();
+        compiled.extend(name.zip(value).map(|(name, value)| HeaderEdit {
+            name,
+            change: match key {
+                "set" => Change::Set(value),
+                _ => Change::Add(value),
+            },
+        }));
     }
     for (index, name) in edits.remove.iter().enumerate() {
         let name = checked_name(name, &format!("{at}.remove[{index}]"), problems);

@@ -157,7 +157,7 @@ impl PathRewrite {
         let at = format!("{at}.substitution");
         let substitution = pieces(&regex.substitution)
             .map_err(|message| {
-                problems.add("substitution_invalid", &*at, message, SUBSTITUTION_HINT)
+                problems.add("substitution_invalid", &*at, message, SUBSTITUTION_HINT);
             })
             .ok();
         let (pattern, substitution) = pattern.zip(substitution)?;

@@ -8,6 +8,7 @@ use super::condition::LineConditions;
 use super::condition::TextMatch;
 use super::host::HostPattern;
 use super::path::PathKey;
+use super::path_text::PathText;
 use super::pattern::Pattern;
 use super::pattern::Patterns;
 use crate::wire::Problems;
@@ -40,32 +41,6 @@ impl Rule {
         match &self.text {
             Some(PathText::Literal { text, .. }) => text.len(),
             _ => 0,
-        }
-    }
-}
-
-/// What of a path its segments don't tell.
-#[derive(Debug)]
-pub(super) enum PathText {
-    Regex(Pattern),
-    /// It begins with this.
-    Literal {
-        text: Box<str>,
-        ignore_case: bool,
-    },
-}
-
-impl PathText {
-    pub(super) fn holds(&self, path: &str) -> bool {
-        match self {
-            Self::Regex(pattern) => pattern.matches(path.as_bytes()),
-            Self::Literal { text, ignore_case } => {
-                let begins = path.as_bytes().get(..text.len());
-                begins.is_some_and(|begins| match ignore_case {
-                    true => begins.eq_ignore_ascii_case(text.as_bytes()),
-                    false => begins == text.as_bytes(),
-                })
-            }
         }
     }
 }

@@ -108,7 +108,7 @@ impl Split {
         let point = ((u128::from(random) * u128::from(self.total)) >> 64) as u64;
         // A weight of 0 has the same end as the share before it, so it is never the first above.
         let index = self.targets.partition_point(|share| share.end <= point);
-        self.targets.get(index).or(self.targets.first())
+        self.targets.get(index).or_else(|| self.targets.first())
     }
 
     /// All clusters with their weights, in document order, those of weight 0 too.

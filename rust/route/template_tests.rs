@@ -2,8 +2,9 @@
 
 use super::super::RequestView;
 use super::super::tests::GET;
-use super::{Fact, Operator, Template, TimeFormat, tell_of_request};
+use super::{Operator, Template};
 use crate::protocol::head::Field;
+use crate::route::{Fact, TimeFormat, tell_of_request};
 
 const FIELDS: [Field<'_>; 3] = [
     Field {

@@ -151,6 +151,20 @@ PLACES = [
     ),
     (
         "RouteTable",
+        "web",
+        "routes[0].request_headers.set.x-client",
+        "request_headers: {set: {x-client:",
+        "listeners[0].routes[0].request_headers.set.x-client",
+    ),
+    (
+        "RouteTable",
+        "web",
+        "routes[2].rewrite.regex.pattern",
+        "rewrite: {regex: {pattern:",
+        "listeners[0].routes[2].rewrite.regex.pattern",
+    ),
+    (
+        "RouteTable",
         "mixed",
         "routes[0].to[0].cluster",
         "path: {prefix: /}",

@@ -71,7 +71,12 @@ class Restless:
         """Answer so many requests, or until our PING is answered; the last stream."""
         last, served = 0, 0
         while served != most:
-            frame = await frames.frame()
+            try:
+                frame = await frames.frame()
+            except trio.TooSlowError:
+                # Nobody has asked for long: a server leaves then, too. A PING is answered sooner.
+                assert most is not None
+                break
             if isinstance(frame, HeadersFrame):
                 last, served = frame.stream_id, served + 1
                 await frames.head(last, [(b":status", b"200")])

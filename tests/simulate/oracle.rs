@@ -67,9 +67,12 @@ fn host_rank(patterns: &[String], host: &str) -> Option<(u8, usize)> {
 
 /// Exact, then regex, then prefix; among these the length, then whole segments before mere text.
 fn path_rank(matches: &Match, actual: &str) -> Option<(u8, usize, bool)> {
-    let spelling = |text: &str| match matches.ignore_path_case {
-        true => text.to_lowercase(),
-        false => text.to_owned(),
+    let spelling = |text: &str| {
+        if matches.ignore_path_case {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        }
     };
     let same = spelling(actual);
     match &matches.path {

@@ -1,7 +1,7 @@
 //! Changes of fields that routes ask for, and what the operators of their values stand for.
 
-use super::phases::Request;
 use super::record::Record;
+use super::request::Request;
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Field, values};
 use crate::route::{
@@ -97,7 +97,11 @@ pub(super) fn tell(
         out.extend_from_slice(text.unwrap_or_default().as_bytes());
     };
     let fact = match operator {
-        Operator::Request(wanted) if given(request, wanted.names.first(), out) => return,
+        Operator::Request(wanted)
+            if given(request, wanted.names.first().map(|name| &**name), out) =>
+        {
+            return;
+        }
         Operator::StartTime(format) => return time(start(record), *format, out),
         Operator::Fact(fact) => *fact,
         other => {
@@ -127,9 +131,9 @@ pub(super) fn tell(
 }
 
 /// Upstreams and logs see the request id that we gave; so does who asks for it by name.
-fn given(request: &Request<'_>, name: Option<&Box<str>>, out: &mut Vec<u8>) -> bool {
-    let id = request.request_id.as_ref();
-    match id.filter(|_| name.is_some_and(|name| **name == *"x-request-id")) {
+fn given(request: &Request<'_>, name: Option<&str>, out: &mut Vec<u8>) -> bool {
+    let id = request.id.as_ref();
+    match id.filter(|_| name == Some("x-request-id")) {
         Some(id) => {
             out.extend_from_slice(id.as_bytes());
             true

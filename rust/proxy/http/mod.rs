@@ -9,6 +9,7 @@ pub mod http2;
 mod phases;
 mod record;
 mod reply;
+mod request;
 mod rewrite;
 mod stall;
 

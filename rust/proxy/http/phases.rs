@@ -1,6 +1,5 @@
 //! From a head to a plan, phase by phase; each may end the request with an answer of ours.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,18 +7,19 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::admit::{Facts, Plan, Refusal};
 use super::edits::{self, Answering};
-use super::record::{LogFields, Record};
-use super::reply::{Reply, Shape};
-use super::rewrite::{self, RequestId};
+use super::record::Record;
+use super::reply::Reply;
+use super::request::Request;
+use super::rewrite;
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
-use crate::protocol::head::{FieldSet, Version, values};
-use crate::protocol::http1::{Framing, RequestHead, RequestMethod};
-use crate::protocol::{grpc, grpc_web, path};
+use crate::protocol::head::Version;
+use crate::protocol::http1::RequestHead;
+use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
-use crate::route::{Action, CorsVerdict, RequestView, Route, Share};
-use crate::snapshot::{Cluster, Listener};
+use crate::route::{Action, CorsVerdict, Route, Share};
+use crate::snapshot::Cluster;
 
 /// Decides what becomes of a request, whatever carried its head.
 pub(super) fn decide(
@@ -37,20 +37,6 @@ pub(super) fn decide(
     request.plan(route, &chosen, record)
 }
 
-/// A request whose head is sound.
-pub(super) struct Request<'a> {
-    pub(super) conn: &'a Downstream,
-    pub(super) current: &'a Current,
-    pub(super) head: &'a RequestHead<'a, 'a>,
-    pub(super) facts: Facts,
-    /// In the listener's normal form.
-    pub(super) path: Cow<'a, str>,
-    host: Cow<'a, str>,
-    /// The one that we gave it.
-    pub(super) request_id: Option<RequestId>,
-    body_limit: u64,
-}
-
 /// Where a request goes.
 struct Chosen<'r> {
     share: &'r Share,
@@ -59,49 +45,6 @@ struct Chosen<'r> {
 }
 
 impl<'a> Request<'a> {
-    /// What is refused wherever it would go.
-    fn admit(
-        conn: &'a Downstream,
-        current: &'a Current,
-        head: &'a RequestHead<'a, 'a>,
-        record: &mut Record,
-    ) -> Result<Self, Refusal> {
-        let listener = &current.listener;
-        if listener.access_log.is_some() {
-            record.log = Some(Box::new(LogFields::of(head)));
-        }
-        let mut request = Self {
-            conn,
-            current,
-            head,
-            facts: facts(head, listener),
-            path: Cow::Borrowed(head.path),
-            host: head.authority.host_for_match(),
-            request_id: None,
-            body_limit: match listener.wire.limits.body_bytes {
-                0 => u64::MAX,
-                limit => limit,
-            },
-        };
-        if request.is_connect() && !listener.wire.http.allow_connect {
-            return Err(request.refuse(ErrorKind::ConnectRefused));
-        }
-        if matches!(head.framing, Framing::Length(length) if length > request.body_limit) {
-            return Err(request.refuse(ErrorKind::BodyTooLarge));
-        }
-        request.path = path::normalize(head.path, listener.wire.http.path_normalization)
-            // A path with two readings is refused as a malformed head is: nothing after it is parsed.
-            .map_err(|e| Refusal {
-                reusable: false,
-                ..request.refuse(e.kind())
-            })?;
-        request.request_id = RequestId::wanted(conn, &listener.wire.http, head);
-        if let (Some(log), Some(id)) = (&mut record.log, &request.request_id) {
-            log.request_id = id.as_bytes().to_vec();
-        }
-        Ok(request)
-    }
-
     fn route(&self, record: &mut Record) -> Result<&'a Route, Refusal> {
         let routes = self.current.listener.routes.as_ref();
         let found = routes.and_then(|routes| routes.find(&self.view()));
@@ -188,7 +131,7 @@ impl<'a> Request<'a> {
                 .and_then(|rewrite| rewrite.host.as_deref())
                 .or_else(|| target.and_then(|changes| changes.host.as_deref())),
             fields: fields.as_ref(),
-            request_id: self.request_id.as_ref(),
+            request_id: self.id.as_ref(),
             speaks,
             scheme: if cluster.tls.is_some() {
                 "https"
@@ -245,57 +188,6 @@ impl<'a> Request<'a> {
         }
         (!fields.is_empty()).then_some(fields)
     }
-
-    /// A request that goes no further.
-    pub(super) fn refuse(&self, reply: impl Into<Reply>) -> Refusal {
-        let facts = self.facts;
-        Refusal {
-            reply: reply.into(),
-            shape: Shape::closing(facts),
-            facts: Some(facts),
-            // FR-20: what follows a refused upgrade or CONNECT may not be HTTP.
-            reusable: facts.keep_alive
-                && self.head.framing.is_empty()
-                && !facts.upgrade
-                && !self.is_connect(),
-        }
-    }
-
-    fn is_connect(&self) -> bool {
-        matches!(self.facts.method, RequestMethod::Connect)
-    }
-
-    /// What routes look at.
-    pub(super) fn view(&self) -> RequestView<'_> {
-        let Self { conn, head, .. } = self;
-        let trusted = self.current.listener.wire.http.trusted_hops > 0;
-        RequestView {
-            host: &self.host,
-            path: &self.path,
-            query: head.query,
-            method: head.method,
-            scheme: scheme(conn, head, trusted),
-            authority: head.authority.text,
-            fields: head.fields,
-            hidden: if trusted {
-                FieldSet::EMPTY
-            } else {
-                head.forwarded
-            },
-            identity: conn.identity.as_ref().map(|identity| identity.name()),
-        }
-    }
-}
-
-/// That of the connection, unless a trusted proxy has ended another one before.
-fn scheme(conn: &Downstream, head: &RequestHead<'_, '_>, trusted: bool) -> &'static str {
-    let told = head.value(head.known.forwarded_proto).filter(|_| trusted);
-    match told {
-        Some(b"https") => "https",
-        Some(b"http") => "http",
-        _ if conn.is_tls() => "https",
-        _ => "http",
-    }
 }
 
 /// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it
@@ -308,22 +200,6 @@ fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
         }
     }
     (Speaks::of(cluster, facts.version), None)
-}
-
-fn facts(head: &RequestHead<'_, '_>, listener: &Listener) -> Facts {
-    let kind = head.value(head.known.content_type);
-    let kind = kind.filter(|_| head.method == "POST");
-    let web = kind.filter(|_| listener.wire.http.grpc_web && head.upgrade.is_none());
-    let accept = values(head.fields, "accept");
-    let grpc_web = web.and_then(|kind| grpc_web::Call::asked(kind, accept));
-    Facts {
-        version: head.version,
-        method: RequestMethod::of(head.method),
-        keep_alive: head.keep_alive,
-        upgrade: head.upgrade.is_some(),
-        grpc: grpc_web.is_some() || kind.is_some_and(grpc::is_grpc),
-        grpc_web,
-    }
 }
 
 /// The shorter of what the route allows and what a gRPC client has time for.

@@ -1,5 +1,7 @@
 //! What is counted and logged of one request.
 
+mod quoted;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +13,12 @@ use crate::error::{Blame, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
-use crate::protocol::http1::RequestHead;
 use crate::route::Route;
 use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
+
+pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
 const REFUSED_SHOWN: usize = 128;
@@ -64,33 +67,6 @@ pub(super) struct Record {
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
     endpoint: Option<Rc<EndpointRun>>,
-}
-
-/// What a log line quotes of the request; copied, since the head is gone when the line is written.
-#[derive(Debug, Default)]
-pub(super) struct LogFields {
-    method: Vec<u8>,
-    target: Vec<u8>,
-    version: &'static str,
-    authority: Vec<u8>,
-    user_agent: Vec<u8>,
-    forwarded_for: Vec<u8>,
-    pub(super) request_id: Vec<u8>,
-}
-
-impl LogFields {
-    pub(super) fn of(head: &RequestHead<'_, '_>) -> Self {
-        let field = |index| head.value(index).unwrap_or_default().to_vec();
-        Self {
-            method: head.method.as_bytes().to_vec(),
-            target: head.target.as_bytes().to_vec(),
-            version: head.version.as_str(),
-            authority: head.authority.text.as_bytes().to_vec(),
-            user_agent: field(head.known.user_agent),
-            forwarded_for: field(head.known.forwarded_for),
-            request_id: field(head.known.request_id),
-        }
-    }
 }
 
 impl Record {

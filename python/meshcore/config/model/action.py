@@ -47,7 +47,7 @@ class RegexRewrite(Part):
     pattern: StrictStr
     """What is looked for, in linear time."""
     substitution: StrictStr
-    r"""What stands there instead; `\1` is the first group, `\0` the whole match, `\\` a backslash."""
+    r"""What stands there instead; `\1` is the first group, `\0` all of it, `\\` a backslash."""
 
 
 class Rewrite(Part):

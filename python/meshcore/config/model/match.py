@@ -136,7 +136,7 @@ class Match(Part):
     method_match: Condition | None = None
     """The method, compared as a value is."""
     scheme: Condition | None = None
-    """`http` or `https`: as the connection is, or as a trusted proxy says in `X-Forwarded-Proto`."""
+    """`http` or `https`: as the connection is, or a trusted proxy says in `X-Forwarded-Proto`."""
     authority: Condition | None = None
     """Host and port as the client named them."""
     headers: dict[HeaderName, Condition] = Field(default_factory=dict)

@@ -4,14 +4,13 @@
 //! counts before it. The connection's task accepts streams and watches over the end: idle, drained,
 //! too old, or told off.
 
+mod shared;
 mod stream;
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::ops::Deref;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,15 +18,14 @@ use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::Request;
 
-use super::{earliest, linger};
-use crate::pool::http2::{Keepalive, Outbox, SEND_BUFFER_BYTES, Transport, Watch};
+use self::shared::{Lent, OpenStream, Shared};
+use super::linger;
+use crate::pool::http2::{Keepalive, SEND_BUFFER_BYTES, Transport};
 use crate::protocol::http2::guard::{Guard, Role};
 use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
-use crate::runtime::timer::Timer;
 use crate::snapshot::Listener;
-use crate::tls::io::Io;
 
 /// Streams that we reset for the client's faults before the connection ends (HA-2).
 const LOCAL_RESETS_MAX: usize = 500;
@@ -43,38 +41,8 @@ const RESET_STREAMS_MAX: usize = 100;
 /// allowed streams at work, new ones are refused (HA-2).
 const TASKS_PER_STREAM: u32 = 2;
 
-/// Timers kept for the next streams.
-const TIMERS_KEPT: usize = 16;
-
 /// How long a connection that was told to end, and has no stream, may take to do so.
 const END_TIME: Duration = Duration::from_secs(5);
-
-/// A connection as its streams see it.
-struct Shared {
-    conn: Rc<Downstream>,
-    watch: Watch,
-    outbox: Outbox<Lent>,
-    streams: Cell<u32>,
-    idle_since: Cell<Instant>,
-    /// When the client has to have acknowledged our SETTINGS (HA-8).
-    settles_by: Option<Instant>,
-    /// Timers of streams that have ended: armed for some later time, they cost the next less than
-    /// new ones.
-    timers: RefCell<Vec<Timer>>,
-    /// Wakes the connection's task.
-    waker: RefCell<Option<Waker>>,
-}
-
-/// Lends the connection's bytes to the h2 crate.
-struct Lent(Rc<Downstream>);
-
-impl Deref for Lent {
-    type Target = Io;
-
-    fn deref(&self) -> &Io {
-        &self.0.io
-    }
-}
 
 /// What happened on a connection.
 enum Event {
@@ -98,16 +66,7 @@ pub async fn serve(conn: Downstream, first: Option<Buffer>) {
         .listener
         .header_timeout
         .map(|wait| clock::now() + wait);
-    let shared = Rc::new(Shared {
-        watch: transport.watch(),
-        outbox: transport.outbox(),
-        streams: Cell::new(0),
-        idle_since: Cell::new(clock::now()),
-        settles_by: deadline,
-        timers: RefCell::default(),
-        waker: RefCell::new(None),
-        conn,
-    });
+    let shared = Rc::new(Shared::new(conn, &transport, deadline));
     let handshake = builder(&current.listener).handshake::<_, Bytes>(transport);
     let mut handshake = pin!(handshake);
     let handshake = poll_fn(|cx| shared.settled(cx, |cx| handshake.as_mut().poll(cx)));
@@ -238,89 +197,4 @@ fn spawn(shared: &Rc<Shared>, request: Request<RecvStream>, mut respond: SendRes
     tokio::task::spawn_local(Box::pin(async move {
         stream::serve(&open.0, request, respond).await;
     }));
-}
-
-impl Shared {
-    /// Polls h2, and sends what it wrote when it has nothing more to do.
-    fn settled<T>(
-        &self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let polled = poll(cx);
-        if polled.is_pending() {
-            // That it can't be sent shows again where h2 reads.
-            let _ = self.outbox.poll_settle(cx);
-        }
-        polled
-    }
-
-    fn take_timer(&self) -> Timer {
-        self.timers.borrow_mut().pop().unwrap_or_default()
-    }
-
-    fn give_timer(&self, timer: Timer) {
-        let mut timers = self.timers.borrow_mut();
-        if timers.len() < TIMERS_KEPT {
-            timers.push(timer);
-        }
-    }
-
-    fn note_waker(&self, cx: &Context<'_>) {
-        self.conn.open.note_waker(cx);
-        let mut waker = self.waker.borrow_mut();
-        if !waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(cx.waker()))
-        {
-            *waker = Some(cx.waker().clone());
-        }
-    }
-
-    /// Ready when the client should have acknowledged our SETTINGS and didn't (RFC 9113 §6.5.3).
-    fn poll_unsettled(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.settles_by {
-            Some(by) if !self.watch.is_settled() => self.conn.timer.poll_expired(cx, by),
-            _ => Poll::Pending,
-        }
-    }
-
-    /// When a connection should end of itself: unused for too long, or too old.
-    fn end_of_waiting(&self) -> Option<Instant> {
-        let current = self.conn.listener.current();
-        let listener = &current.listener;
-        let idle = listener
-            .idle_timeout
-            .filter(|_| self.streams.get() == 0)
-            .map(|idle| self.idle_since.get() + idle);
-        earliest(idle, self.conn.old_at)
-    }
-}
-
-/// A stream at work; dropping it counts it out, and a drop by a panic counts that.
-struct OpenStream(Rc<Shared>);
-
-impl OpenStream {
-    fn new(shared: &Rc<Shared>) -> Self {
-        shared.streams.set(shared.streams.get() + 1);
-        Self(Rc::clone(shared))
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        let shared = &self.0;
-        if std::thread::panicking() {
-            shared.conn.worker().stats.panics_total.increment();
-        }
-        let left = shared.streams.get().saturating_sub(1);
-        shared.streams.set(left);
-        if left == 0 {
-            shared.idle_since.set(clock::now());
-            // Its wait for the next stream begins.
-            if let Some(waker) = &*shared.waker.borrow() {
-                waker.wake_by_ref();
-            }
-        }
-    }
 }

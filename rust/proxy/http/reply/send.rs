@@ -7,7 +7,8 @@ use h2::server::SendResponse;
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use super::{Composed, Form, Reply, Shape};
+use super::compose::{Composed, Form};
+use super::{Reply, Shape};
 use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::admit::Facts;
