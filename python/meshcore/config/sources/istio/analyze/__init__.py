@@ -19,7 +19,7 @@ from meshcore.config.sources.istio.analyze.service_entries import deprecated, se
 from meshcore.config.sources.istio.analyze.virtual_services import virtual_services
 from meshcore.config.sources.istio.objects import read_objects
 from meshcore.config.sources.istio.translate.client import clients
-from meshcore.config.sources.istio.translate.registry import registry
+from meshcore.config.sources.istio.translate.clusters.registry import registry
 
 if TYPE_CHECKING:
     from meshcore.config.sources.merged import Merged

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         TrafficPolicy,
     )
     from meshcore.config.sources.istio.objects import Object
-    from meshcore.config.sources.istio.translate.registry import Service
+    from meshcore.config.sources.istio.translate.clusters.registry import Service
     from meshcore.config.sources.merged import At
 
 _BLOCKS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")

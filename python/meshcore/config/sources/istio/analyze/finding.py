@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from meshcore.config.sources.istio.model import Kind
     from meshcore.config.sources.istio.objects import K, Object, Objects
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.registry import Registry
+    from meshcore.config.sources.istio.translate.clusters.registry import Registry
     from meshcore.config.sources.merged import At
 
 

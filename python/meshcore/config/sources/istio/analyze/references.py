@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshcore.config.check import did_you_mean
-from meshcore.config.sources.istio.translate.delegates import PlacedRule, find, merge
+from meshcore.config.sources.istio.translate.http.delegates import PlacedRule, find, merge
 from meshcore.config.sources.istio.translate.names import (
     DOMAIN,
     MESH,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from meshcore.config.sources.istio.model import VirtualService
     from meshcore.config.sources.istio.model.destination import Destination
     from meshcore.config.sources.istio.objects import Object
-    from meshcore.config.sources.istio.translate.registry import Service
+    from meshcore.config.sources.istio.translate.clusters.registry import Service
     from meshcore.config.sources.merged import At
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.model.base import Part
 from meshcore.config.sources.istio.model.support import To, mark_of
-from meshcore.config.sources.istio.translate.registry import HTTP, TLS
+from meshcore.config.sources.istio.translate.clusters.registry import HTTP, TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

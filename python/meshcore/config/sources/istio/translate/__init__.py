@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.origin import Trouble
 from meshcore.config.sources.istio.translate.client import Client, clients
-from meshcore.config.sources.istio.translate.destinations import Destinations
+from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
+from meshcore.config.sources.istio.translate.clusters.registry import registry
 from meshcore.config.sources.istio.translate.gateways import gateway_routes, servers
 from meshcore.config.sources.istio.translate.listener_tls import listener_tls, terminating
 from meshcore.config.sources.istio.translate.outbound import outbound_routes
-from meshcore.config.sources.istio.translate.registry import registry
 from meshcore.config.sources.istio.translate.streams import sni_routes, tcp_services, tcp_target
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshcore.config.sources.istio.translate.delegates import http_rules
-from meshcore.config.sources.istio.translate.http_route import Scene, http_routes
+from meshcore.config.sources.istio.translate.http.delegates import http_rules
+from meshcore.config.sources.istio.translate.http.match import Bound, reach
+from meshcore.config.sources.istio.translate.http.route import Scene, http_routes
 from meshcore.config.sources.istio.translate.made import Made
-from meshcore.config.sources.istio.translate.match import Bound, reach
 from meshcore.config.sources.istio.translate.names import (
     full_name,
     intersection,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.gateway import Server
     from meshcore.config.sources.istio.objects import Object, Objects
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.destinations import Destinations
+    from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
     from meshcore.config.sources.merged import At
     from meshcore.config.sources.text import Value
 

@@ -10,7 +10,7 @@ from meshcore.config.sources.istio.translate.made import Made
 if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.gateway import ServerTls
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.destinations import Destinations
+    from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
     from meshcore.config.sources.merged import At
     from meshcore.config.sources.text import Value
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshcore.config.sources.istio.translate.delegates import http_rules
-from meshcore.config.sources.istio.translate.destinations import Wanted
-from meshcore.config.sources.istio.translate.http_route import Scene, http_routes
+from meshcore.config.sources.istio.translate.clusters.destinations import Wanted
+from meshcore.config.sources.istio.translate.clusters.registry import HTTP, Service
+from meshcore.config.sources.istio.translate.http.delegates import http_rules
+from meshcore.config.sources.istio.translate.http.match import reach
+from meshcore.config.sources.istio.translate.http.route import Scene, http_routes
 from meshcore.config.sources.istio.translate.made import Made
-from meshcore.config.sources.istio.translate.match import reach
 from meshcore.config.sources.istio.translate.names import (
     MESH,
     domains,
@@ -18,7 +19,6 @@ from meshcore.config.sources.istio.translate.names import (
     most_specific,
     visible,
 )
-from meshcore.config.sources.istio.translate.registry import HTTP, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.service_entry import ServicePort
     from meshcore.config.sources.istio.objects import Object
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.destinations import Destinations
-    from meshcore.config.sources.istio.translate.match import Bound
+    from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
+    from meshcore.config.sources.istio.translate.http.match import Bound
     from meshcore.config.sources.text import Value
 
 # What a host that no service has is asked on, where nothing says otherwise.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshcore.config.sources.istio.translate.destinations import Wanted
+from meshcore.config.sources.istio.translate.clusters.destinations import Wanted
+from meshcore.config.sources.istio.translate.clusters.registry import HTTP, TLS
 from meshcore.config.sources.istio.translate.gateways import PlacedServer, binding, served, servers
+from meshcore.config.sources.istio.translate.http.match import Bound, concerns
 from meshcore.config.sources.istio.translate.made import Made
-from meshcore.config.sources.istio.translate.match import Bound, concerns
 from meshcore.config.sources.istio.translate.names import intersection, most_specific
 from meshcore.config.sources.istio.translate.outbound import bound_to_mesh, claims
-from meshcore.config.sources.istio.translate.registry import HTTP, TLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.virtual_service import StreamTarget
     from meshcore.config.sources.istio.objects import Object
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.destinations import Destinations
-    from meshcore.config.sources.istio.translate.registry import Service
+    from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
+    from meshcore.config.sources.istio.translate.clusters.registry import Service
     from meshcore.config.sources.merged import At
     from meshcore.config.sources.text import Value
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.check import did_you_mean
 from meshcore.config.origin import Trouble
-from meshcore.config.sources.istio.translate.headers import AUTHORITY
+from meshcore.config.sources.istio.translate.http.headers import AUTHORITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from meshcore.config.origin import Trouble
-from meshcore.config.sources.istio.translate.registry import HTTP, TLS
+from meshcore.config.sources.istio.translate.clusters.registry import HTTP, TLS
 from meshcore.config.sources.istio.validate.hosts import check_export_to, check_host, is_host
 
 if TYPE_CHECKING:

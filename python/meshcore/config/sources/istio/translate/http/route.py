@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshcore.config.sources.istio.translate.actions import (
+from meshcore.config.sources.istio.translate.clusters.destinations import Wanted
+from meshcore.config.sources.istio.translate.http.actions import (
     put_actions,
     put_redirect,
     put_rewrite,
 )
-from meshcore.config.sources.istio.translate.destinations import Wanted
-from meshcore.config.sources.istio.translate.headers import authority, operations
+from meshcore.config.sources.istio.translate.http.headers import authority, operations
+from meshcore.config.sources.istio.translate.http.match import concerns, put_match
 from meshcore.config.sources.istio.translate.made import Made
-from meshcore.config.sources.istio.translate.match import concerns, put_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshcore.config.sources.istio.model.virtual_service import HttpMatch, HttpRule, HttpTarget
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.delegates import PlacedRule
-    from meshcore.config.sources.istio.translate.destinations import Destinations
-    from meshcore.config.sources.istio.translate.match import Bound
+    from meshcore.config.sources.istio.translate.clusters.destinations import Destinations
+    from meshcore.config.sources.istio.translate.http.delegates import PlacedRule
+    from meshcore.config.sources.istio.translate.http.match import Bound
     from meshcore.config.sources.merged import At
     from meshcore.config.sources.text import Value
 

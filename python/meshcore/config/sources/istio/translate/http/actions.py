@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshcore.config.sources.istio.model.scalars import milliseconds
-from meshcore.config.sources.istio.translate.headers import put_headers
-from meshcore.config.sources.istio.translate.match import text
+from meshcore.config.sources.istio.translate.http.headers import put_headers
+from meshcore.config.sources.istio.translate.http.match import text
 
 if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.http_actions import (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from meshcore.config.sources.istio.objects import Object
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.registry import Service
+    from meshcore.config.sources.istio.translate.clusters.registry import Service
     from meshcore.config.sources.merged import At
 
 _PORT_BLOCKS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshcore.config.sources.istio.model.load_balancer import LoadBalancer
-from meshcore.config.sources.istio.translate.load_balancer import hash_on
+from meshcore.config.sources.istio.translate.clusters.load_balancer import hash_on
+from meshcore.config.sources.istio.translate.clusters.policy import put_policy
+from meshcore.config.sources.istio.translate.clusters.registry import HTTP2_ONLY, protocol_of
+from meshcore.config.sources.istio.translate.clusters.rules import Rules, rules_for
 from meshcore.config.sources.istio.translate.made import Made
 from meshcore.config.sources.istio.translate.names import selects
-from meshcore.config.sources.istio.translate.policy import put_policy
-from meshcore.config.sources.istio.translate.registry import HTTP2_ONLY, protocol_of
-from meshcore.config.sources.istio.translate.rules import Rules, rules_for
 
 if TYPE_CHECKING:
     from meshcore.config.sources.istio.model.destination import Destination
     from meshcore.config.sources.istio.model.service_entry import ServicePort, WorkloadEntrySpec
     from meshcore.config.sources.istio.objects import Objects
     from meshcore.config.sources.istio.translate.client import Client
-    from meshcore.config.sources.istio.translate.registry import Registry, Service
+    from meshcore.config.sources.istio.translate.clusters.registry import Registry, Service
     from meshcore.config.sources.merged import At
     from meshcore.config.sources.text import Value
 

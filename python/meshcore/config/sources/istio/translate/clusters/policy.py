@@ -15,15 +15,15 @@ from meshcore.config.sources.istio.model.destination_rule import (
 )
 from meshcore.config.sources.istio.model.load_balancer import LoadBalancer
 from meshcore.config.sources.istio.model.scalars import milliseconds
-from meshcore.config.sources.istio.translate.load_balancer import put_load_balancer
+from meshcore.config.sources.istio.translate.clusters.load_balancer import put_load_balancer
 from meshcore.config.sources.istio.translate.names import is_ip
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from meshcore.config.model.base import Part
+    from meshcore.config.sources.istio.translate.clusters.registry import Service
     from meshcore.config.sources.istio.translate.made import Made
-    from meshcore.config.sources.istio.translate.registry import Service
     from meshcore.config.sources.merged import At
 
 
