@@ -44,7 +44,7 @@ def test_a_finding_is_a_line(tmp_path: Path) -> None:
     name = f"{tmp_path}/a.yaml"
     about = "VirtualService default/away"
     assert lines == [
-        f"{name}:9:26: info MC0001 {about}: '/v2' matches '/v2x' too",
+        f"{name}:9:28: info MC0001 {about}: '/v2' matches '/v2x' too",
         f"{name}:11:34: error IST0101 {about}: there is no service 'nobody'",
     ]
 
