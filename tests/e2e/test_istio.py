@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.certificates import Authority
 from tests.support.proxy import Proxy, running_path
 from tests.support.scale import scaled
 from tests.support.upstream import Upstream, answering
@@ -190,3 +191,74 @@ async def test_a_subset_that_does_not_exist_answers_503(tmp_path: Path) -> None:
         await mesh.use(rules)
         assert await mesh.who("reviews") == "503"
         assert await mesh.who("details") == "details"
+
+
+GATEWAY = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: secure}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [localhost]
+    tls: {mode: SIMPLE, serverCertificate: CERTIFICATE, privateKey: KEY}
+  - port: {number: 8080, name: old, protocol: HTTP}
+    hosts: [localhost]
+    tls: {httpsRedirect: true}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: secure}
+spec:
+  hosts: [localhost]
+  gateways: [secure]
+  http:
+  - match: [{uri: {prefix: /reviews/}}]
+    route: [{destination: {host: reviews, subset: v3}}]
+"""
+
+
+async def test_a_gateway_ends_tls_with_its_own_files(tmp_path: Path, authority: Authority) -> None:
+    pair = authority.pair("localhost")
+    text = GATEWAY.replace("CERTIFICATE", str(pair.certificate)).replace("KEY", str(pair.key))
+    listener = """\
+listeners:
+- name: secure
+  address: 127.0.0.1:0
+  mesh: {traffic: gateway, port: 443}
+  labels: {istio: ingressgateway}
+---
+"""
+    async with shop(tmp_path, "all-v1") as mesh:
+        await mesh.use(listener + text)
+        port = await mesh.proxy.port("secure")
+        async with connect(port, authority.client()) as wire:
+            await wire.send(b"GET /reviews/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await wire.response()).body == b"reviews-v3"
+        answer = await mesh.ask(mesh.ingress, "localhost", "/reviews/1")
+        assert (answer.status, answer.value(b"location")) == (301, b"https://localhost/reviews/1")
+
+
+STREAMS = """\
+listeners:
+- {name: db, address: "127.0.0.1:0", protocol: tcp, mesh: {traffic: outbound, port: 5432}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: db}
+spec:
+  hosts: [db.example.com]
+  addresses: [10.0.0.9]
+  ports: [{number: 5432, name: tcp, protocol: TCP}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1, ports: {tcp: PORT}}]
+"""
+
+
+async def test_a_tcp_service_is_reached_by_its_port(tmp_path: Path) -> None:
+    async with shop(tmp_path, "all-v1") as mesh:
+        await mesh.use(STREAMS.replace("PORT", str(mesh.servers["details"].port)))
+        async with connect(await mesh.proxy.port("db")) as wire:
+            await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await wire.response()).body == b"details"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from meshcore import extension
 from meshcore.config.sources.examine import examine
 from tests.config.istio.scene import (
     OUTBOUND,
@@ -225,6 +226,13 @@ def test_what_only_native_rules_refuse_is_placed_in_istio_s_document(tmp_path: P
     )
     found = [(problem.path, problem.line) for problem in examine(str(tmp_path), check).problems]
     assert found == [("spec.endpoints[0]", 21)]
+
+
+def test_the_engine_s_problems_are_placed_in_istio_s_document(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(OUTBOUND + SERVICES)
+    (tmp_path / "b.yaml").write_text(http(f'{ROUTE}, match: [{{uri: {{regex: "(["}}}}]'))
+    (problem,) = examine(str(tmp_path), extension.check).problems
+    assert (problem.path, problem.line) == ("spec.http[0].match[0].uri.regex", 7)
 
 
 def test_two_objects_of_one_name_are_refused() -> None:

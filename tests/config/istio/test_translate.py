@@ -145,18 +145,18 @@ def test_weights_of_one_destination_and_of_several() -> None:
 
 def test_subsets_choose_endpoints_by_their_labels() -> None:
     rules = virtual_service(f"  hosts: [reviews]\n  http: [{{{TO_V2}}}]")
-    (endpoint,) = _endpoints(outbound(rules), V2)
+    (endpoint,) = endpoints(outbound(rules), V2)
     assert endpoint["address"] == "10.0.0.2:9080"
 
 
-def _endpoints(scene: Scene, cluster: str) -> list[dict[str, object]]:
+def endpoints(scene: Scene, cluster: str) -> list[dict[str, object]]:
     found = scene.clusters()[cluster]["endpoints"]
     assert isinstance(found, list)
     return [dict(item) for item in found if isinstance(item, dict)]
 
 
 @pytest.mark.parametrize("destination", ["{host: reviews, subset: v9}", "{host: nobody}"])
-def test_what_does_not_exist_is_a_cluster_without_endpoints(destination: str) -> None:
+def test_what_does_not_exist_is_a_cluster_withoutendpoints(destination: str) -> None:
     rules = virtual_service(
         f"  hosts: [reviews]\n  http: [{{route: [{{destination: {destination}}}]}}]"
     )
@@ -192,7 +192,7 @@ metadata: {name: elsewhere, namespace: other}
 spec: {address: 10.1.1.3, labels: {app: details}}
 """
     scene = outbound(entries)
-    found = _endpoints(scene, "outbound|80||details.default.svc.cluster.local")
+    found = endpoints(scene, "outbound|80||details.default.svc.cluster.local")
     assert [endpoint["address"] for endpoint in found] == ["[fd00::1]:8080", "10.1.1.2:9000"]
 
 
@@ -233,82 +233,6 @@ spec:
     assert scene.clusters()["outbound|80||two.example.com"]["protocol"] == "http2"
 
 
-POLICY = """\
-  host: reviews
-  trafficPolicy:
-    loadBalancer: {simple: RANDOM}
-    connectionPool: {tcp: {connectTimeout: 1s}}
-    portLevelSettings:
-    - port: {number: 9080}
-      connectionPool: {http: {maxRequestsPerConnection: 5}}
-  subsets:
-  - {name: v1, labels: {version: v1}}
-  - name: v2
-    labels: {version: v2}
-    trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}
-"""
-
-
-def policy_of(scene: Scene, name: str) -> dict[str, object]:
-    cluster = scene.clusters()[name]
-    return {key: value for key, value in cluster.items() if key not in {"name", "endpoints"}}
-
-
-def test_a_subset_replaces_blocks_and_a_port_all_four() -> None:
-    both = virtual_service(
-        "  hosts: [reviews]\n  http:\n  - route:\n"
-        "    - {destination: {host: reviews, subset: v1}, weight: 1}\n"
-        "    - {destination: {host: reviews, subset: v2}, weight: 1}"
-    )
-    text = SERVICES.replace("host: reviews", "host: nobody")
-    scene = Scene.of(OUTBOUND + text, both, destination_rule(POLICY))
-    # The port's settings replace load balancer and connect timeout; nothing is inherited.
-    of_port = {"balance": "least_request", "pool": {"max_requests": 5}}
-    assert policy_of(scene, V1) == of_port
-    assert policy_of(scene, V2) == of_port
-    other = POLICY.replace("number: 9080", "number: 1")
-    scene = Scene.of(OUTBOUND + text, both, destination_rule(other))
-    timeouts = {"connect": "1000ms"}
-    assert policy_of(scene, V1) == {"balance": "random", "timeouts": timeouts}
-    assert policy_of(scene, V2) == {"balance": "round_robin", "timeouts": timeouts}
-
-
-def test_rules_of_one_host_are_merged_and_the_first_policy_wins() -> None:
-    one = destination_rule(
-        "  host: ratings\n  trafficPolicy: {loadBalancer: {simple: RANDOM}}", "one"
-    )
-    two = destination_rule(
-        "  host: ratings\n  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}\n"
-        "  subsets: [{name: all}]",
-        "two",
-    )
-    rules = virtual_service(
-        "  hosts: [ratings]\n  http: [{route: [{destination: {host: ratings, subset: all}}]}]"
-    )
-    scene = outbound(one, two, rules)
-    name = "outbound|9080|all|ratings.default.svc.cluster.local"
-    assert policy_of(scene, name) == {"balance": "random"}
-    assert len(_endpoints(scene, name)) == 1
-
-
-def test_the_client_s_namespace_comes_before_the_service_s() -> None:
-    host = "  host: ratings.default.svc.cluster.local\n"
-    service = destination_rule(
-        host + "  trafficPolicy: {loadBalancer: {simple: RANDOM}}", "service"
-    )
-    client = destination_rule(
-        host + "  trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}", "client", "shop"
-    )
-    listeners = OUTBOUND.replace(
-        "mesh: outbound}",
-        "mesh: outbound}, {name: shop, address: '127.0.0.1:2', "
-        "mesh: {traffic: outbound, namespace: shop}}",
-    )
-    scene = Scene.of(listeners + SERVICES, service, client)
-    assert policy_of(scene, RATINGS) == {"balance": "random"}
-    assert policy_of(scene, f"{RATINGS}@shop") == {"balance": "round_robin"}
-
-
 def test_a_delegate_s_rules_stand_in_their_root_s_place() -> None:
     root = virtual_service(
         f"""\
@@ -340,61 +264,6 @@ def test_a_delegate_s_rules_stand_in_their_root_s_place() -> None:
         ("default/vs/1", None),
     ]
     assert targets(scene, "reviews") == [[V2], [V1], [V1]]
-
-
-GATEWAY = """\
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: edge}
-spec:
-  selector: {istio: ingress}
-  servers:
-  - port: {number: 80, name: http, protocol: HTTP}
-    hosts: ["*.example.com", "other/*.example.org"]
----
-"""
-INGRESS = """\
-listeners: [{name: in, address: "127.0.0.1:80", mesh: gateway, labels: {istio: ingress}}]
----
-"""
-
-
-def test_the_hosts_of_a_gateway_and_of_its_objects_meet() -> None:
-    rules = virtual_service(
-        f'  hosts: ["www.example.com", "*.example.org", "*.com"]\n  gateways: [edge]\n'
-        f"  http: [{{{TO_V1}}}]".replace('"*.com"', '"*.shop.example.com"')
-    )
-    scene = Scene.of(INGRESS + SERVICES, GATEWAY, rules)
-    hosts = [route["match"] for route in scene.routes()]
-    assert hosts == [{"host": ["www.example.com"]}, {"host": ["*.shop.example.com"]}]
-
-
-def test_at_a_gateway_rules_for_everything_come_last() -> None:
-    wide = virtual_service(
-        f"  hosts: [a.example.com]\n  gateways: [edge]\n  http: [{{{TO_V1}}}]", "wide"
-    )
-    narrow = virtual_service(
-        "  hosts: [a.example.com]\n  gateways: [edge]\n"
-        f"  http:\n  - match: [{{uri: {{exact: /b}}}}]\n    {TO_V2}",
-        "narrow",
-    )
-    scene = Scene.of(INGRESS + SERVICES, GATEWAY, wide, narrow)
-    assert [route["name"] for route in scene.routes()] == ["default/narrow/0", "default/wide/0"]
-
-
-def test_a_gateway_that_selects_no_listener_gives_it_nothing() -> None:
-    rules = virtual_service(f"  hosts: [a.example.com]\n  gateways: [edge]\n  http: [{{{TO_V1}}}]")
-    for listener in (INGRESS.replace("ingress}", "egress}"), INGRESS.replace(':80"', ':81"')):
-        assert Scene.of(listener + SERVICES, GATEWAY, rules).routes() == []
-
-
-def test_what_a_gateway_asks_of_a_listener_must_be_what_it_is() -> None:
-    tls = GATEWAY.replace("protocol: HTTP", "protocol: TLS").replace(
-        '    hosts: ["*.e', '    tls: {mode: PASSTHROUGH}\n    hosts: ["*.e'
-    )
-    (trouble,) = Scene.of(INGRESS + SERVICES, tls).troubles
-    assert trouble.code == "protocol_mismatch"
-    assert "protocol: tls-passthrough" in trouble.hint
 
 
 def test_two_services_of_one_tcp_port_are_refused() -> None:
