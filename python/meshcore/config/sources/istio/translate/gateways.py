@@ -87,9 +87,11 @@ def served(service: Object[VirtualService], server: PlacedServer) -> list[str]:
     found: dict[str, None] = {}
     for allowed in server.hosts(namespace):
         for host in service.value.spec.hosts:
-            both = intersection(allowed, full_name(host, namespace))
-            if both is not None:
-                found[both] = None
+            # A short host may be meant as it stands: `localhost`.
+            for name in dict.fromkeys((full_name(host, namespace), host.lower())):
+                both = intersection(allowed, name)
+                if both is not None:
+                    found[both] = None
     return list(found)
 
 
