@@ -58,6 +58,9 @@ listeners:
 - **`mesh: gateway`** gets what Gateways say whose `selector` its `labels` fulfil and whose server
   has its port: `mesh.port`, or left out the port of its address. Certificates come from the
   server's files; relative names are relative to the document.
+- A listener's own routes stand before those; with them it has `route_order: document`, unless it
+  says otherwise: of the routes of the most specific host the first that matches wins, as Istio has
+  it.
 - `mesh.namespace` (`default`) and `labels` are also what short names, `exportTo`, `sourceLabels`,
   `sourceNamespace` and `workloadSelector` refer to.
 - Endpoints, with the labels that subsets choose by, come from ServiceEntry and WorkloadEntry.
