@@ -87,6 +87,7 @@ wheel: $(WORK)/venv ## the release wheel, in dist/
 
 docs: $(WORK)/engine-dev ## write the pages that are generated from the code
 	python -m meshcore.config.reference
+	python -m meshcore.config.sources.istio.reference
 
 fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)

@@ -33,6 +33,7 @@ from meshcore.config.model.listener import (
     ListenerLimits,
     ListenerTimeouts,
     ListenerTls,
+    Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.route import Route, Target
@@ -61,6 +62,7 @@ __all__ = [
     "ListenerTimeouts",
     "ListenerTls",
     "Match",
+    "Mesh",
     "Part",
     "PathMatch",
     "Pool",
