@@ -71,11 +71,11 @@ bench: $(WORK)/engine-release ## compare with Envoy, HAProxy and nginx on this m
 	$(PYTHON) benches/e2e/run.py --meshcore $(BIN)/meshcore $(BENCH_ARGS)
 	python -m pytest benches/border
 
-prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
 	cargo build $(CARGO_FLAGS) --release --example loadgen
 	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
-	  python -m tests.prove --issue "$$ISSUE" --write docs/proof.md
+	  python -m tests.prove --issue "$$ISSUE" --write "docs/proof/issue-$$ISSUE.md"
 
 demo: $(WORK)/engine-quick-release $(WORK)/programs ## three real servers, a proxy before them, load, changes under load
 	cargo build $(CARGO_FLAGS) --profile quick-release --example loadgen
