@@ -44,7 +44,7 @@ lint: lint-rust lint-python lint-shell ## formatting, clippy, ruff, mypy, stubte
 lint-rust: $(WORK)/venv
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
-	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --lib --features python -- -D warnings
 	if [ -e fuzz/Cargo.toml ]; then cargo fmt --manifest-path fuzz/Cargo.toml --check; fi
 	cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
