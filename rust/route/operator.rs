@@ -159,7 +159,7 @@ pub fn tell_of_request(operator: &Operator, view: &RequestView<'_>, out: &mut Ve
 /// The operator that `text` begins with, behind its `%`, and what follows its closing `%`.
 pub(super) fn read(text: &str) -> Result<(Operator, &str), TemplateError> {
     let unfinished = || {
-        let message = format!("the operator `%{text}` has no end");
+        let message = format!("`%{text}` is no operator: it has no end");
         TemplateError::new(message, "a percent sign is written `%%`")
     };
     let end = text
