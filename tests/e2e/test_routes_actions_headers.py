@@ -36,7 +36,11 @@ EDITED: dict[str, object] = {
     },
     "response_headers": {
         "set": {"server": "mesh", "x-was": "%RESP(server)%", "x-code": "%RESPONSE_CODE%"},
-        "add": {"x-more": "b", "x-asked": "%REQ(x-b)%", "x-host": "%UPSTREAM_CLUSTER% %UPSTREAM_HOST%"},
+        "add": {
+            "x-more": "b",
+            "x-asked": "%REQ(x-b)%",
+            "x-host": "%UPSTREAM_CLUSTER% %UPSTREAM_HOST%",
+        },
         "remove": ["x-powered-by"],
     },
     "to": [

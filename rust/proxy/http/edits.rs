@@ -54,7 +54,7 @@ impl Answering {
             }
             Operator::Fact(Fact::Status) => number(status.into(), out),
             Operator::Fact(Fact::Cluster) => {
-                out.extend_from_slice(record.cluster_name().as_bytes())
+                out.extend_from_slice(record.cluster_name().as_bytes());
             }
             Operator::Fact(Fact::Endpoint) => out.extend_from_slice(record.endpoint().as_bytes()),
             Operator::Fact(Fact::Details) => out.extend_from_slice(record.details().as_bytes()),
