@@ -114,6 +114,12 @@ impl Operator {
             Self::Request(_) | Self::Parameter(_) | Self::StartTime(_) => false,
         }
     }
+
+    /// Whether what is told while a request is being decided about may be too early for its
+    /// response: the cluster comes last.
+    pub(super) const fn is_late(&self) -> bool {
+        self.is_of_response() || matches!(self, Self::Fact(Fact::Cluster))
+    }
 }
 
 impl FieldOperator {

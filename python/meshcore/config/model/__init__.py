@@ -34,6 +34,7 @@ from meshcore.config.model.listener import (
     ListenerLimits,
     ListenerTimeouts,
     ListenerTls,
+    Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
@@ -67,6 +68,7 @@ __all__ = [
     "ListenerTls",
     "LocalRate",
     "Match",
+    "Mesh",
     "Part",
     "PathMatch",
     "Pool",
