@@ -4,3 +4,5 @@
 
 pub mod fault;
 pub mod rate_limit;
+pub mod retry;
+pub mod retry_budget;

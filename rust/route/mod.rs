@@ -24,6 +24,7 @@ mod action;
 mod compile;
 mod condition;
 mod cors;
+mod effort;
 mod fault;
 mod headers;
 mod host;
@@ -55,6 +56,7 @@ pub use action::Changes;
 pub use action::DirectResponse;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
+pub use effort::Effort;
 pub use fault::RouteFault;
 pub use headers::Change;
 pub use headers::HeaderEdit;
@@ -156,6 +158,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// What is done beyond asking once; most routes do no more.
+    pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.
     pub limits: Box<[RateLimit]>,
 }

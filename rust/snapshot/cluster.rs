@@ -9,6 +9,7 @@ use super::{Leases, http2};
 use crate::balance::Load;
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -38,6 +39,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// Further attempts under way.
+    pub retrying: Arc<Retrying>,
 }
 
 /// One address of a cluster.

@@ -120,12 +120,9 @@ impl Compiler {
                 .slots
                 .get(parts.slot.0 as usize)
                 .and_then(Option::as_ref);
-            let before = running
-                .filter(|cluster| *cluster.name == parts.wire.name)
-                .map_or(&[][..], |cluster| &cluster.endpoints);
-            staged
-                .compiled
-                .insert(parts.slot.0, Arc::new(build(parts, around.names, before)));
+            let before = running.filter(|cluster| *cluster.name == parts.wire.name);
+            let built = build(parts, around.names, before.map(|cluster| &**cluster));
+            staged.compiled.insert(parts.slot.0, Arc::new(built));
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
+use super::route::Percentage;
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -34,6 +35,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// How many requests may be retries at once.
+    #[serde(default)]
+    pub retry_budget: RetryBudget,
 }
 
 /// The protocol spoken upstream.
@@ -151,6 +155,25 @@ impl Default for Dns {
         Self {
             min_ttl_ms: 1_000,
             max_ttl_ms: 60_000,
+        }
+    }
+}
+
+/// How many of the requests in flight may be retries, hedges included.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryBudget {
+    /// A share of the requests in flight.
+    pub percent: Percentage,
+    /// So many always.
+    pub min_concurrency: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self {
+            percent: Percentage::of(20),
+            min_concurrency: 3,
         }
     }
 }

@@ -4,6 +4,7 @@ mod action;
 mod fault;
 mod matches;
 mod rate_limit;
+mod retries;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ pub use action::{
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use rate_limit::{LocalRate, RateLimit};
+pub use retries::{BackOff, Retries, RetryOn};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -76,6 +78,9 @@ pub struct Route {
     /// How many requests pass; all of them must let a request pass.
     #[serde(default)]
     pub rate_limits: Vec<RateLimit>,
+    /// What is tried again.
+    #[serde(default)]
+    pub retries: Option<Box<Retries>>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]

@@ -67,6 +67,8 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// How long its route's fault makes it wait.
     pub(super) delay: Option<Duration>,
+    /// Why no further attempt was made: one of Envoy's flags.
+    gave_up: Option<&'static str>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -90,6 +92,7 @@ impl Record {
             log: None,
             answering: None,
             delay: None,
+            gave_up: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -132,6 +135,11 @@ impl Record {
         self.answered = Some(clock::now());
     }
 
+    /// No further attempt is made, for a reason that Envoy has a flag for.
+    pub(super) fn given_up(&mut self, flag: &'static str) {
+        self.gave_up = Some(flag);
+    }
+
     /// What the listener takes a client's end for.
     pub(super) fn half_close(&self) -> HalfClose {
         self.current.listener.wire.http.half_close
@@ -163,12 +171,14 @@ impl Record {
 
     /// Envoy's letters for what went wrong.
     pub(super) fn flags(&self) -> Cow<'static, str> {
-        let flag = self.error.map_or("", ErrorKind::flag);
-        match self.delay {
-            None => Cow::Borrowed(flag),
-            Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
-            Some(_) => Cow::Owned(format!("DI,{flag}")),
-        }
+        let delayed = self.delay.map(|_| "DI");
+        let mut flags = [delayed, self.error.map(ErrorKind::flag), self.gave_up]
+            .into_iter()
+            .flatten();
+        let first = flags.next().unwrap_or_default();
+        flags.fold(Cow::Borrowed(first), |all, flag| {
+            Cow::Owned(format!("{all},{flag}"))
+        })
     }
 
     /// Where the answer comes from.

@@ -13,6 +13,7 @@ use super::{bridged, delay, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
+use crate::proxy::budget;
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
@@ -75,7 +76,7 @@ pub(super) async fn serve(
         return (Next::Gone, None);
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
-    if plan.speaks != Speaks::Http1 {
+    if plan.speaks != Speaks::Http1 || plan.effort.is_some() {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
     let record = RefCell::new(record);
@@ -179,7 +180,7 @@ async fn attempts(
     } else {
         None
     };
-    let mut resends = 0;
+    let (mut resends, mut spent) = (0, None);
     loop {
         let mut tried = Tried::default();
         let ask = Ask {
@@ -214,6 +215,11 @@ async fn attempts(
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
         }
+        let Some(place) = budget::spend(worker, &cluster) else {
+            record.borrow_mut().given_up("UO");
+            return Err(error);
+        };
+        drop(spent.replace(place));
         // Nor may the other side still get what waits in the kernel: a close alone would send it.
         upstream.io.socket().reset_on_close();
         cluster.stats.resends_total.increment();

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Plan};
-use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Source};
+use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Pieces, Source};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::{LINGER_BYTES, LINGER_TIME, reply};
 use crate::runtime::clock;
