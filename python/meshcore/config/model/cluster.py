@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
+from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name
 
 
@@ -106,3 +107,5 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    retry_budget: RetryBudget = RetryBudget()
+    """How many requests may be retries at once."""

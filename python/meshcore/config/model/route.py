@@ -12,6 +12,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.match import Match
 from meshcore.config.model.rate_limit import RateLimit
+from meshcore.config.model.retries import Retries
 from meshcore.config.model.units import Duration, Name, Weight
 
 
@@ -72,6 +73,8 @@ class Route(Part):
     """Delays and failures on purpose."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How many requests pass; all of them must let a request pass."""
+    retries: Retries | None = None
+    """What is tried again, beside what provably reached nobody: that always is."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
     is off."""
