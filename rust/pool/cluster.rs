@@ -8,6 +8,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::EndpointRun;
+use super::fitness::{Fitness, Level};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
@@ -22,6 +23,7 @@ pub struct ClusterRun {
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
+    fitness: Fitness,
 }
 
 /// Endpoints that a request has tried already.
@@ -99,6 +101,7 @@ impl ClusterRun {
             gone.for_each(|run| run.leave());
         }
         Self {
+            fitness: Fitness::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -106,19 +109,35 @@ impl ClusterRun {
         }
     }
 
-    /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
+    /// Chooses an available endpoint that `tried` doesn't hold, and notes it there.
     pub fn pick(
         &self,
         random: &mut Random,
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let index = self
-            .picker
-            .borrow_mut()
-            .pick(random, now_us, &|index| tried.0.contains(&index))?;
+        let all = self.takes_all();
+        let skip = |index| tried.0.contains(&index) || !(all || self.is_available(index));
+        let index = self.picker.borrow_mut().pick(random, now_us, &skip)?;
         tried.0.push(index);
         self.endpoints.get(index)
+    }
+
+    /// Whether even those endpoints may be picked that are not available.
+    fn takes_all(&self) -> bool {
+        match self.fitness.level(&self.cluster) {
+            Level::All => true,
+            Level::Some => false,
+            Level::Panic => {
+                self.stats.healthy_panic_total.increment();
+                true
+            }
+        }
+    }
+
+    fn is_available(&self, index: usize) -> bool {
+        let endpoint = self.cluster.endpoints.get(index);
+        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
     }
 
     /// Tells the picker how long an endpoint took.

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
-from meshcore.config.model.units import Count, Duration, EndpointAddress, Name
+from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent
 
 
 class Endpoint(Part):
@@ -106,3 +106,6 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    panic_threshold: Percent = 0
+    """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
+    cluster without an available endpoint answers 503."""
