@@ -26,17 +26,29 @@ pub struct ClusterRun {
 
 /// Endpoints that a request has tried already.
 #[derive(Debug, Default)]
-pub struct Tried(SmallVec<[usize; 4]>);
+pub struct Tried {
+    endpoints: SmallVec<[usize; 4]>,
+    /// Of the request's key, where the cluster goes by keys.
+    hash: Option<u64>,
+}
 
 impl Tried {
+    /// None yet, of a request whose key has this hash.
+    pub fn by_key(hash: Option<u64>) -> Self {
+        Self {
+            endpoints: SmallVec::new(),
+            hash,
+        }
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.endpoints.len()
     }
 
     /// Whether none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.endpoints.is_empty()
     }
 }
 
@@ -45,10 +57,11 @@ impl ClusterRun {
     pub fn new(cluster: Arc<Cluster>, registry: (&Registry, usize), before: Option<&Self>) -> Self {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
-        let counts_load = matches!(
-            cluster.wire.balance,
-            Balance::LeastRequest | Balance::P2cEwma
-        );
+        let counts_load = match cluster.wire.balance {
+            Balance::LeastRequest | Balance::P2cEwma => true,
+            Balance::RingHash | Balance::Maglev => cluster.wire.hash.load_factor_percent > 0,
+            Balance::RoundRobin | Balance::Random => false,
+        };
         // Connections made under other TLS or protocol settings must not carry requests of these.
         let comparable = before.filter(|before| {
             before.cluster.wire.tls == cluster.wire.tls
@@ -56,6 +69,7 @@ impl ClusterRun {
                 && before.cluster.wire.http2 == cluster.wire.http2
                 && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
                 && before.cluster.wire.balance == cluster.wire.balance
+                && before.cluster.wire.hash == cluster.wire.hash
         });
         let old = |endpoint: &Arc<Endpoint>| {
             comparable?
@@ -82,7 +96,10 @@ impl ClusterRun {
                 load: Arc::clone(&endpoint.load),
             })
             .collect();
-        let mut picker = Picker::new(cluster.wire.balance, &candidates);
+        let mut picker = match &cluster.hashing {
+            Some(table) => Picker::hashing(Arc::clone(table), &candidates),
+            None => Picker::new(cluster.wire.balance, &candidates),
+        };
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
@@ -113,12 +130,19 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let index = self
-            .picker
-            .borrow_mut()
-            .pick(random, now_us, &|index| tried.0.contains(&index))?;
-        tried.0.push(index);
+        let skip = |index| tried.endpoints.contains(&index);
+        let mut picker = self.picker.borrow_mut();
+        let index = match tried.hash {
+            Some(hash) => picker.pick_hashed(hash, &skip),
+            None => picker.pick(random, now_us, &skip),
+        }?;
+        tried.endpoints.push(index);
         self.endpoints.get(index)
+    }
+
+    /// Whether requests should bring the hash of a key.
+    pub fn goes_by_keys(&self) -> bool {
+        self.cluster.hashing.is_some()
     }
 
     /// Tells the picker how long an endpoint took.

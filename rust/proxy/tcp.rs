@@ -11,6 +11,7 @@ use super::early::Early;
 use super::flow::{Body, Flow, FlowError, Ground};
 use super::log;
 use super::upstream::{self, Ask};
+use crate::balance::stable_hash;
 use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun, Tried};
 use crate::runtime::buffers::Buffer;
@@ -97,7 +98,7 @@ async fn find(conn: &Downstream, carried: &mut Carried) -> Result<Early, Error> 
         client: conn.peer,
         local,
     };
-    let mut tried = Tried::default();
+    let mut tried = untried(conn, &cluster);
     let obtained = upstream::obtain(conn.worker(), &cluster, &mut tried, ask).await;
     let (flight, upstream) = obtained.inspect_err(|_| cluster.stats.requests_total.increment())?;
     Ok(Early {
@@ -121,6 +122,12 @@ pub fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
         .with_random(|random| split.pick(random.next_u64()))?;
     let view = conn.view();
     conn.worker().cluster(&view, share.cluster).map(Rc::clone)
+}
+
+/// No endpoint tried yet; where the cluster goes by keys, the client's address is the key.
+pub fn untried(conn: &Downstream, cluster: &ClusterRun) -> Tried {
+    let keyed = cluster.goes_by_keys() && conn.peer.is_some();
+    Tried::by_key(keyed.then(|| stable_hash(conn.peer_ip().as_bytes())))
 }
 
 fn reset(io: &Io) {

@@ -25,6 +25,8 @@ pub(super) struct Plan {
     pub(super) cluster: Rc<ClusterRun>,
     /// Kept to the request's end: what it began with is what it ends with.
     pub(super) _view: Rc<View>,
+    /// Of the request's key, where the cluster goes by keys.
+    pub(super) hash: Option<u64>,
     pub(super) speaks: Speaks,
     /// The head for the upstream.
     pub(super) heads: Heads,

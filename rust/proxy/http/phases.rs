@@ -11,6 +11,7 @@ use super::record::Record;
 use super::reply::Reply;
 use super::request::Request;
 use super::rewrite;
+use crate::balance::{self, Random};
 use crate::error::ErrorKind;
 use crate::pool::{ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
@@ -41,6 +42,7 @@ pub(super) fn decide(
 struct Chosen<'r> {
     share: &'r Share,
     cluster: Rc<ClusterRun>,
+    hash: Option<u64>,
     view: Rc<View>,
 }
 
@@ -100,11 +102,29 @@ impl<'a> Request<'a> {
         let chosen = share.zip(cluster.map(Rc::clone));
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
         record.chose_cluster(&cluster);
+        let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
+        let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
         Ok(Chosen {
             share,
             cluster,
+            hash,
             view,
         })
+    }
+
+    /// The hash of the request's key; the cookie that it may need for that is noted.
+    fn hash(&self, hash_on: &HashOn, record: &mut Record) -> Option<u64> {
+        let mut fresh = || self.conn.worker().with_random(Random::next_u64);
+        let hashers = Hashers {
+            of: balance::stable_hash,
+            combine: balance::combine,
+        };
+        let key = hash_on.key(&self.view(), self.conn.peer_ip(), hashers, &mut fresh);
+        if !key.cookies.is_empty() {
+            let answering = record.answering.get_or_insert_default();
+            answering.add(&key.cookies.into(), &mut |_, _| {});
+        }
+        key.hash
     }
 
     fn plan(
@@ -152,6 +172,7 @@ impl<'a> Request<'a> {
             grpc_web,
             facts: *facts,
             cluster: Rc::clone(&chosen.cluster),
+            hash: chosen.hash,
             _view: Rc::clone(&chosen.view),
         })
     }

@@ -90,7 +90,8 @@ impl Exchange<'_> {
         };
         let (worker, cluster) = (client.conn.worker(), &self.plan.cluster);
         let speaks = self.plan.speaks;
-        link::obtain_link(worker, cluster, &mut Tried::default(), (ask, speaks)).await
+        let mut tried = Tried::by_key(self.plan.hash);
+        link::obtain_link(worker, cluster, &mut tried, (ask, speaks)).await
     }
 
     fn wants_proxy_header(&self) -> bool {

@@ -158,6 +158,7 @@ async fn attempts(
     let worker = conn.worker();
     let Plan {
         cluster,
+        hash,
         heads,
         framing,
         body_limit,
@@ -176,7 +177,7 @@ async fn attempts(
     };
     let mut resends = 0;
     loop {
-        let mut tried = Tried::default();
+        let mut tried = Tried::by_key(hash);
         let ask = Ask {
             reuse: !fresh && resends == 0,
             client: conn.peer,
