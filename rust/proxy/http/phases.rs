@@ -19,7 +19,7 @@ use crate::protocol::head::Version;
 use crate::protocol::http1::RequestHead;
 use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
-use crate::route::{Action, CorsVerdict, Route, Share};
+use crate::route::{Action, CorsVerdict, HashOn, Hashers, Route, Share};
 use crate::snapshot::Cluster;
 
 /// Decides what becomes of a request, whatever carried its head.
