@@ -184,3 +184,7 @@ pub(super) const fn mix(hash: u64) -> u64 {
 pub const fn combine(before: u64, next: u64) -> u64 {
     before.rotate_left(1) ^ next
 }
+
+#[cfg(test)]
+#[path = "hashing_tests.rs"]
+mod tests;

@@ -200,3 +200,7 @@ fn cookie(wire: &route::HashCookie, at: &str, problems: &mut Problems) -> Option
         attributes: wire.ttl_ms.map(|_| attributes.into()),
     }))
 }
+
+#[cfg(test)]
+#[path = "hash_on_tests.rs"]
+mod tests;
