@@ -45,10 +45,9 @@ impl HashTable {
         let circle = match balance {
             Balance::RingHash => Circle::Ring(Ring::new(endpoints, hash.ring_size)),
             Balance::Maglev => Circle::Slots(maglev::slots(endpoints, hash.table_size)),
-            Balance::RoundRobin
-            | Balance::Random
-            | Balance::LeastRequest
-            | Balance::P2cEwma => return None,
+            Balance::RoundRobin | Balance::Random | Balance::LeastRequest | Balance::P2cEwma => {
+                return None;
+            }
         };
         Some(Self {
             circle,
@@ -164,7 +163,7 @@ fn active(candidates: &[Candidate], index: usize) -> u32 {
     candidates.get(index).map_or(0, |it| it.load.active())
 }
 
-/// FNV-1a over the bytes, mixed as SplitMix64 ends: the same on every machine and in every release,
+/// FNV-1a over the bytes, mixed as `SplitMix64` ends: the same on every machine and in every release,
 /// since proxies of several releases must agree. Not for secrets.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     let folded = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {

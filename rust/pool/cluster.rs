@@ -11,6 +11,7 @@ use super::EndpointRun;
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
+use crate::wire;
 use crate::wire::cluster::Balance;
 
 /// A cluster's picker, endpoints and counters in one worker.
@@ -57,11 +58,7 @@ impl ClusterRun {
     pub fn new(cluster: Arc<Cluster>, registry: (&Registry, usize), before: Option<&Self>) -> Self {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
-        let counts_load = match cluster.wire.balance {
-            Balance::LeastRequest | Balance::P2cEwma => true,
-            Balance::RingHash | Balance::Maglev => cluster.wire.hash.load_factor_percent > 0,
-            Balance::RoundRobin | Balance::Random => false,
-        };
+        let counts_load = counts_load(&cluster.wire);
         // Connections made under other TLS or protocol settings must not carry requests of these.
         let comparable = before.filter(|before| {
             before.cluster.wire.tls == cluster.wire.tls
@@ -88,18 +85,7 @@ impl ClusterRun {
                 }
             })
             .collect();
-        let candidates: Vec<Candidate> = cluster
-            .endpoints
-            .iter()
-            .map(|endpoint| Candidate {
-                weight: endpoint.weight,
-                load: Arc::clone(&endpoint.load),
-            })
-            .collect();
-        let mut picker = match &cluster.hashing {
-            Some(table) => Picker::hashing(Arc::clone(table), &candidates),
-            None => Picker::new(cluster.wire.balance, &candidates),
-        };
+        let mut picker = picker(&cluster);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
@@ -177,5 +163,26 @@ impl ClusterRun {
         for run in &self.endpoints {
             run.leave();
         }
+    }
+}
+
+fn picker(cluster: &Cluster) -> Picker {
+    let candidate = |endpoint: &Arc<Endpoint>| Candidate {
+        weight: endpoint.weight,
+        load: Arc::clone(&endpoint.load),
+    };
+    let candidates: Vec<Candidate> = cluster.endpoints.iter().map(candidate).collect();
+    match &cluster.hashing {
+        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
+        None => Picker::new(cluster.wire.balance, &candidates),
+    }
+}
+
+/// Whether the picker looks at how many requests each endpoint has.
+fn counts_load(wire: &wire::Cluster) -> bool {
+    match wire.balance {
+        Balance::LeastRequest | Balance::P2cEwma => true,
+        Balance::RingHash | Balance::Maglev => wire.hash.load_factor_percent > 0,
+        Balance::RoundRobin | Balance::Random => false,
     }
 }

@@ -27,7 +27,7 @@ struct Part {
 enum Source {
     Header(Box<str>),
     Cookie(Cookie),
-    SourceAddress,
+    Address,
     Query(Box<str>),
 }
 
@@ -89,14 +89,12 @@ impl HashOn {
             let found = match source {
                 Source::Header(name) => hash_all(view, name, hashers),
                 Source::Query(name) => parameter(view.query, name).map(hashers.of),
-                Source::SourceAddress => {
-                    (!address.is_empty()).then(|| (hashers.of)(address.as_bytes()))
-                }
+                Source::Address => (!address.is_empty()).then(|| (hashers.of)(address.as_bytes())),
                 Source::Cookie(cookie) => match cookie.find(view) {
                     Some(value) => Some((hashers.of)(value)),
-                    None => cookie.give(fresh, &mut key.cookies).map(|value| {
-                        (hashers.of)(value.as_bytes())
-                    }),
+                    None => cookie
+                        .give(fresh, &mut key.cookies)
+                        .map(|value| (hashers.of)(value.as_bytes())),
                 },
             };
             key.hash = match (key.hash, found) {
@@ -142,10 +140,14 @@ impl Cookie {
 
 fn source(wire: &route::HashOn, at: &str, problems: &mut Problems) -> Option<Source> {
     let mut found = [
-        wire.header.as_deref().map(|name| header(name, at, problems)),
+        wire.header
+            .as_deref()
+            .map(|name| header(name, at, problems)),
         wire.cookie.as_ref().map(|it| cookie(it, at, problems)),
-        wire.source_address.then_some(Some(Source::SourceAddress)),
-        wire.query.as_deref().map(|name| Some(Source::Query(name.into()))),
+        wire.source_address.then_some(Some(Source::Address)),
+        wire.query
+            .as_deref()
+            .map(|name| Some(Source::Query(name.into()))),
     ]
     .into_iter()
     .flatten();
@@ -163,7 +165,12 @@ fn header(name: &str, at: &str, problems: &mut Problems) -> Option<Source> {
     let known = [":method", ":scheme", ":authority"].contains(&name);
     if !known && !is_token(name) {
         let message = format!("`{name}` is no header's name");
-        problems.add("header_invalid", format!("{at}.header"), message, TOKEN_HINT);
+        problems.add(
+            "header_invalid",
+            format!("{at}.header"),
+            message,
+            TOKEN_HINT,
+        );
         return None;
     }
     Some(Source::Header(name.to_ascii_lowercase().into()))
@@ -187,9 +194,15 @@ fn cookie(wire: &route::HashCookie, at: &str, problems: &mut Problems) -> Option
         let separator = if value.is_empty() { "" } else { "=" };
         let _ = write!(attributes, "; {name}{separator}{value}");
     }
-    let sound = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';');
+    let sound = |text: &str| {
+        text.bytes()
+            .all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
+    };
     let names = wire.attributes.keys();
-    if !sound(&wire.path) || !wire.attributes.values().all(|it| sound(it)) || !names.clone().all(|it| is_token(it)) {
+    if !sound(&wire.path)
+        || !wire.attributes.values().all(|it| sound(it))
+        || !names.clone().all(|it| is_token(it))
+    {
         let message = "a cookie's path and attributes have no `;` and no control characters";
         let hint = "write for example attributes: {SameSite: Lax, Secure: \"\"}";
         problems.add("cookie_invalid", at, message, hint);

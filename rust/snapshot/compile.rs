@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::hashing;
 use super::listener::Listener;
 use super::stage::Staged;
-use super::Snapshot;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};

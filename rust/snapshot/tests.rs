@@ -111,7 +111,10 @@ fn a_table_of_keys_stays_until_what_it_depends_on_changes() {
 fn tables_of_keys_have_bounds() {
     for (hash, code) in [
         (json!({"table_size": 65_536}), "table_size_invalid"),
-        (json!({"table_size": 4_294_967_291_u32}), "table_size_invalid"),
+        (
+            json!({"table_size": 4_294_967_291_u32}),
+            "table_size_invalid",
+        ),
         (json!({"ring_size": 0}), "ring_size_invalid"),
         (json!({"ring_size": 65_537}), "ring_size_invalid"),
         (json!({"load_factor_percent": 99}), "load_factor_invalid"),

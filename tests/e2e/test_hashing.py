@@ -1,4 +1,4 @@
-"""Consistent hashing: one key, one endpoint, whatever carries the request and whoever comes and goes."""
+"""Consistent hashing: one key, one endpoint, whatever carries it and whoever comes and goes."""
 
 import re
 from collections import Counter

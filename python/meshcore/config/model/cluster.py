@@ -97,9 +97,7 @@ class Hash(Part):
     ring_size: Annotated[StrictInt, Field(ge=1, le=_RING_SIZE_MAX)] = 1_024
     """`ring_hash`: points on the ring of four endpoints, up to 65536. Each has a quarter of them,
     by its weight, however many endpoints there are."""
-    table_size: Annotated[
-        StrictInt, Field(le=_TABLE_SIZE_MAX), AfterValidator(_prime)
-    ] = 65_537
+    table_size: Annotated[StrictInt, Field(le=_TABLE_SIZE_MAX), AfterValidator(_prime)] = 65_537
     """`maglev`: slots of the table, a prime up to 5000011; a hundred for each endpoint at least."""
     load_factor: Annotated[float, Field(strict=True), AfterValidator(_load_factor)] = 0
     """No endpoint gets more than this times the mean of active requests: from 1.0, for example

@@ -89,9 +89,8 @@ impl Exchange<'_> {
             },
         };
         let (worker, cluster) = (client.conn.worker(), &self.plan.cluster);
-        let speaks = self.plan.speaks;
         let mut tried = Tried::by_key(self.plan.hash);
-        link::obtain_link(worker, cluster, &mut tried, (ask, speaks)).await
+        link::obtain_link(worker, cluster, &mut tried, (ask, self.plan.speaks)).await
     }
 
     fn wants_proxy_header(&self) -> bool {

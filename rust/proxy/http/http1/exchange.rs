@@ -170,11 +170,8 @@ async fn attempts(
     let mut upload = Flow::new(head, body(framing), Some(buffer)).with_limit(body_limit);
     let wants_local = cluster.cluster.wire.proxy_protocol.is_some();
     let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
-    let local = if wants_local {
-        conn.io.socket().local_addr()
-    } else {
-        None
-    };
+    let local = || conn.io.socket().local_addr();
+    let local = wants_local.then(local).flatten();
     let mut resends = 0;
     loop {
         let mut tried = Tried::by_key(hash);
