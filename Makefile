@@ -44,7 +44,7 @@ lint: lint-rust lint-python lint-shell ## formatting, clippy, ruff, mypy, stubte
 lint-rust: $(WORK)/venv
 	cargo fmt --check
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
-	cargo clippy $(CARGO_FLAGS) --all-targets --features python -- -D warnings
+	cargo clippy $(CARGO_FLAGS) --lib --features python -- -D warnings
 	if [ -e fuzz/Cargo.toml ]; then cargo fmt --manifest-path fuzz/Cargo.toml --check; fi
 	cargo-deny --locked check --hide-inclusion-graph bans licenses sources
 
@@ -71,11 +71,11 @@ bench: $(WORK)/engine-release ## compare with Envoy, HAProxy and nginx on this m
 	$(PYTHON) benches/e2e/run.py --meshcore $(BIN)/meshcore $(BENCH_ARGS)
 	python -m pytest benches/border
 
-prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof.md: make prove ISSUE=2
+prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof: make prove ISSUE=2
 	@test -n "$${ISSUE:-}" || { echo "which issue? make prove ISSUE=2" >&2; exit 64; }
 	cargo build $(CARGO_FLAGS) --release --example loadgen
 	MESHCORE_SCALE=1 MESHCORE_LOADGEN=$(CURDIR)/target/release/examples/loadgen \
-	  python -m tests.prove --issue "$$ISSUE" --write docs/proof.md
+	  python -m tests.prove --issue "$$ISSUE" --write "docs/proof/issue-$$ISSUE.md"
 
 demo: $(WORK)/engine-quick-release $(WORK)/programs ## three real servers, a proxy before them, load, changes under load
 	cargo build $(CARGO_FLAGS) --profile quick-release --example loadgen
@@ -87,6 +87,7 @@ wheel: $(WORK)/venv ## the release wheel, in dist/
 
 docs: $(WORK)/engine-dev ## write the pages that are generated from the code
 	python -m meshcore.config.reference
+	python -m meshcore.config.sources.istio.reference
 
 fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 	.ci/fuzz $(FUZZ_SECONDS)

@@ -142,7 +142,7 @@ def machine() -> str:
 
 
 def page(issue: str, outcomes: list[Outcome]) -> str:
-    """The page for docs/proof.md."""
+    """The page for docs/proof."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         cwd=ROOT,

@@ -38,7 +38,9 @@ def test_every_error_code_is_explained() -> None:
     assert error_rows() == explained()
 
 
-@pytest.mark.parametrize("command", [[], ["proxy"], ["check"], ["config", "schema"], ["version"]])
+@pytest.mark.parametrize(
+    "command", [[], ["proxy"], ["check"], ["analyze"], ["config", "schema"], ["version"]]
+)
 def test_every_command_and_flag_is_explained(command: list[str]) -> None:
     meshcore_command = str(Path(sys.executable).parent / "meshcore")
     done = subprocess.run(

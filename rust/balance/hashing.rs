@@ -166,10 +166,14 @@ fn active(candidates: &[Candidate], index: usize) -> u32 {
 /// FNV-1a over the bytes, mixed as `SplitMix64` ends: the same on every machine and in every release,
 /// since proxies of several releases must agree. Not for secrets.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
-    let folded = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+    mix(fold(bytes))
+}
+
+/// FNV-1a of 64 bits.
+fn fold(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    mix(folded)
+    })
 }
 
 /// Spreads every bit over all bits.

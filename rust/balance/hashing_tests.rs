@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::HashTable;
 use super::Named;
+use super::fold;
+use super::mix;
 use super::stable_hash;
 use crate::balance::Active;
 use crate::balance::Candidate;
@@ -51,6 +53,16 @@ fn owners(balance: Balance, endpoints: &[Named<'_>]) -> Vec<String> {
         endpoints[index.expect("an endpoint")].name.to_owned()
     };
     (0..KEYS).map(owner).collect()
+}
+
+#[test]
+fn the_hash_is_made_as_published() {
+    // From the authors' test vectors of FNV-1a.
+    assert_eq!(fold(b""), 0xcbf2_9ce4_8422_2325);
+    assert_eq!(fold(b"a"), 0xaf63_dc4c_8601_ec8c);
+    assert_eq!(fold(b"foobar"), 0x8594_4171_f739_67e8);
+    // What SplitMix64 draws first from the seed 0.
+    assert_eq!(mix(0x9e37_79b9_7f4a_7c15), 0xe220_a839_7b1d_cdaf);
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl Operator {
             Self::Request(_) | Self::Parameter(_) | Self::StartTime(_) => false,
         }
     }
+
+    /// Whether what is told while a request is being decided about may be too early for its
+    /// response: the cluster comes last.
+    pub(super) const fn is_late(&self) -> bool {
+        self.is_of_response() || matches!(self, Self::Fact(Fact::Cluster))
+    }
 }
 
 impl FieldOperator {
@@ -159,7 +165,7 @@ pub fn tell_of_request(operator: &Operator, view: &RequestView<'_>, out: &mut Ve
 /// The operator that `text` begins with, behind its `%`, and what follows its closing `%`.
 pub(super) fn read(text: &str) -> Result<(Operator, &str), TemplateError> {
     let unfinished = || {
-        let message = format!("the operator `%{text}` has no end");
+        let message = format!("`%{text}` is no operator: it has no end");
         TemplateError::new(message, "a percent sign is written `%%`")
     };
     let end = text

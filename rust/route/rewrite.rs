@@ -4,7 +4,6 @@ use regex::bytes::Regex;
 
 use super::host;
 use super::pattern::Patterns;
-use super::rules::REGEX_HINT;
 use crate::wire::Problems;
 use crate::wire::route;
 use crate::wire::route::PathMatch;
@@ -15,6 +14,8 @@ const MAX_PATH: usize = 32 << 10;
 
 const PATH_HINT: &str = "write `/` and what follows it, percent-encoded";
 const PREFIX_HINT: &str = "give the route match: {path: {prefix: …}}, or rewrite the whole path";
+const PATTERN_HINT: &str =
+    "look-around and back-references don't exist; `^` and `$` bind it to an end of the path";
 const SUBSTITUTION_HINT: &str = r"`\0` to `\9` are groups of the pattern, `\\` is a backslash";
 const HOST_HINT: &str = "write `example.com`, `example.com:8080` or `[2001:db8::1]`";
 
@@ -150,7 +151,7 @@ impl PathRewrite {
                     "regex_invalid",
                     format!("{at}.pattern"),
                     message,
-                    REGEX_HINT,
+                    PATTERN_HINT,
                 );
             })
             .ok();

@@ -19,8 +19,7 @@ use crate::wire::route::StringMatch;
 const HOST_HINT: &str = "write `example.com`, `*.example.com` or `*`";
 const PATH_HINT: &str =
     "a path begins with `/`; conditions on what follows `?` stand under `query`";
-pub(super) const REGEX_HINT: &str =
-    "the whole value must match; look-around and back-references don't exist";
+const REGEX_HINT: &str = "the whole value must match; look-around and back-references don't exist";
 pub(super) const TOKEN_HINT: &str =
     "letters, digits and !#$%&'*+-.^_`|~ are allowed (RFC 9110 §5.6.2)";
 const PARAMETER_HINT: &str = "names are compared as they stand in the query, percent-encoded";

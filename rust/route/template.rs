@@ -110,14 +110,14 @@ impl Template {
         (!self.dynamic || !out.is_empty()).then_some(out)
     }
 
-    /// The same value with all that the request tells put in; what is left is for the response.
+    /// The same value for a response, with what the request tells put in; the rest is left.
     #[must_use]
     pub fn settled(&self, tell: &mut dyn FnMut(&Operator, &mut Vec<u8>)) -> Self {
         if !self.dynamic {
             return self.clone();
         }
         let settle = |part: &Part| match part {
-            Part::Operator(operator) if !operator.is_of_response() => {
+            Part::Operator(operator) if !operator.is_late() => {
                 let mut out = Vec::new();
                 tell(operator, &mut out);
                 Part::Text(out.into())

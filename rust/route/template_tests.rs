@@ -110,13 +110,15 @@ fn times_have_three_more_forms() {
 
 #[test]
 fn a_settled_value_waits_for_the_response_alone() {
-    let template = Template::parse("%REQ(x-a)%/%RESPONSE_CODE%", true).expect("a valid value");
+    let template = Template::parse("%REQ(x-a)%/%RESPONSE_CODE%%UPSTREAM_CLUSTER%", true)
+        .expect("a valid value");
     let settled = template.settled(&mut tell);
     let mut asked = Vec::new();
     let rendered = settled.render(&mut |operator, out| {
         asked.push(operator.clone());
         out.extend_from_slice(b"200");
     });
-    assert_eq!(rendered.as_deref(), Some(&b"one/200"[..]));
-    assert_eq!(asked, [Operator::Fact(Fact::Status)]);
+    assert_eq!(rendered.as_deref(), Some(&b"one/200200"[..]));
+    let facts = [Fact::Status, Fact::Cluster].map(Operator::Fact);
+    assert_eq!(asked, facts);
 }

@@ -485,7 +485,7 @@ BROKEN = [
     ("proxy.yaml", "listeners:\n  - {name: a\nclusters: []\n", 3, 9, "invalid_yaml"),
     ("proxy.yaml", "a: [\n", 2, 1, "invalid_yaml"),
     ("proxy.yaml", "- a\n", 1, 1, "not_a_mapping"),
-    ("proxy.yaml", "a: 1\n---\nb: 1\n", 2, 1, "invalid_yaml"),
+    ("proxy.yaml", "admin: {}\n---\n[]\n", 3, 1, "not_a_mapping"),
     ("proxy.yaml", "", 1, 1, "no_listener"),
 ]
 

@@ -125,7 +125,7 @@ def test_a_file_of_the_wrong_kind_is_told(tmp_path: Path) -> None:
     ]
 
 
-#: Kind, name and path as the engine says them; what stands in the line; the path as the document has it.
+#: Kind, name and path as the engine says them; a text of the line; the path as documents have it.
 PLACES = [
     (
         "RouteTable",

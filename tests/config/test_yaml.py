@@ -11,7 +11,7 @@ from meshcore.config.sources.text import SourceError, Value
 
 
 def read(text: str) -> Value:
-    node = yaml12.compose(text)
+    (node,) = yaml12.compose_all(text) or [None]
     assert node is not None
     constructor = yaml12.Constructor()
     value = constructor.value(node).value

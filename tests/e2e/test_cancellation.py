@@ -22,9 +22,8 @@ GENEROUS = 1.0
 
 # Before the answer's head, and in the middle of its body.
 PHASES = ("waiting", "downloading")
-# How a client leaves: an HTTP/1 client resets its connection, one of HTTP/2 its stream or closes
-# its connection.
-WAYS = {1: ("reset",), 2: ("stream", "close")}
+# How a client leaves: it resets or closes its connection; of HTTP/2, it resets its stream.
+WAYS = {1: ("reset", "close"), 2: ("stream", "close")}
 HALF = b"half"
 
 

@@ -262,7 +262,8 @@ async def test_an_upstream_that_floods_loses_its_connection(tmp_path: Path) -> N
             return
 
     async with (
-        telling(story, 2) as server,
+        # A stream for each connection, else both clients may have met on the one that ends.
+        telling(story, 2, {SettingsFrame.MAX_CONCURRENT_STREAMS: 1}) as server,
         attacked(tmp_path, server.address, 2) as (_, port),
         speak(port) as client,
     ):

@@ -36,7 +36,11 @@ EDITED: dict[str, object] = {
     },
     "response_headers": {
         "set": {"server": "mesh", "x-was": "%RESP(server)%", "x-code": "%RESPONSE_CODE%"},
-        "add": {"x-more": "b", "x-asked": "%REQ(x-b)%", "x-host": "%UPSTREAM_HOST%"},
+        "add": {
+            "x-more": "b",
+            "x-asked": "%REQ(x-b)%",
+            "x-host": "%UPSTREAM_CLUSTER% %UPSTREAM_HOST%",
+        },
         "remove": ["x-powered-by"],
     },
     "to": [
@@ -85,7 +89,7 @@ async def test_headers_are_set_added_and_removed(tmp_path: Path, versions: tuple
     assert answer.values(b"x-more") == [b"a", b"b", b"c"]
     assert answer.value(b"x-code") == b"200"
     assert answer.value(b"x-asked") == b"12345"
-    assert answer.value(b"x-host") == address
+    assert answer.value(b"x-host") == b"web " + address
     for gone in (b"x-powered-by", b"x-secret"):
         assert answer.values(gone) == [], gone
 

@@ -1,4 +1,4 @@
-"""What a test measured, for whoever reads `docs/proof.md` or runs `pytest -s`."""
+"""What a test measured, for whoever reads a page of `docs/proof` or runs `pytest -s`."""
 
 from collections.abc import Callable
 

@@ -175,6 +175,15 @@ async def running(
     """A proxy with this document; it must end cleanly where `stop`."""
     path = folder / "proxy.yaml"
     write(path, document)
+    async with running_path(folder, path, *flags, stop=stop) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def running_path(
+    folder: Path, path: Path, *flags: str, stop: bool = True
+) -> AsyncIterator[Proxy]:
+    """A proxy with what stands at `path`: a document, or a directory of them."""
     command = [COMMAND, "proxy", "-c", str(path), *flags]
     environment = {**os.environ, "MESHCORE_STATE_DIR": str(folder), "NO_COLOR": "1"}
     process = await trio.lowlevel.open_process(command, stderr=subprocess.PIPE, env=environment)

@@ -121,7 +121,7 @@ def _short(settings: Settings) -> Examined:
     try:
         config = Config.model_validate(value)
     except ValidationError as error:
-        problems = [placed(trouble) for trouble in explain(error, None)]
+        problems = [placed(trouble) for trouble in explain(error)]
         return Examined(None, problems, None, {})
     config.read_from(Origin(str(Path.cwd()), (), placed))
     if settings.access_log:

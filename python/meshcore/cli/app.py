@@ -28,6 +28,11 @@ app.command("meshcore.cli.proxy:proxy", name="proxy", help="Run a proxy.")
 app.command(
     "meshcore.cli.check:check", name="check", help="Say what is wrong with a configuration."
 )
+app.command(
+    "meshcore.cli.analyze:analyze",
+    name="analyze",
+    help="Say what a configuration probably doesn't mean.",
+)
 app.command(config)
 config.command(
     "meshcore.cli.schema:schema",

@@ -139,6 +139,8 @@ def _destination(listener: Listener, loc: Loc) -> Iterator[Trouble]:
     if listener.protocol == "tcp" and not listener.to:
         message = "a listener with protocol tcp needs a destination"
         yield Trouble(loc, "no_destination", message, "write to: <cluster>")
+    elif listener.protocol in _HTTP and listener.mesh is not None:
+        return
     elif listener.protocol in _HTTP and not listener.routes and not listener.to:
         message = f"a listener with protocol {listener.protocol} needs routes"
         yield Trouble(loc, "no_destination", message, "write routes: [{to: <cluster>}]")

@@ -36,6 +36,8 @@ Files = tuple[str, str | None]
 
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MILLISECOND = timedelta(milliseconds=1)
+# Written otherwise there, or of no use to the engine.
+_NOT_ON_THE_WIRE = ("protocol", "tls", "routes", "route_order", "to", "mesh", "labels")
 
 
 def compile_config(
@@ -79,7 +81,7 @@ def http_routes(listener: Listener) -> list[tuple[int, Route]]:
 
 
 def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, str]) -> None:
-    wire = _fields(listener, leave=("protocol", "tls", "routes", "route_order", "to"))
+    wire = _fields(listener, leave=_NOT_ON_THE_WIRE)
     uses: list[str] = []
     if "protocol" in listener.model_fields_set:
         wire["protocol"] = listener.protocol.replace("-", "_")
@@ -92,7 +94,9 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
             {"sni": list(route.match.sni), "to": _targets(route.to)} for _, route in by_name
         ]
     table = http_routes(listener)
-    if table and listener.protocol in {"http", "http2", "auto"}:
+    # What Istio's documents say may be nothing yet; then every request is answered with 404.
+    of_mesh = listener.mesh is not None and listener.protocol != "auto"
+    if (table or of_mesh) and listener.protocol in {"http", "http2", "auto"}:
         wire["route_table"] = listener.name
         routes: list[Wire] = [_route(listener.name, at, route) for at, route in table]
         found: dict[str, Wire] = {"name": listener.name, "routes": routes}

@@ -53,6 +53,9 @@ impl Answering {
                 wanted.put_first(|name| values(fields, name).next(), out);
             }
             Operator::Fact(Fact::Status) => number(status.into(), out),
+            Operator::Fact(Fact::Cluster) => {
+                out.extend_from_slice(record.cluster_name().as_bytes());
+            }
             Operator::Fact(Fact::Endpoint) => out.extend_from_slice(record.endpoint().as_bytes()),
             Operator::Fact(Fact::Details) => out.extend_from_slice(record.details().as_bytes()),
             Operator::Fact(Fact::Flags) => out.extend_from_slice(record.flags().as_bytes()),

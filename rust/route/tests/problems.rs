@@ -58,6 +58,52 @@ fn every_problem_is_noted_with_its_place() {
 }
 
 #[test]
+fn problems_of_what_a_route_does_are_noted_with_their_place() {
+    let to = json!([{"cluster": "c0"}]);
+    let (_, problems) = compile_routes(&json!([
+        {"name": "a", "to": to, "redirect": {"scheme": "https"}},
+        {"name": "b", "redirect": {"scheme": "https"}, "direct_response": {"status": 200}},
+        {"name": "c", "direct_response": {"status": 199}},
+        {"name": "d", "direct_response": {"status": 200, "body": "a", "body_base64": "YQ=="}},
+        {"name": "e", "direct_response": {"status": 200, "body_base64": "YQ"}},
+        {"name": "f", "direct_response": {"status": 200, "body": "a".repeat((1 << 20) + 1)}},
+        {"name": "g", "direct_response": {"status": 200, "content_type": "a\n"}},
+        {"name": "h", "to": to,
+            "request_headers": {"set": {"Host": "a"}, "add": {"x": "%RESP(y)%"}, "remove": ["te"]},
+            "response_headers": {"set": {"x y": ""}, "add": {"x": "%RESP(y)%", "z": "%"}},
+            "cors": {"allow_origins": [{"regex": "["}], "allow_headers": ["x", "y z"]}},
+        {"name": "i", "to": [{"cluster": "c0", "host_rewrite": "a b",
+            "request_headers": {"remove": ["connection"]}}]},
+    ]));
+    let expected = [
+        ("action_ambiguous", "routes[0]"),
+        ("action_ambiguous", "routes[1]"),
+        ("status_invalid", "routes[2].direct_response.status"),
+        ("body_ambiguous", "routes[3].direct_response"),
+        ("body_invalid", "routes[4].direct_response.body_base64"),
+        ("body_too_large", "routes[5].direct_response"),
+        (
+            "content_type_invalid",
+            "routes[6].direct_response.content_type",
+        ),
+        ("header_not_editable", "routes[7].request_headers.set.Host"),
+        ("header_value_invalid", "routes[7].request_headers.add.x"),
+        ("header_not_editable", "routes[7].request_headers.remove[0]"),
+        ("header_name_invalid", "routes[7].response_headers.set.x y"),
+        ("header_value_invalid", "routes[7].response_headers.add.z"),
+        ("regex_invalid", "routes[7].cors.allow_origins[0].regex"),
+        ("cors_name_invalid", "routes[7].cors.allow_headers[1]"),
+        (
+            "header_not_editable",
+            "routes[8].to[0].request_headers.remove[0]",
+        ),
+        ("host_invalid", "routes[8].to[0].host_rewrite"),
+    ];
+    assert_eq!(places(&problems), expected);
+    assert!(problems.iter().all(|problem| !problem.hint.is_empty()));
+}
+
+#[test]
 fn sni_problems_are_noted_with_their_place() {
     let mut problems = Problems::new(Kind::Listener, "l");
     let routes: Vec<_> = serde_json::from_value(json!([

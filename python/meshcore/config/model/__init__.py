@@ -35,6 +35,7 @@ from meshcore.config.model.listener import (
     ListenerLimits,
     ListenerTimeouts,
     ListenerTls,
+    Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.route import Route, Target
@@ -66,6 +67,7 @@ __all__ = [
     "ListenerTimeouts",
     "ListenerTls",
     "Match",
+    "Mesh",
     "Part",
     "PathMatch",
     "Pool",

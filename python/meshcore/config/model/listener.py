@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictStr
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
@@ -116,6 +116,23 @@ class AccessLog(Part):
     """Envoy's default line, or an object a line."""
 
 
+class Mesh(Part):
+    """Which traffic of a mesh the listener takes; a plain string is its `traffic`."""
+
+    traffic: Literal["outbound", "gateway"]
+    """`outbound` is what workloads send: routes come from VirtualServices of the mesh; `gateway` is
+    what comes from outside: routes come from Gateways and the VirtualServices bound to them."""
+    port: Annotated[StrictInt, Field(ge=1, le=65_535)] | None = None
+    """The service's or Gateway's port that the listener stands for; left out, that of its address,
+    and for `outbound` with `http` every port, told apart by the request's `Host`."""
+    namespace: StrictStr = "default"
+    """Where the proxy stands: what short names and visibility refer to."""
+
+
+def _plain_is_traffic(value: object) -> object:
+    return {"traffic": value} if isinstance(value, str) else value
+
+
 class Listener(Part):
     """An address that accepts."""
 
@@ -147,3 +164,10 @@ class Listener(Part):
     """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
     access_log: AccessLog | None = None
     """Left out, none is written."""
+    mesh: (
+        Annotated[Mesh, BeforeValidator(_plain_is_traffic, json_schema_input_type=str | Mesh)]
+        | None
+    ) = None
+    """Takes its routes from Istio's documents too, after its own."""
+    labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    """What Istio's documents select it by, for example `{istio: ingressgateway}`."""

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,199}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@*|-]{0,299}")
 _DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d))+")
 _DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -127,7 +127,7 @@ def _endpoint_address(value: str) -> str:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        hint = "letters, digits and . _ : / @ * -, beginning with a letter or digit, at most 200"
+        hint = "letters, digits and . _ : / @ * | -, beginning with a letter or digit, at most 300"
         raise refused("invalid_name", f"{value!r} is not a name", hint)
     return value
 
@@ -154,7 +154,7 @@ Weight = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
 """A relative share, up to 65535."""
 
 Name = Annotated[StrictStr, AfterValidator(_name)]
-"""What a thing is called: letters, digits and `. _ : / @ * -`."""
+"""What a thing is called: letters, digits and `. _ : / @ * | -`."""
 
 ListenAddress = Annotated[StrictStr, AfterValidator(_listen_address)]
 """`127.0.0.1:8080`, `[::]:8080` or `unix:/path`."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from meshcore.config.origin import Loc
-    from meshcore.config.sources.text import Value
 
 # Steps that pydantic adds for its own reasons: what failed is then a key of a mapping.
 _KEY_STEP = "[key]"
@@ -32,18 +31,18 @@ _KINDS = {
 }
 
 
-def explain(error: ValidationError, value: Value) -> list[Trouble]:
-    """Each error once, where it stands in `value`, with a hint where there is one."""
-    return [_trouble(detail, value) for detail in error.errors(include_url=False)]
+def explain(error: ValidationError, root: type[Part] = Config) -> list[Trouble]:
+    """Each error of a value of `root` once, with a hint where there is one."""
+    return [_trouble(detail, root) for detail in error.errors(include_url=False)]
 
 
-def _trouble(detail: ErrorDetails, value: Value) -> Trouble:
+def _trouble(detail: ErrorDetails, root: type[Part]) -> Trouble:
     kind, context = detail["type"], detail.get("ctx", {})
     at_key = detail["loc"][-1:] == (_KEY_STEP,)
     loc = tuple(step for step in detail["loc"] if step != _KEY_STEP)
     if kind == "extra_forbidden":
         word = str(loc[-1])
-        known = _known_keys(loc[:-1])
+        known = _known_keys(loc[:-1], root)
         hint = did_you_mean(word, known) or f"known here: {', '.join(known)}"
         return Trouble(loc, "unknown_key", f"unknown key {word!r}", hint, at_key=True)
     if kind == "missing":
@@ -108,9 +107,9 @@ def _type_hint(kind: str, value: object) -> str:
     return ""
 
 
-def _known_keys(loc: Loc) -> list[str]:
+def _known_keys(loc: Loc, root: type[Part]) -> list[str]:
     """The keys of the part of the document at `loc`."""
-    model: object = Config
+    model: object = root
     for step in loc:
         model = _step_into(model, step)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, Part) else []

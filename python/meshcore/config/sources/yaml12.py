@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_VALUES = 4_000_000
 # The native document is 8 deep.
 MAX_DEPTH = 64
+# 10,000 services with two documents each, five times over.
+MAX_DOCUMENTS = 100_000
 
 _PLAIN = "?"
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -83,16 +85,21 @@ class _Composer(CParser):
         """Nothing here depends on where a node stands."""
 
 
-def compose(text: str) -> Node | None:
-    """The node tree of one document; None when it is empty.
+def compose_all(text: str) -> list[Node | None]:
+    """The node tree of each document; None for one that is empty.
 
     Raises:
         SourceError: It isn't YAML.
     """
+    nodes: list[Node | None] = []
     try:
         composer = _Composer(text)
         try:
-            node: Node | None = composer.get_single_node()
+            while composer.check_node():
+                if len(nodes) == MAX_DOCUMENTS:
+                    message = f"more than {MAX_DOCUMENTS} documents in one file"
+                    raise SourceError("too_large", message, 1, 1)
+                nodes.append(composer.get_node())
         finally:
             composer.dispose()
     except yaml.MarkedYAMLError as error:
@@ -106,7 +113,7 @@ def compose(text: str) -> Node | None:
         raise SourceError("invalid_yaml", f"not valid YAML: {words}", 1, 1) from None
     except RecursionError:
         raise SourceError("too_deep", f"nested deeper than {MAX_DEPTH} levels", 1, 1) from None
-    return node
+    return nodes
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""HTTP rules of VirtualServices as native routes."""
