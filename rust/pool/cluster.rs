@@ -5,9 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use smallvec::SmallVec;
-
-use super::EndpointRun;
+use super::{EndpointRun, Tried};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
@@ -23,34 +21,6 @@ pub struct ClusterRun {
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
-}
-
-/// Endpoints that a request has tried already.
-#[derive(Debug, Default)]
-pub struct Tried {
-    endpoints: SmallVec<[usize; 4]>,
-    /// Of the request's key, where the cluster goes by keys.
-    hash: Option<u64>,
-}
-
-impl Tried {
-    /// None yet, of a request whose key has this hash.
-    pub fn by_key(hash: Option<u64>) -> Self {
-        Self {
-            endpoints: SmallVec::new(),
-            hash,
-        }
-    }
-
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.endpoints.len()
-    }
-
-    /// Whether none.
-    pub fn is_empty(&self) -> bool {
-        self.endpoints.is_empty()
-    }
 }
 
 impl ClusterRun {
@@ -116,13 +86,13 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let skip = |index| tried.endpoints.contains(&index);
+        let skip = |index| tried.contains(index);
         let mut picker = self.picker.borrow_mut();
-        let index = match tried.hash {
+        let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
             Some(hash) => picker.pick_hashed(hash, &skip),
             None => picker.pick(random, now_us, &skip),
         }?;
-        tried.endpoints.push(index);
+        tried.add(index);
         self.endpoints.get(index)
     }
 

@@ -13,7 +13,7 @@ use super::log;
 use super::upstream::{self, Ask};
 use crate::balance::stable_hash;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{ClusterRun, EndpointRun, Tried};
+use crate::pool::{Aim, ClusterRun, EndpointRun, Tried};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 use crate::runtime::timer::Movement;
@@ -127,7 +127,10 @@ pub fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
 /// No endpoint tried yet; where the cluster goes by keys, the client's address is the key.
 pub fn untried(conn: &Downstream, cluster: &ClusterRun) -> Tried {
     let keyed = cluster.goes_by_keys() && conn.peer.is_some();
-    Tried::by_key(keyed.then(|| stable_hash(conn.peer_ip().as_bytes())))
+    Tried::aiming(keyed.then(|| {
+        let hash = Some(stable_hash(conn.peer_ip().as_bytes()));
+        Rc::new(Aim { hash })
+    }))
 }
 
 fn reset(io: &Io) {

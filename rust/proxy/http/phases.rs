@@ -13,7 +13,7 @@ use super::request::Request;
 use super::rewrite;
 use crate::balance::{self, Random};
 use crate::error::ErrorKind;
-use crate::pool::{ClusterRun, View};
+use crate::pool::{Aim, ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1::RequestHead;
@@ -42,7 +42,7 @@ pub(super) fn decide(
 struct Chosen<'r> {
     share: &'r Share,
     cluster: Rc<ClusterRun>,
-    hash: Option<u64>,
+    aim: Option<Rc<Aim>>,
     view: Rc<View>,
 }
 
@@ -104,10 +104,11 @@ impl<'a> Request<'a> {
         record.chose_cluster(&cluster);
         let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
         let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
+        let aim = hash.map(|_| Rc::new(Aim { hash }));
         Ok(Chosen {
             share,
             cluster,
-            hash,
+            aim,
             view,
         })
     }
@@ -172,7 +173,7 @@ impl<'a> Request<'a> {
             grpc_web,
             facts: *facts,
             cluster: Rc::clone(&chosen.cluster),
-            hash: chosen.hash,
+            aim: chosen.aim.clone(),
             _view: Rc::clone(&chosen.view),
         })
     }

@@ -89,7 +89,7 @@ impl Exchange<'_> {
             },
         };
         let (worker, cluster) = (client.conn.worker(), &self.plan.cluster);
-        let mut tried = Tried::by_key(self.plan.hash);
+        let mut tried = Tried::aiming(self.plan.aim.clone());
         link::obtain_link(worker, cluster, &mut tried, (ask, self.plan.speaks)).await
     }
 

@@ -158,7 +158,7 @@ async fn attempts(
     let worker = conn.worker();
     let Plan {
         cluster,
-        hash,
+        aim,
         heads,
         framing,
         body_limit,
@@ -174,7 +174,7 @@ async fn attempts(
     let local = wants_local.then(local).flatten();
     let mut resends = 0;
     loop {
-        let mut tried = Tried::by_key(hash);
+        let mut tried = Tried::aiming(aim.clone());
         let ask = Ask {
             reuse: !fresh && resends == 0,
             client: conn.peer,
