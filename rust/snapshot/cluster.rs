@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, http2};
-use crate::balance::Load;
+use super::{Leases, hashing, http2};
+use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::health::{Generation, Health};
@@ -37,6 +37,8 @@ pub struct Cluster {
     pub tls_h2: Option<Arc<ClientTls>>,
     /// Every address, host names resolved.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Who takes which key, where `balance` goes by keys.
+    pub hashing: Option<Arc<HashTable>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -87,6 +89,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
             "write 0 to 100",
         );
     }
+    hashing::check(&cluster.hash, problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",
@@ -133,11 +136,9 @@ pub(super) fn endpoints(
         .map(|endpoint| (&endpoint.address, endpoint))
         .collect();
     // All count together from the cluster's first endpoint on.
-    let generation = before
-        .first()
-        .map_or_else(Arc::default, |endpoint| {
-            Arc::clone(endpoint.health.generation())
-        });
+    let generation = before.first().map_or_else(Arc::default, |endpoint| {
+        Arc::clone(endpoint.health.generation())
+    });
     let around = (&index, &generation);
     let mut built = Vec::with_capacity(written.endpoints.len());
     for endpoint in &written.endpoints {
