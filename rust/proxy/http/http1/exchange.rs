@@ -70,7 +70,7 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     drop(current);
-    if record.delay.is_some() && Box::pin(delay::left_in(conn, facts, &mut record)).await {
+    if record.held.is_some() && Box::pin(delay::left_in(conn, facts, &mut record)).await {
         record.finish(conn);
         return (Next::Gone, None);
     }
