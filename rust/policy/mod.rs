@@ -2,4 +2,6 @@
 //!
 //! Deciders know no clock and draw no numbers: both are arguments.
 
+pub mod fault;
 pub mod health;
+pub mod rate_limit;
