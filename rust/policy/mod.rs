@@ -3,6 +3,7 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod health;
 pub mod rate_limit;
 pub mod retry;
 pub mod retry_budget;

@@ -11,6 +11,7 @@ use super::Changes;
 use super::ClusterSlot;
 use super::Effort;
 use super::Guard;
+use super::HashOn;
 use super::Route;
 use super::RouteFault;
 use super::RouteTable;
@@ -51,6 +52,7 @@ impl RouteTable {
                 rules.problems,
             );
             let effort = Effort::compile(route, &at, &mut rules);
+            let hash_on = HashOn::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
             if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts
                 && let Ok(effort) = effort
@@ -66,6 +68,7 @@ impl RouteTable {
                     fault,
                     effort,
                     limits,
+                    hash_on,
                 });
             }
         }

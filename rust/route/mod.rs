@@ -26,6 +26,7 @@ mod condition;
 mod cors;
 mod effort;
 mod fault;
+mod hash_on;
 mod headers;
 mod host;
 mod operator;
@@ -58,6 +59,9 @@ pub use cors::Cors;
 pub use cors::CorsVerdict;
 pub use effort::Effort;
 pub use fault::RouteFault;
+pub use hash_on::HashOn;
+pub use hash_on::Hashers;
+pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
@@ -162,6 +166,8 @@ pub struct Route {
     pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.
     pub limits: Box<[RateLimit]>,
+    /// What a request's key is made of; most routes need none.
+    pub hash_on: Option<Box<HashOn>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match

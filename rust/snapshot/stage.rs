@@ -120,9 +120,12 @@ impl Compiler {
                 .slots
                 .get(parts.slot.0 as usize)
                 .and_then(Option::as_ref);
-            let before = running.filter(|cluster| *cluster.name == parts.wire.name);
-            let built = build(parts, around.names, before.map(|cluster| &**cluster));
-            staged.compiled.insert(parts.slot.0, Arc::new(built));
+            let before = running
+                .filter(|cluster| *cluster.name == parts.wire.name)
+                .map(|cluster| &**cluster);
+            staged
+                .compiled
+                .insert(parts.slot.0, Arc::new(build(parts, around.names, before)));
         }
     }
 

@@ -138,6 +138,8 @@ pub struct ClusterStats {
     pub retry_body_too_large_total: Counter,
     /// Requests refused because a limit of the cluster was reached.
     pub overflow_total: Counter,
+    /// Endpoints picked although too few were available to leave the others out.
+    pub healthy_panic_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.

@@ -20,6 +20,7 @@ use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
+pub(super) use fault::Held;
 pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
@@ -65,8 +66,8 @@ pub(super) struct Record {
     pub(super) log: Option<Box<LogFields>>,
     /// What the answer's fields get; most routes change none.
     pub(super) answering: Option<Box<Answering>>,
-    /// How long its route's fault makes it wait.
-    pub(super) delay: Option<Duration>,
+    /// What it waits for first; most requests wait for nothing.
+    pub(super) held: Option<Box<Held>>,
     /// Why no further attempt was made: one of Envoy's flags.
     gave_up: Option<&'static str>,
     route: Option<Arc<RouteStats>>,
@@ -91,7 +92,7 @@ impl Record {
             grpc_status: None,
             log: None,
             answering: None,
-            delay: None,
+            held: None,
             gave_up: None,
             route: None,
             route_index: None,
@@ -171,8 +172,8 @@ impl Record {
 
     /// Envoy's letters for what went wrong.
     pub(super) fn flags(&self) -> Cow<'static, str> {
-        let delayed = self.delay.map(|_| "DI");
-        let mut flags = [delayed, self.error.map(ErrorKind::flag), self.gave_up]
+        let held = self.held.as_ref().map(|_| "DI");
+        let mut flags = [held, self.error.map(ErrorKind::flag), self.gave_up]
             .into_iter()
             .flatten();
         let first = flags.next().unwrap_or_default();

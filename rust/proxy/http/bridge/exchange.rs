@@ -89,7 +89,7 @@ impl Exchange<'_> {
 
     /// No endpoint was tried.
     pub(super) fn untried(&self) -> Tried {
-        Tried::default()
+        Tried::aiming(self.plan.aim.clone())
     }
 
     /// An attempt came to no answer. How long to wait before another.
