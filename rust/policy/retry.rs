@@ -110,11 +110,10 @@ impl RetryPolicy {
                 RetryOn::ServerError,
                 RetryOn::GatewayError,
             ]),
-            Outcome::Reset | Outcome::TimedOut => self.on.has_any(&[
-                RetryOn::Reset,
-                RetryOn::ServerError,
-                RetryOn::GatewayError,
-            ]),
+            Outcome::Reset | Outcome::TimedOut => {
+                self.on
+                    .has_any(&[RetryOn::Reset, RetryOn::ServerError, RetryOn::GatewayError])
+            }
         };
         names && (seen.unseen || self.may_repeat(seen))
     }

@@ -110,6 +110,7 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
+    fields |= wire_fields("route/retries.rs")
     fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
@@ -123,6 +124,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     assert set().union(*routes) == fields["Route"]
     parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
     parts |= {"rewrite": "Rewrite", "cors": "Cors", "fault": "Fault"}
+    parts["retries"] = "Retries"
     parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
     for key, struct in parts.items():
         assert keys(key) == fields[struct], struct
@@ -146,7 +148,8 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
     assert keys_of(api) | keys_of(tls) == fields["Cluster"]
     assert keys_of(tls["tls"]) == fields["Tls"]
     assert keys_of(tls["http2"]) == wire_fields("http2.rs")["Http2"]
-    for key, struct in {"timeouts": "Timeouts", "pool": "Pool", "dns": "Dns"}.items():
+    parts = {"timeouts": "Timeouts", "pool": "Pool", "dns": "Dns"}
+    for key, struct in (parts | {"retry_budget": "RetryBudget"}).items():
         assert keys_of(api[key]) == fields[struct], struct
     fields = wire_fields("endpoints.rs")
     endpoints = resource(every_key.compiled, "Endpoints", "api")

@@ -1,9 +1,9 @@
 //! What is counted and logged of one request.
 
 mod fault;
+mod flags;
 mod quoted;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -136,11 +136,6 @@ impl Record {
         self.answered = Some(clock::now());
     }
 
-    /// No further attempt is made, for a reason that Envoy has a flag for.
-    pub(super) fn given_up(&mut self, flag: &'static str) {
-        self.gave_up = Some(flag);
-    }
-
     /// What the listener takes a client's end for.
     pub(super) fn half_close(&self) -> HalfClose {
         self.current.listener.wire.http.half_close
@@ -168,18 +163,6 @@ impl Record {
 
     pub(super) fn cluster_name(&self) -> &str {
         self.cluster.as_ref().map_or("", |run| &run.cluster.name)
-    }
-
-    /// Envoy's letters for what went wrong.
-    pub(super) fn flags(&self) -> Cow<'static, str> {
-        let held = self.held.as_ref().map(|_| "DI");
-        let mut flags = [held, self.error.map(ErrorKind::flag), self.gave_up]
-            .into_iter()
-            .flatten();
-        let first = flags.next().unwrap_or_default();
-        flags.fold(Cow::Borrowed(first), |all, flag| {
-            Cow::Owned(format!("{all},{flag}"))
-        })
     }
 
     /// Where the answer comes from.

@@ -90,7 +90,9 @@ impl Registry {
         let tables = self.lock();
         let blocks = tables.clusters.get(&key((cluster, "")));
         let active = blocks.into_iter().flatten();
-        let active: i64 = active.map(|owned| owned.block.requests_active.value()).sum();
+        let active: i64 = active
+            .map(|owned| owned.block.requests_active.value())
+            .sum();
         u64::try_from(active).unwrap_or(0)
     }
 

@@ -40,6 +40,7 @@ from meshcore.config.model.listener import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -49,6 +50,7 @@ __all__ = [
     "Abort",
     "AccessLog",
     "Admin",
+    "BackOff",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -80,6 +82,8 @@ __all__ = [
     "RateLimit",
     "Redirect",
     "RegexRewrite",
+    "Retries",
+    "RetryBudget",
     "Rewrite",
     "Route",
     "StringMatch",

@@ -40,8 +40,7 @@ class BackOff(Part):
 
 
 class Retries(Part):
-    """Which failures are tried again. What may have been processed is repeated only for methods that
-    are idempotent, or with an `Idempotency-Key`."""
+    """Which failures are tried again, of what may be repeated."""
 
     attempts: Annotated[StrictInt, Field(ge=0, le=100)] = 2
     """How often at most, beside the first attempt."""
@@ -60,7 +59,8 @@ class Retries(Part):
     retriable_headers: dict[HeaderName, Condition] = Field(default_factory=dict)
     """For `retriable-headers`: header name to condition on an answer; any of them."""
     non_idempotent: StrictBool = False
-    """Whether requests of any method may be repeated, those too that were perhaps processed."""
+    """Whether requests that were perhaps processed may be repeated whatever their method; left out,
+    only those with an idempotent method or an `Idempotency-Key`."""
     back_off: BackOff = BackOff()
     """Waits before retries."""
     other_hosts: StrictBool = True

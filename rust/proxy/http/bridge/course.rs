@@ -39,7 +39,11 @@ pub(crate) struct Course<'a, 's> {
 
 impl<'a, 's> Course<'a, 's> {
     /// At its beginning.
-    pub(crate) fn new(exchange: &'a Exchange<'a>, worker: &'a Worker, body: Replay<'a, 's>) -> Self {
+    pub(crate) fn new(
+        exchange: &'a Exchange<'a>,
+        worker: &'a Worker,
+        body: Replay<'a, 's>,
+    ) -> Self {
         Self {
             exchange,
             worker,

@@ -37,7 +37,12 @@ impl Exchange<'_> {
         let mut source = opened.answer.source(ended.body, arrived);
         let rests = (!ended.tunnel).then_some(link);
         let copied = self
-            .copy(client, (upload, course, &mut opened.sink), &mut source, rests)
+            .copy(
+                client,
+                (upload, course, &mut opened.sink),
+                &mut source,
+                rests,
+            )
             .await;
         if copied.is_err() && keeps_connection(&opened.sink) {
             opened.sink.cut(h2::Reason::CANCEL);
