@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshcore import extension
-from meshcore.config.asking import Answer, Asked, answers, listener_for
+from meshcore.config.sources.asking import Answer, Asked, answers, listener_for
 from meshcore.config.sources.examine import examine
 from tests.support.proxy import Document, running
 from tests.support.scale import scaled

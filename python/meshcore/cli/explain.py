@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -10,7 +11,7 @@ from meshcore.cli import EXIT_REFUSED, EXIT_USAGE
 from meshcore.cli.output import Form, complain, print_data, print_problems
 
 if TYPE_CHECKING:
-    from meshcore.cli.explained import Explained
+    from meshcore.config.sources.explained import Explained
 
 
 def explain(
@@ -48,8 +49,8 @@ def explain(
     """
     from meshcore import extension
     from meshcore.agent.compile import without_collecting
-    from meshcore.cli.explained import explained
-    from meshcore.config.asking import Asked, UnclearError
+    from meshcore.config.sources.asking import Asked, UnclearError
+    from meshcore.config.sources.explained import explained
     from meshcore.errors import ConfigError
 
     without_collecting()
@@ -65,7 +66,8 @@ def explain(
     if output == "table":
         _print(found)
     else:
-        print_data(found.to_json(), output)
+        # The names are a stable interface.
+        print_data(asdict(found), output)
     return 0
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshcore.config.asking import answers, listener_for
-from meshcore.config.policies import policies
+from meshcore.config.sources.asking import answers, listener_for
 from meshcore.config.sources.examine import examine_config
 from meshcore.config.sources.native import read_merged, validated
+from meshcore.config.sources.policies import policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshcore.cli.output import Data
-    from meshcore.config.asking import Answer, Asked, EngineExplain, Rule
     from meshcore.config.model import Config, Part, Route
     from meshcore.config.origin import Loc
+    from meshcore.config.sources.asking import Answer, Asked, EngineExplain, Rule
     from meshcore.config.sources.examine import EngineCheck
     from meshcore.config.sources.merged import Merged
 
@@ -55,11 +54,6 @@ class Explained:
     considered: list[Considered]
     error: str | None
     parts: list[Described]
-
-    def to_json(self) -> Data:
-        """As data; the names are a stable interface."""
-        found: Data = asdict(self)
-        return found
 
 
 def explained(
