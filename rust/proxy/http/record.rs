@@ -21,6 +21,7 @@ use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
 pub(super) use fault::Held;
+pub(super) use flags::GaveUp;
 pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
@@ -68,8 +69,8 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
-    /// Why no further attempt was made: one of Envoy's flags.
-    gave_up: Option<&'static str>,
+    /// Why no further attempt was made.
+    gave_up: Option<GaveUp>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,

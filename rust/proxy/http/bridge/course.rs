@@ -13,6 +13,7 @@ use crate::protocol::grpc;
 use crate::protocol::head::values;
 use crate::protocol::http1::ResponseHead;
 use crate::proxy::budget;
+use crate::proxy::http::record::GaveUp;
 use crate::proxy::worker::Worker;
 use crate::route::Effort;
 
@@ -126,7 +127,7 @@ impl<'a, 's> Course<'a, 's> {
         };
         self.spent = None;
         let Some(spent) = budget::spend(self.worker, &self.exchange.plan.cluster) else {
-            self.exchange.record.borrow_mut().given_up("UO");
+            self.exchange.record.borrow_mut().given_up(GaveUp::Overflow);
             return None;
         };
         self.spent = Some(spent);
@@ -148,7 +149,10 @@ impl<'a, 's> Course<'a, 's> {
             if effort.attempts > 0 {
                 let stats = &self.exchange.plan.cluster.stats;
                 stats.retry_limit_exceeded_total.increment();
-                self.exchange.record.borrow_mut().given_up("URX");
+                self.exchange
+                    .record
+                    .borrow_mut()
+                    .given_up(GaveUp::Exhausted);
             }
             return None;
         }

@@ -212,11 +212,15 @@ impl Exchange<'_> {
         course: &mut Course<'_, '_>,
     ) -> Result<Ended, Error> {
         let within = self.plan.effort.as_ref().and_then(|it| it.per_try_timeout);
-        let mut patience = within.map(Patience::new);
-        let opening = self.open(client.conn, place, course);
+        let mut patience = within.map(|within| Box::new(Patience::new(within)));
+        let conn = client.conn;
+        // Not made in one place: it would be stored there and where it is polled.
         let (link, mut upload, mut opened) = match &patience {
-            Some(patience) => Box::pin(patience.connecting(opening)).await?,
-            None => opening.await?,
+            Some(patience) => {
+                let opening = self.open(conn, place, course);
+                Box::pin(patience.connecting(opening)).await?
+            }
+            None => self.open(conn, place, course).await?,
         };
         match link {
             Link::Http1(upstream) if self.is_connect() => {

@@ -18,7 +18,7 @@ use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
-use crate::proxy::http::record::Record;
+use crate::proxy::http::record::{GaveUp, Record};
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
 use crate::proxy::link::Speaks;
@@ -214,7 +214,7 @@ async fn attempts(
             return Err(error);
         }
         let Some(place) = budget::spend(worker, &cluster) else {
-            record.borrow_mut().given_up("UO");
+            record.borrow_mut().given_up(GaveUp::Overflow);
             return Err(error);
         };
         drop(spent.replace(place));
