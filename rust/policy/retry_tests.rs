@@ -54,7 +54,7 @@ const RATE_LIMITED: Outcome = Outcome::Answered(Answered {
 #[test]
 fn conditions_take_what_their_names_say() {
     use Outcome::{Reset, TimedOut, Unconnected};
-    let table: &[(RetryOn, &[Outcome], &[Outcome])] = &[
+    let table: &[Row<'_>] = &[
         (
             RetryOn::ServerError,
             &[
@@ -99,12 +99,30 @@ fn conditions_take_what_their_names_say() {
             &[status(503)],
         ),
         (RetryOn::RetriableHeaders, &[MARKED], &[status(200)]),
+    ];
+    hold(table);
+}
+
+#[test]
+fn conditions_of_grpc_take_their_status() {
+    let table: &[Row<'_>] = &[
         (RetryOn::Cancelled, &[grpc(1)], &[grpc(2), status(499)]),
-        (RetryOn::DeadlineExceeded, &[grpc(4)], &[grpc(0), TimedOut]),
+        (
+            RetryOn::DeadlineExceeded,
+            &[grpc(4)],
+            &[grpc(0), Outcome::TimedOut],
+        ),
         (RetryOn::ResourceExhausted, &[grpc(8)], &[grpc(13)]),
         (RetryOn::Internal, &[grpc(13)], &[grpc(14)]),
         (RetryOn::Unavailable, &[grpc(14)], &[grpc(8), status(503)]),
     ];
+    hold(table);
+}
+
+/// A condition, what it takes and what it leaves.
+type Row<'t> = (RetryOn, &'t [Outcome], &'t [Outcome]);
+
+fn hold(table: &[Row<'_>]) {
     for (name, taken, left) in table {
         let policy = policy(&[*name]);
         for outcome in *taken {

@@ -67,7 +67,7 @@ impl Exchange<'_> {
                     self.give_back(place, reusable);
                     wait
                 }
-                Err(error) => match self.failed(&place, &error, &mut course) {
+                Err(error) => match failed(&place, &error, &mut course) {
                     Some(wait) => wait,
                     None => return Err(error),
                 },
@@ -90,28 +90,6 @@ impl Exchange<'_> {
     /// No endpoint was tried.
     pub(super) fn untried(&self) -> Tried {
         Tried::aiming(self.plan.aim.clone())
-    }
-
-    /// An attempt came to no answer. How long to wait before another.
-    fn failed(
-        &self,
-        place: &Place,
-        error: &Error,
-        course: &mut Course<'_, '_>,
-    ) -> Option<Duration> {
-        let unseen = match place.get() {
-            None => true,
-            Some((_, link)) => error.retry && is_unprocessed(link),
-        };
-        let again = course.after(error, unseen);
-        if (again.is_some() || error.kind == ErrorKind::DownstreamClosed)
-            && let Some((_, Link::Http1(upstream))) = place.get()
-        {
-            // Nor may the other side still get what waits in the kernel, or take an end alone for
-            // that of a client that waits.
-            upstream.io.socket().reset_on_close();
-        }
-        again
     }
 
     /// Finds what carries an attempt, and begins it there.
@@ -237,9 +215,7 @@ impl Exchange<'_> {
             let arrived = poll_fn(|cx| {
                 upload.poll(cx, (&mut course.body, &mut opened.sink), self.activity)?;
                 client.poll_gone(cx, self.activity.uploaded.get())?;
-                if let Some(patience) = &mut patience {
-                    patience.poll(cx, self.activity)?;
-                }
+                Patience::poll(patience.as_deref_mut(), cx, self.activity)?;
                 let arrived = opened.answer.poll_head(cx);
                 arrived.map_err(|error| upload.judge(error))
             })
@@ -277,6 +253,23 @@ async fn pause(client: &mut Client<'_>, uploaded: bool, wait: Duration) -> Resul
         timer.poll_expired(cx, until).map(Ok)
     })
     .await
+}
+
+/// An attempt came to no answer. How long to wait before another.
+fn failed(place: &Place, error: &Error, course: &mut Course<'_, '_>) -> Option<Duration> {
+    let unseen = match place.get() {
+        None => true,
+        Some((_, link)) => error.retry && is_unprocessed(link),
+    };
+    let again = course.after(error, unseen);
+    if (again.is_some() || error.kind == ErrorKind::DownstreamClosed)
+        && let Some((_, Link::Http1(upstream))) = place.get()
+    {
+        // Nor may the other side still get what waits in the kernel, or take an end alone for
+        // that of a client that waits.
+        upstream.io.socket().reset_on_close();
+    }
+    again
 }
 
 /// Writes an interim head to an HTTP/1 client; h2 has sent the others already.

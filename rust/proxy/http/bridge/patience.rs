@@ -43,12 +43,19 @@ impl Patience {
     ///
     /// # Errors
     /// `PerTryTimeout`.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Result<(), Error> {
+    pub(super) fn poll(
+        patience: Option<&mut Self>,
+        cx: &mut Context<'_>,
+        activity: &Activity,
+    ) -> Result<(), Error> {
+        let Some(this) = patience else {
+            return Ok(());
+        };
         if !(activity.uploaded.get() || activity.asked.get()) {
             return Ok(());
         }
-        let due = *self.due.get_or_insert_with(|| clock::now() + self.limit);
-        if self.timer.poll_expired(cx, due).is_ready() {
+        let due = *this.due.get_or_insert_with(|| clock::now() + this.limit);
+        if this.timer.poll_expired(cx, due).is_ready() {
             return Err(ErrorKind::PerTryTimeout.into());
         }
         Ok(())

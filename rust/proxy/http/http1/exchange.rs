@@ -11,6 +11,7 @@ use super::response::{self, Arrived};
 use super::watch::ClientWatch;
 use super::{bridged, delay, tunnel};
 use crate::error::{Error, ErrorKind};
+use crate::policy::retry_budget::Spent;
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
 use crate::proxy::budget;
@@ -23,6 +24,7 @@ use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
 use crate::proxy::link::Speaks;
 use crate::proxy::upstream::{self, Ask};
+use crate::proxy::worker::Worker;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 
@@ -213,17 +215,30 @@ async fn attempts(
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
         }
-        let Some(place) = budget::spend(worker, &cluster) else {
-            record.borrow_mut().given_up(GaveUp::Overflow);
+        let Some(place) = send_again(worker, &cluster, &upstream, record) else {
             return Err(error);
         };
         drop(spent.replace(place));
-        // Nor may the other side still get what waits in the kernel: a close alone would send it.
-        upstream.io.socket().reset_on_close();
-        cluster.stats.resends_total.increment();
         resends += 1;
         tokio::task::yield_now().await;
     }
+}
+
+/// Takes a place for sending again what `upstream` took nothing of.
+fn send_again(
+    worker: &Worker,
+    cluster: &ClusterRun,
+    upstream: &Upstream,
+    record: &RefCell<Record>,
+) -> Option<Spent> {
+    let Some(place) = budget::spend(worker, cluster) else {
+        record.borrow_mut().given_up(GaveUp::Overflow);
+        return None;
+    };
+    // Nor may the other side still get what waits in the kernel: a close alone would send it.
+    upstream.io.socket().reset_on_close();
+    cluster.stats.resends_total.increment();
+    Some(place)
 }
 
 fn body(framing: Framing) -> Body {
