@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{EndpointRun, Tried};
-use crate::balance::{Candidate, Picker, Random};
+use crate::balance::{Asking, Candidate, Fitness, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
 use crate::wire;
@@ -20,6 +20,8 @@ pub struct ClusterRun {
     /// Its counters.
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
+    /// In its place where not all endpoints are equal.
+    levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
 }
 
@@ -55,7 +57,7 @@ impl ClusterRun {
                 }
             })
             .collect();
-        let mut picker = picker(&cluster);
+        let (mut picker, mut levels) = pickers(&cluster);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
@@ -64,7 +66,11 @@ impl ClusterRun {
                     .iter()
                     .position(|run| run.endpoint.address == *address)
             };
-            picker.carry_over(&before.picker.borrow(), same);
+            match (&mut levels, &before.levels) {
+                (Some(levels), Some(before)) => levels.carry_over(&before.borrow(), same),
+                (None, None) => picker.carry_over(&before.picker.borrow(), same),
+                _ => {}
+            }
         }
         if let Some(before) = before {
             let kept = |run: &&Rc<EndpointRun>| endpoints.iter().any(|kept| Rc::ptr_eq(kept, run));
@@ -75,6 +81,7 @@ impl ClusterRun {
             cluster,
             stats,
             picker: RefCell::new(picker),
+            levels: levels.map(RefCell::new),
             endpoints,
         }
     }
@@ -87,10 +94,18 @@ impl ClusterRun {
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
         let skip = |index| tried.contains(index);
-        let mut picker = self.picker.borrow_mut();
-        let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
-            Some(hash) => picker.pick_hashed(hash, &skip),
-            None => picker.pick(random, now_us, &skip),
+        let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
+        let index = match (&self.levels, hash) {
+            (Some(levels), hash) => {
+                let asking = Asking {
+                    random,
+                    now_us,
+                    hash,
+                };
+                levels.borrow_mut().pick(asking, ALWAYS_FIT, &skip)
+            }
+            (None, Some(hash)) => self.picker.borrow_mut().pick_hashed(hash, &skip),
+            (None, None) => self.picker.borrow_mut().pick(random, now_us, &skip),
         }?;
         tried.add(index);
         self.endpoints.get(index)
@@ -109,7 +124,10 @@ impl ClusterRun {
                 .iter()
                 .position(|known| Rc::ptr_eq(known, run))
         {
-            self.picker.borrow_mut().observe(index, latency_us, now_us);
+            match &self.levels {
+                Some(levels) => levels.borrow_mut().observe(index, latency_us, now_us),
+                None => self.picker.borrow_mut().observe(index, latency_us, now_us),
+            }
         }
     }
 
@@ -136,16 +154,28 @@ impl ClusterRun {
     }
 }
 
-fn picker(cluster: &Cluster) -> Picker {
+/// Nobody is known to be unavailable.
+const ALWAYS_FIT: Fitness<'static> = Fitness {
+    generation: 0,
+    is_fit: &|_| true,
+};
+
+fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     let candidate = |endpoint: &Arc<Endpoint>| Candidate {
         weight: endpoint.weight,
         load: Arc::clone(&endpoint.load),
     };
     let candidates: Vec<Candidate> = cluster.endpoints.iter().map(candidate).collect();
-    match &cluster.hashing {
-        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
-        None => Picker::new(cluster.wire.balance, &candidates),
+    let balance = cluster.wire.balance;
+    if let Some(layout) = &cluster.layout {
+        let levels = Levels::new(layout, balance, &candidates, 0);
+        return (Picker::new(balance, &[]), Some(levels));
     }
+    let picker = match &cluster.hashing {
+        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
+        None => Picker::new(balance, &candidates),
+    };
+    (picker, None)
 }
 
 /// Whether the picker looks at how many requests each endpoint has.
