@@ -30,7 +30,7 @@ pub use hashing::combine;
 pub use hashing::stable_hash;
 pub use least_request::SCANNED as LEAST_REQUEST_SCANNED;
 pub use levels::Asking;
-pub use levels::Fitness;
+pub use levels::Availability;
 pub use levels::Layout;
 pub use levels::Levels;
 pub use levels::Place;

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::fitness::{Fitness, Level};
 use super::{EndpointRun, Tried};
-use crate::balance::{Asking, Candidate, Fitness, Levels, Picker, Random};
+use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
 use crate::wire;
@@ -23,6 +24,7 @@ pub struct ClusterRun {
     /// In its place where not all endpoints are equal.
     levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
+    fitness: Fitness,
 }
 
 impl ClusterRun {
@@ -78,6 +80,7 @@ impl ClusterRun {
             gone.for_each(|run| run.leave());
         }
         Self {
+            fitness: Fitness::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -86,34 +89,71 @@ impl ClusterRun {
         }
     }
 
-    /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
+    /// Chooses an available endpoint that `tried` doesn't hold, and notes it there.
     pub fn pick(
         &self,
         random: &mut Random,
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let skip = |index| tried.contains(index);
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
-        let index = match (&self.levels, hash) {
-            (Some(levels), hash) => {
-                let asking = Asking {
-                    random,
-                    now_us,
-                    hash,
-                };
-                levels.borrow_mut().pick(asking, ALWAYS_FIT, &skip)
+        let index = if let Some(levels) = &self.levels {
+            let asking = Asking {
+                random,
+                now_us,
+                hash,
+            };
+            self.pick_of_levels(&mut levels.borrow_mut(), asking, tried)
+        } else {
+            let all = self.takes_all();
+            let skip = |index| tried.contains(index) || !(all || self.is_available(index));
+            let mut picker = self.picker.borrow_mut();
+            match hash {
+                Some(hash) => picker.pick_hashed(hash, &skip),
+                None => picker.pick(random, now_us, &skip),
             }
-            (None, Some(hash)) => self.picker.borrow_mut().pick_hashed(hash, &skip),
-            (None, None) => self.picker.borrow_mut().pick(random, now_us, &skip),
         }?;
         tried.add(index);
         self.endpoints.get(index)
     }
 
+    fn pick_of_levels(
+        &self,
+        levels: &mut Levels,
+        asking: Asking<'_>,
+        tried: &Tried,
+    ) -> Option<usize> {
+        let available = Availability {
+            generation: self.fitness.generation(),
+            is_available: &|index| self.is_available(index),
+        };
+        let index = levels.pick(asking, available, &|index| tried.contains(index))?;
+        if levels.is_in_panic(index) {
+            self.stats.healthy_panic_total.increment();
+        }
+        Some(index)
+    }
+
     /// Whether requests should bring the hash of a key.
     pub fn goes_by_keys(&self) -> bool {
         self.cluster.hashing.is_some()
+    }
+
+    /// Whether even those endpoints may be picked that are not available.
+    fn takes_all(&self) -> bool {
+        match self.fitness.level(&self.cluster) {
+            Level::All => true,
+            Level::Some => false,
+            Level::Panic => {
+                self.stats.healthy_panic_total.increment();
+                true
+            }
+        }
+    }
+
+    fn is_available(&self, index: usize) -> bool {
+        let endpoint = self.cluster.endpoints.get(index);
+        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
     }
 
     /// Tells the picker how long an endpoint took.
@@ -154,12 +194,6 @@ impl ClusterRun {
     }
 }
 
-/// Nobody is known to be unavailable.
-const ALWAYS_FIT: Fitness<'static> = Fitness {
-    generation: 0,
-    is_fit: &|_| true,
-};
-
 fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     let candidate = |endpoint: &Arc<Endpoint>| Candidate {
         weight: endpoint.weight,
@@ -168,7 +202,8 @@ fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     let candidates: Vec<Candidate> = cluster.endpoints.iter().map(candidate).collect();
     let balance = cluster.wire.balance;
     if let Some(layout) = &cluster.layout {
-        let levels = Levels::new(layout, balance, &candidates, 0);
+        let panic_threshold = cluster.wire.panic_threshold.into();
+        let levels = Levels::new(layout, balance, &candidates, panic_threshold);
         return (Picker::new(balance, &[]), Some(levels));
     }
     let picker = match &cluster.hashing {

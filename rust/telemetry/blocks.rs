@@ -128,6 +128,8 @@ pub struct ClusterStats {
     pub resends_total: Counter,
     /// Requests refused because a limit of the cluster was reached.
     pub overflow_total: Counter,
+    /// Endpoints picked although too few were available to leave the others out.
+    pub healthy_panic_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.
@@ -160,6 +162,12 @@ pub struct EndpointStats {
 pub struct RouteStats {
     /// Requests that matched.
     pub requests_total: Counter,
+    /// Requests delayed on purpose.
+    pub fault_delays_total: Counter,
+    /// Requests that a limit refused.
+    pub rate_limited_total: Counter,
+    /// Requests refused on purpose.
+    pub fault_aborts_total: Counter,
     /// Responses sent, the proxy's own included.
     pub responses: Responses,
     /// From the request's head to the response's last byte.

@@ -199,6 +199,11 @@ impl Block for ClusterStats {
             |s| &s.overflow_total,
         ),
         counter(
+            "meshcore_cluster_healthy_panic_total",
+            "Endpoints picked although too few were available to leave the others out.",
+            |s| &s.healthy_panic_total,
+        ),
+        counter(
             "meshcore_cluster_rx_bytes_total",
             "Bytes read from upstreams.",
             |s| &s.rx_bytes_total,
@@ -261,6 +266,21 @@ impl Block for RouteStats {
             "meshcore_route_requests_total",
             "Requests that matched.",
             |s| &s.requests_total,
+        ),
+        counter(
+            "meshcore_route_rate_limited_total",
+            "Requests that a limit of the route refused.",
+            |s| &s.rate_limited_total,
+        ),
+        counter(
+            "meshcore_route_fault_delays_total",
+            "Requests that the route's fault delayed.",
+            |s| &s.fault_delays_total,
+        ),
+        counter(
+            "meshcore_route_fault_aborts_total",
+            "Requests that the route's fault refused.",
+            |s| &s.fault_aborts_total,
         ),
         classes(
             "meshcore_route_responses_total",

@@ -42,6 +42,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
+    #[serde(default)]
+    pub panic_threshold: u8,
 }
 
 /// The protocol spoken upstream.

@@ -30,16 +30,16 @@ struct Spot {
 
 /// Who is available.
 #[derive(Clone, Copy)]
-pub struct Fitness<'a> {
-    /// Another number whenever `is_fit` may say something else.
+pub struct Availability<'a> {
+    /// Another number whenever `is_available` may say something else.
     pub generation: u64,
     /// Whether the endpoint of this index may get requests.
-    pub is_fit: &'a dyn Fn(usize) -> bool,
+    pub is_available: &'a dyn Fn(usize) -> bool,
 }
 
-impl std::fmt::Debug for Fitness<'_> {
+impl std::fmt::Debug for Availability<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Fitness({})", self.generation)
+        write!(f, "Availability({})", self.generation)
     }
 }
 
@@ -115,15 +115,15 @@ impl Levels {
     pub fn pick(
         &mut self,
         mut asking: Asking<'_>,
-        fitness: Fitness<'_>,
+        available: Availability<'_>,
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
-        if self.generation != Some(fitness.generation) {
-            self.shares = Shares::of(&self.layout, self.panic_percent, fitness.is_fit);
-            self.generation = Some(fitness.generation);
+        if self.generation != Some(available.generation) {
+            self.shares = Shares::of(&self.layout, self.panic_percent, available.is_available);
+            self.generation = Some(available.generation);
         }
         let (level, group) = self.draw(&mut asking)?;
-        let found = self.pick_of((level, group), &mut asking, fitness, skip);
+        let found = self.pick_of((level, group), &mut asking, available, skip);
         if found.is_some() {
             return found;
         }
@@ -131,7 +131,7 @@ impl Levels {
             std::iter::once(level).chain((0..self.pickers.len()).filter(|it| *it != level));
         for level in levels {
             for group in 0..self.pickers.get(level).map_or(0, Vec::len) {
-                let found = self.pick_of((level, group), &mut asking, fitness, skip);
+                let found = self.pick_of((level, group), &mut asking, available, skip);
                 if found.is_some() {
                     return found;
                 }
@@ -140,18 +140,26 @@ impl Levels {
         None
     }
 
+    /// Whether the endpoint of this index was picked because nobody was left out.
+    pub fn is_in_panic(&self, index: usize) -> bool {
+        let spot = self.spots.get(index).copied().flatten();
+        let level = spot.and_then(|spot| self.shares.levels.get(spot.level));
+        level.is_some_and(|level| level.panics)
+    }
+
     fn pick_of(
         &mut self,
         (level, group): (usize, usize),
         asking: &mut Asking<'_>,
-        fitness: Fitness<'_>,
+        available: Availability<'_>,
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
         let members = &self.layout.levels.get(level)?.groups.get(group)?.members;
         let panics = self.shares.levels.get(level)?.panics;
         let picker = self.pickers.get_mut(level)?.get_mut(group)?;
         let skip = |member: usize| {
-            let is_out = |index: &usize| skip(*index) || !(panics || (fitness.is_fit)(*index));
+            let is_out =
+                |index: &usize| skip(*index) || !(panics || (available.is_available)(*index));
             members.get(member).is_none_or(is_out)
         };
         let member = match asking.hash {

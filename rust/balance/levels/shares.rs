@@ -38,13 +38,19 @@ impl Count {
 }
 
 impl Shares {
-    /// The shares where `is_fit` says who is available; below `panic_percent` of a level it counts
+    /// The shares where `is_available` says who is available; below `panic_percent` of a level it counts
     /// as wholly so, if all levels together can't take everything.
-    pub(super) fn of(layout: &Layout, panic_percent: u64, is_fit: &dyn Fn(usize) -> bool) -> Self {
+    pub(super) fn of(
+        layout: &Layout,
+        panic_percent: u64,
+        is_available: &dyn Fn(usize) -> bool,
+    ) -> Self {
         let percent = layout.overprovisioning_percent;
         let counted = |level: &Level| -> Vec<Count> {
             let groups = level.groups.iter();
-            groups.map(|group| count(&group.members, is_fit)).collect()
+            groups
+                .map(|group| count(&group.members, is_available))
+                .collect()
         };
         let counts: Vec<Vec<Count>> = layout.levels.iter().map(counted).collect();
         let whole: Vec<Count> = counts.iter().map(|groups| sum(groups)).collect();
@@ -65,9 +71,9 @@ impl Shares {
     }
 }
 
-fn count(members: &[usize], is_fit: &dyn Fn(usize) -> bool) -> Count {
+fn count(members: &[usize], is_available: &dyn Fn(usize) -> bool) -> Count {
     Count {
-        fit: members.iter().filter(|index| is_fit(**index)).count() as u64,
+        fit: members.iter().filter(|index| is_available(**index)).count() as u64,
         all: members.len() as u64,
     }
 }

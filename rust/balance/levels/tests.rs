@@ -74,9 +74,9 @@ fn failover(from: &str, to: &str) -> Failover {
 fn shares(levels: &mut Levels, out: &[usize]) -> Vec<u64> {
     let mut random = Random::seeded(7);
     let mut seen = vec![0; levels.spots.len()];
-    let fitness = Fitness {
+    let available = Availability {
         generation: out.iter().map(|index| 1 << index).sum(),
-        is_fit: &|index| !out.contains(&index),
+        is_available: &|index| !out.contains(&index),
     };
     for _ in 0..PICKS {
         let asking = Asking {
@@ -84,7 +84,7 @@ fn shares(levels: &mut Levels, out: &[usize]) -> Vec<u64> {
             now_us: 0,
             hash: None,
         };
-        if let Some(index) = levels.pick(asking, fitness, &|_| false) {
+        if let Some(index) = levels.pick(asking, available, &|_| false) {
             seen[index] += 1;
         }
     }
@@ -200,11 +200,11 @@ fn who_was_tried_leaves_the_request_to_any_other() {
             now_us: 0,
             hash: None,
         };
-        let fitness = Fitness {
+        let available = Availability {
             generation: 0,
-            is_fit: &|_| true,
+            is_available: &|_| true,
         };
-        levels.pick(asking, fitness, skip)
+        levels.pick(asking, available, skip)
     };
     assert_eq!(pick(&|_| false), Some(0));
     assert_eq!(pick(&|index| index == 0), Some(1));
@@ -276,26 +276,26 @@ fn a_key_stays_where_it_is_while_levels_stay() {
     let layout = Arc::new(layout);
     let mut levels = Levels::new(&layout, Balance::RingHash, &candidates, 0);
     let mut random = Random::seeded(3);
-    let mut owners = |fitness: Fitness<'_>| -> Vec<Option<usize>> {
+    let mut owners = |available: Availability<'_>| -> Vec<Option<usize>> {
         let mut owner = |key: u32| {
             let asking = Asking {
                 random: &mut random,
                 now_us: 0,
                 hash: Some(stable_hash(&key.to_be_bytes())),
             };
-            levels.pick(asking, fitness, &|_| false)
+            levels.pick(asking, available, &|_| false)
         };
         (0..2_000).map(&mut owner).collect()
     };
-    let fit = Fitness {
+    let fit = Availability {
         generation: 0,
-        is_fit: &|_| true,
+        is_available: &|_| true,
     };
     let before = owners(fit);
     assert_eq!(owners(fit), before);
-    let without = Fitness {
+    let without = Availability {
         generation: 1,
-        is_fit: &|index| index != 0,
+        is_available: &|index| index != 0,
     };
     // 70 of 100 keys stay in the level; those of who is left don't move within it.
     let after = owners(without);
@@ -310,9 +310,9 @@ fn a_key_stays_where_it_is_while_levels_stay() {
 fn turns_go_on_over_a_change() {
     let places = ["eu/a", "eu/a", "us/a"];
     let mut old = mesh(&places).levels(&here("eu/a"), Balance::RoundRobin, 0);
-    let fitness = Fitness {
+    let available = Availability {
         generation: 0,
-        is_fit: &|_| true,
+        is_available: &|_| true,
     };
     let mut random = Random::seeded(5);
     let mut pick = |levels: &mut Levels| {
@@ -321,7 +321,7 @@ fn turns_go_on_over_a_change() {
             now_us: 0,
             hash: None,
         };
-        levels.pick(asking, fitness, &|_| false)
+        levels.pick(asking, available, &|_| false)
     };
     assert_eq!(pick(&mut old), Some(0));
     let mut new = mesh(&places).levels(&here("eu/a"), Balance::RoundRobin, 0);

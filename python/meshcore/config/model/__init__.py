@@ -25,6 +25,7 @@ from meshcore.config.model.cluster import (
     Hash,
     Pool,
 )
+from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
@@ -45,12 +46,14 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
 __all__ = [
     "DEFAULT_ADMIN",
+    "Abort",
     "AccessLog",
     "Admin",
     "CertificateFiles",
@@ -59,12 +62,14 @@ __all__ = [
     "ClusterTls",
     "Config",
     "Cors",
+    "Delay",
     "DirectResponse",
     "Distribute",
     "Dns",
     "Drain",
     "Endpoint",
     "Failover",
+    "Fault",
     "Hash",
     "HashCookie",
     "HashOn",
@@ -75,12 +80,14 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
+    "LocalRate",
     "Locality",
     "Match",
     "Mesh",
     "Part",
     "PathMatch",
     "Pool",
+    "RateLimit",
     "Redirect",
     "RegexRewrite",
     "Rewrite",

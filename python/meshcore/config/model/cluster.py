@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
-from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, refused
+from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
 class Endpoint(Part):
@@ -151,3 +151,6 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    panic_threshold: Percent = 0
+    """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
+    cluster without an available endpoint answers 503."""

@@ -1,0 +1,7 @@
+//! What else is decided about a request than where it goes.
+//!
+//! Deciders know no clock and draw no numbers: both are arguments.
+
+pub mod fault;
+pub mod health;
+pub mod rate_limit;
