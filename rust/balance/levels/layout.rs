@@ -92,8 +92,21 @@ impl Layout {
 
     /// The members of each group, level by level.
     pub fn groups(&self) -> impl Iterator<Item = (usize, &[usize])> {
+        self.each()
+            .map(|(level, _, group)| (level, &*group.members))
+    }
+
+    /// Each group with its level and its place there.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, usize, &Group)> {
         let levels = self.levels.iter().enumerate();
-        levels.flat_map(|(at, level)| level.groups.iter().map(move |group| (at, &*group.members)))
+        levels.flat_map(|(at, level)| {
+            let groups = level.groups.iter().enumerate();
+            groups.map(move |(place, group)| (at, place, group))
+        })
+    }
+
+    pub(super) fn group(&self, level: usize, group: usize) -> Option<&Group> {
+        self.levels.get(level)?.groups.get(group)
     }
 
     fn is_plain(&self, count: usize) -> bool {

@@ -18,13 +18,21 @@ use super::endpoint::Candidate;
 use super::hashing::mix;
 use super::{Picker, Random};
 use crate::wire::cluster::Balance;
+use layout::Group;
 use shares::{ALL, Shares};
+
+/// The picker of a group.
+#[derive(Debug)]
+struct Run {
+    level: usize,
+    group: usize,
+    picker: Picker,
+}
 
 /// Where an endpoint stands.
 #[derive(Debug, Clone, Copy)]
 struct Spot {
-    level: usize,
-    group: usize,
+    run: usize,
     member: usize,
 }
 
@@ -58,7 +66,8 @@ pub struct Asking<'a> {
 #[derive(Debug)]
 pub struct Levels {
     layout: Arc<Layout>,
-    pickers: Vec<Vec<Picker>>,
+    /// Group after group, level after level.
+    runs: Vec<Run>,
     /// By index in the cluster.
     spots: Box<[Option<Spot>]>,
     panic_percent: u64,
@@ -75,35 +84,25 @@ impl Levels {
         candidates: &[Candidate],
         panic_percent: u64,
     ) -> Self {
-        let mut spots = vec![None; candidates.len()];
-        let mut pickers = Vec::with_capacity(layout.levels.len());
-        for (level, of_level) in layout.levels.iter().enumerate() {
-            let mut groups = Vec::with_capacity(of_level.groups.len());
-            for (group, of_group) in of_level.groups.iter().enumerate() {
-                let members = of_group.members.iter();
-                for (member, index) in members.clone().enumerate() {
-                    if let Some(spot) = spots.get_mut(*index) {
-                        *spot = Some(Spot {
-                            level,
-                            group,
-                            member,
-                        });
-                    }
-                }
-                let those: Vec<Candidate> = members
-                    .filter_map(|index| candidates.get(*index).cloned())
-                    .collect();
-                groups.push(match &of_group.table {
-                    Some(table) => Picker::hashing(Arc::clone(table), &those),
-                    None => Picker::new(balance, &those),
-                });
+        let run = |(level, group, one): (usize, usize, &Group)| {
+            let those = one.members.iter();
+            let those: Vec<Candidate> = those
+                .filter_map(|index| candidates.get(*index).cloned())
+                .collect();
+            let picker = match &one.table {
+                Some(table) => Picker::hashing(Arc::clone(table), &those),
+                None => Picker::new(balance, &those),
+            };
+            Run {
+                level,
+                group,
+                picker,
             }
-            pickers.push(groups);
-        }
+        };
         Self {
+            runs: layout.each().map(run).collect(),
+            spots: spots(layout, candidates.len()),
             layout: Arc::clone(layout),
-            pickers,
-            spots: spots.into(),
             panic_percent,
             shares: Shares::default(),
             generation: None,
@@ -111,7 +110,7 @@ impl Levels {
     }
 
     /// The index of the endpoint that takes the next request: of the level and group whose turn it
-    /// is, else of the first others that have one.
+    /// is, else of that level's others, else of the first level that has one.
     pub fn pick(
         &mut self,
         mut asking: Asking<'_>,
@@ -119,22 +118,24 @@ impl Levels {
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
         if self.generation != Some(available.generation) {
-            self.shares = Shares::of(&self.layout, self.panic_percent, available.is_available);
+            let is_available = available.is_available;
+            self.shares = Shares::of(&self.layout, self.panic_percent, is_available);
             self.generation = Some(available.generation);
         }
-        let (level, group) = self.draw(&mut asking)?;
-        let found = self.pick_of((level, group), &mut asking, available, skip);
+        let drawn = self.draw(&mut asking)?;
+        let found = self.pick_of(drawn, &mut asking, available, skip);
         if found.is_some() {
             return found;
         }
-        let levels =
-            std::iter::once(level).chain((0..self.pickers.len()).filter(|it| *it != level));
-        for level in levels {
-            for group in 0..self.pickers.get(level).map_or(0, Vec::len) {
-                let found = self.pick_of((level, group), &mut asking, available, skip);
-                if found.is_some() {
-                    return found;
-                }
+        let level = self.runs.get(drawn)?.level;
+        let count = self.runs.len();
+        for turn in 0..2 * count {
+            let run = turn % count;
+            let is_near = self.runs.get(run).is_some_and(|run| run.level == level);
+            if is_near == (turn < count)
+                && let Some(found) = self.pick_of(run, &mut asking, available, skip)
+            {
+                return Some(found);
             }
         }
         None
@@ -143,34 +144,35 @@ impl Levels {
     /// Whether the endpoint of this index was picked because nobody was left out.
     pub fn is_in_panic(&self, index: usize) -> bool {
         let spot = self.spots.get(index).copied().flatten();
-        let level = spot.and_then(|spot| self.shares.levels.get(spot.level));
+        let run = spot.and_then(|spot| self.runs.get(spot.run));
+        let level = run.and_then(|run| self.shares.levels.get(run.level));
         level.is_some_and(|level| level.panics)
     }
 
     fn pick_of(
         &mut self,
-        (level, group): (usize, usize),
+        run: usize,
         asking: &mut Asking<'_>,
         available: Availability<'_>,
         skip: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
-        let members = &self.layout.levels.get(level)?.groups.get(group)?.members;
-        let panics = self.shares.levels.get(level)?.panics;
-        let picker = self.pickers.get_mut(level)?.get_mut(group)?;
+        let run = self.runs.get_mut(run)?;
+        let members = &self.layout.group(run.level, run.group)?.members;
+        let panics = self.shares.levels.get(run.level)?.panics;
         let skip = |member: usize| {
             let is_out =
                 |index: &usize| skip(*index) || !(panics || (available.is_available)(*index));
             members.get(member).is_none_or(is_out)
         };
         let member = match asking.hash {
-            Some(hash) => picker.pick_hashed(hash, &skip),
-            None => picker.pick(asking.random, asking.now_us, &skip),
+            Some(hash) => run.picker.pick_hashed(hash, &skip),
+            None => run.picker.pick(asking.random, asking.now_us, &skip),
         };
         members.get(member?).copied()
     }
 
     /// Whose turn it is: by chance, or by the key, so that it stays where it is.
-    fn draw(&self, asking: &mut Asking<'_>) -> Option<(usize, usize)> {
+    fn draw(&self, asking: &mut Asking<'_>) -> Option<usize> {
         let levels = &self.shares.levels;
         let level = match &**levels {
             [] => return None,
@@ -181,46 +183,57 @@ impl Levels {
             }
         };
         let groups = &levels.get(level)?.groups;
-        if groups.len() < 2 {
-            return Some((level, 0));
-        }
-        let total = groups.iter().sum();
-        Some((
-            level,
-            whose(groups.iter().copied(), point(asking, 2, total)),
-        ))
+        let group = if groups.len() < 2 {
+            0
+        } else {
+            let total = groups.iter().sum();
+            whose(groups.iter().copied(), point(asking, 2, total))
+        };
+        let before = levels.iter().take(level).map(|level| level.groups.len());
+        Some(before.sum::<usize>() + group)
     }
 
     /// As `Picker::observe`.
     pub fn observe(&mut self, index: usize, latency_us: u64, now_us: u64) {
-        let Some(Some(spot)) = self.spots.get(index).copied() else {
-            return;
-        };
-        let groups = self.pickers.get_mut(spot.level);
-        if let Some(picker) = groups.and_then(|groups| groups.get_mut(spot.group)) {
-            picker.observe(spot.member, latency_us, now_us);
+        let spot = self.spots.get(index).copied().flatten();
+        let run = spot.and_then(|spot| self.runs.get_mut(spot.run));
+        if let (Some(spot), Some(run)) = (spot, run) {
+            run.picker.observe(spot.member, latency_us, now_us);
         }
     }
 
     /// As `Picker::carry_over`, for groups that have their place still.
     pub fn carry_over(&mut self, old: &Self, same: impl Fn(usize) -> Option<usize>) {
-        for (level, groups) in self.pickers.iter_mut().enumerate() {
-            for (group, picker) in groups.iter_mut().enumerate() {
-                let before = old.pickers.get(level).and_then(|it| it.get(group));
-                let members = self.layout.levels.get(level);
-                let members = members.and_then(|it| it.groups.get(group));
-                let (Some(before), Some(members)) = (before, members) else {
-                    continue;
-                };
-                let was = |member: usize| {
-                    let index = same(*members.members.get(member)?)?;
-                    let spot = old.spots.get(index).copied().flatten()?;
-                    ((spot.level, spot.group) == (level, group)).then_some(spot.member)
-                };
-                picker.carry_over(before, was);
+        for run in &mut self.runs {
+            let is_same = |it: &Run| (it.level, it.group) == (run.level, run.group);
+            let before = old.runs.iter().position(is_same);
+            let group = self.layout.group(run.level, run.group);
+            let (Some(before), Some(group)) = (before, group) else {
+                continue;
+            };
+            let was = |member: usize| {
+                let index = same(*group.members.get(member)?)?;
+                let spot = old.spots.get(index).copied().flatten()?;
+                (spot.run == before).then_some(spot.member)
+            };
+            if let Some(before) = old.runs.get(before) {
+                run.picker.carry_over(&before.picker, was);
             }
         }
     }
+}
+
+/// Where each of `count` endpoints stands.
+fn spots(layout: &Layout, count: usize) -> Box<[Option<Spot>]> {
+    let mut spots = vec![None; count].into_boxed_slice();
+    for (run, (_, _, group)) in layout.each().enumerate() {
+        for (member, index) in group.members.iter().enumerate() {
+            if let Some(spot) = spots.get_mut(*index) {
+                *spot = Some(Spot { run, member });
+            }
+        }
+    }
+    spots
 }
 
 /// A number below `bound`; `which` makes those of one key independent of each other.

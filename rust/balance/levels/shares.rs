@@ -93,11 +93,9 @@ fn loads(strengths: &[u64], counts: &[Count]) -> Vec<u64> {
     let mut left = ALL;
     let mut loads = Vec::with_capacity(strengths.len());
     for (strength, count) in strengths.iter().zip(counts) {
-        let wanted = if total == 0 {
-            (count.all * ALL).checked_div(endpoints).unwrap_or_default()
-        } else {
-            strength * ALL / total
-        };
+        let by_size = (count.all * ALL).checked_div(endpoints);
+        let wanted = (strength * ALL).checked_div(total).or(by_size);
+        let wanted = wanted.unwrap_or_default();
         let load = wanted.min(left);
         left -= load;
         loads.push(load);

@@ -70,6 +70,20 @@ fn failover(from: &str, to: &str) -> Failover {
     }
 }
 
+const EVERYBODY: Availability<'static> = Availability {
+    generation: 0,
+    is_available: &|_| true,
+};
+
+fn pick(levels: &mut Levels, random: &mut Random, skip: &dyn Fn(usize) -> bool) -> Option<usize> {
+    let asking = Asking {
+        random,
+        now_us: 0,
+        hash: None,
+    };
+    levels.pick(asking, EVERYBODY, skip)
+}
+
 /// What each endpoint gets in percent where those of `out` are unavailable.
 fn shares(levels: &mut Levels, out: &[usize]) -> Vec<u64> {
     let mut random = Random::seeded(7);
@@ -194,21 +208,9 @@ fn a_level_panics_only_where_all_together_are_too_weak() {
 fn who_was_tried_leaves_the_request_to_any_other() {
     let mut levels = mesh(&["eu/a", "us/a"]).levels(&here("eu/a"), Balance::RoundRobin, 0);
     let mut random = Random::seeded(1);
-    let mut pick = |skip: &dyn Fn(usize) -> bool| {
-        let asking = Asking {
-            random: &mut random,
-            now_us: 0,
-            hash: None,
-        };
-        let available = Availability {
-            generation: 0,
-            is_available: &|_| true,
-        };
-        levels.pick(asking, available, skip)
-    };
-    assert_eq!(pick(&|_| false), Some(0));
-    assert_eq!(pick(&|index| index == 0), Some(1));
-    assert_eq!(pick(&|_| true), None);
+    assert_eq!(pick(&mut levels, &mut random, &|_| false), Some(0));
+    assert_eq!(pick(&mut levels, &mut random, &|index| index == 0), Some(1));
+    assert_eq!(pick(&mut levels, &mut random, &|_| true), None);
 }
 
 #[test]
@@ -287,12 +289,8 @@ fn a_key_stays_where_it_is_while_levels_stay() {
         };
         (0..2_000).map(&mut owner).collect()
     };
-    let fit = Availability {
-        generation: 0,
-        is_available: &|_| true,
-    };
-    let before = owners(fit);
-    assert_eq!(owners(fit), before);
+    let before = owners(EVERYBODY);
+    assert_eq!(owners(EVERYBODY), before);
     let without = Availability {
         generation: 1,
         is_available: &|index| index != 0,
@@ -303,28 +301,16 @@ fn a_key_stays_where_it_is_while_levels_stay() {
     let unmoved = before.len() - moved.clone().count();
     assert!(unmoved >= before.len() * 30 / 100, "{unmoved} stay");
     assert!(moved.map(|(_, is)| is).all(|is| *is != Some(0)));
-    assert_eq!(owners(fit), before);
+    assert_eq!(owners(EVERYBODY), before);
 }
 
 #[test]
 fn turns_go_on_over_a_change() {
     let places = ["eu/a", "eu/a", "us/a"];
     let mut old = mesh(&places).levels(&here("eu/a"), Balance::RoundRobin, 0);
-    let available = Availability {
-        generation: 0,
-        is_available: &|_| true,
-    };
     let mut random = Random::seeded(5);
-    let mut pick = |levels: &mut Levels| {
-        let asking = Asking {
-            random: &mut random,
-            now_us: 0,
-            hash: None,
-        };
-        levels.pick(asking, available, &|_| false)
-    };
-    assert_eq!(pick(&mut old), Some(0));
+    assert_eq!(pick(&mut old, &mut random, &|_| false), Some(0));
     let mut new = mesh(&places).levels(&here("eu/a"), Balance::RoundRobin, 0);
     new.carry_over(&old, Some);
-    assert_eq!(pick(&mut new), Some(1));
+    assert_eq!(pick(&mut new, &mut random, &|_| false), Some(1));
 }
