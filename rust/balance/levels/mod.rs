@@ -256,5 +256,4 @@ fn whose(owned: impl Iterator<Item = u64>, mut point: u64) -> usize {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
