@@ -16,11 +16,16 @@ PLACES = ("eu/a/1", "eu/b/1", "us/a/1")
 
 def placed(servers: list[Backend], here: str = "", **locality: object) -> Document:
     """One listener before a cluster with an endpoint in each place."""
+    return at([server.address for server in servers], here, **locality)
+
+
+def at(addresses: list[str], here: str = "", **locality: object) -> Document:
+    """The same, of addresses."""
     document = web()
     document["clusters"][0] |= {
         "endpoints": [
-            {"address": server.address, "locality": place}
-            for server, place in zip(servers, PLACES, strict=True)
+            {"address": address, "locality": place}
+            for address, place in zip(addresses, PLACES, strict=True)
         ],
         "locality": locality,
     }
@@ -37,24 +42,20 @@ async def answers(proxy: Proxy, count: int = 12) -> Counter[str]:
 
 async def test_the_nearest_answer_and_the_next_nearest_take_over(tmp_path: Path) -> None:
     async with backends("ABC") as servers:
-        document = placed(servers, "eu/a/1")
-        endpoints = document["clusters"][0]["endpoints"]
+        near, next_near, far = (server.address for server in servers)
+        # Nobody listens there: each request goes on to the next level.
+        dead = "127.0.0.1:1"
+        document = at([near, next_near, far], "eu/a/1")
         async with running(tmp_path, document, "--workers", "2") as proxy:
             assert await answers(proxy) == {"A": 12}
-            # Nobody listens there: each request goes on to the next level.
-            endpoints[0]["address"] = "127.0.0.1:1"
-            await proxy.change(document)
+            await proxy.change(at([dead, next_near, far], "eu/a/1"))
             assert await answers(proxy) == {"B": 12}
-            endpoints[1]["address"] = "127.0.0.1:1"
-            await proxy.change(document)
+            await proxy.change(at([dead, dead, far], "eu/a/1"))
             assert await answers(proxy) == {"C": 12}
             # The proxy itself moves; the endpoints stay the same.
-            endpoints[0]["address"] = servers[0].address
-            document["locality"] = "us"
-            await proxy.change(document)
+            await proxy.change(at([near, dead, far], "us"))
             assert await answers(proxy) == {"C": 12}
-            document["locality"] = "eu"
-            await proxy.change(document)
+            await proxy.change(at([near, dead, far], "eu/a"))
             assert await answers(proxy) == {"A": 12}
 
 
