@@ -3,4 +3,6 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod gradient;
+pub mod priority;
 pub mod rate_limit;

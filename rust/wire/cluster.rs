@@ -1,8 +1,13 @@
 //! Clusters: a named group of endpoints and how to reach and choose among them.
 
+mod adaptive;
+
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
+
+pub use adaptive::AdaptiveConcurrency;
+pub use adaptive::MinRttCalc;
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -34,6 +39,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// How many requests it may work on at once, learned; `None` is any number.
+    #[serde(default)]
+    pub adaptive_concurrency: Option<AdaptiveConcurrency>,
 }
 
 /// The protocol spoken upstream.
