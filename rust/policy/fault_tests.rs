@@ -12,7 +12,7 @@ fn decided(json: &str, requests: usize, seed: u64) -> Vec<Injected> {
     (0..requests).map(one).collect()
 }
 
-/// Uniform numbers: SplitMix64.
+/// Uniform numbers: `SplitMix64`.
 fn numbers(mut state: u64) -> impl FnMut() -> u64 {
     move || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -7,9 +7,11 @@ mod age;
 mod cluster;
 mod endpoint;
 pub mod http2;
+mod tried;
 mod view;
 
 pub use age::Age;
-pub use cluster::{ClusterRun, Tried};
+pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
+pub use tried::{Aim, Tried};
 pub use view::View;

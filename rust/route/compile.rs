@@ -10,6 +10,7 @@ use super::Candidate;
 use super::Changes;
 use super::ClusterSlot;
 use super::Guard;
+use super::HashOn;
 use super::Route;
 use super::RouteFault;
 use super::RouteTable;
@@ -49,6 +50,7 @@ impl RouteTable {
                 &format!("{at}.rate_limits"),
                 rules.problems,
             );
+            let hash_on = HashOn::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
             if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts {
                 matches.push((routes.len(), rule));
@@ -61,6 +63,7 @@ impl RouteTable {
                     changes,
                     fault,
                     limits,
+                    hash_on,
                 });
             }
         }

@@ -25,6 +25,7 @@ mod compile;
 mod condition;
 mod cors;
 mod fault;
+mod hash_on;
 mod headers;
 mod host;
 mod operator;
@@ -56,6 +57,9 @@ pub use action::DirectResponse;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
 pub use fault::RouteFault;
+pub use hash_on::HashOn;
+pub use hash_on::Hashers;
+pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
@@ -158,6 +162,8 @@ pub struct Route {
     pub fault: Option<Box<RouteFault>>,
     /// How many requests pass; most routes let all pass.
     pub limits: Box<[RateLimit]>,
+    /// What a request's key is made of; most routes need none.
+    pub hash_on: Option<Box<HashOn>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match

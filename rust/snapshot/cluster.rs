@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, http2};
-use crate::balance::Load;
+use super::{Leases, hashing, http2};
+use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::route::ClusterSlot;
@@ -36,6 +36,8 @@ pub struct Cluster {
     pub tls_h2: Option<Arc<ClientTls>>,
     /// Every address, host names resolved.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Who takes which key, where `balance` goes by keys.
+    pub hashing: Option<Arc<HashTable>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -76,6 +78,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    hashing::check(&cluster.hash, problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",

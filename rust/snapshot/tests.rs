@@ -88,6 +88,44 @@ fn an_endpoint_that_stays_keeps_its_counts() {
 }
 
 #[test]
+fn a_table_of_keys_stays_until_what_it_depends_on_changes() {
+    let mut house = House::default();
+    let change = |balance: &str, weight: u32| {
+        json!({"clusters": [{"name": "a", "balance": balance}],
+            "endpoints": [{"name": "a", "endpoints": [{"address": "127.0.0.1:1"},
+                {"address": "127.0.0.1:2", "weight": weight}]}]})
+    };
+    let mut table = |balance, weight| {
+        let snapshot = house.apply(change(balance, weight)).unwrap();
+        snapshot.clusters[0].as_ref().unwrap().hashing.clone()
+    };
+    let first = table("maglev", 1).unwrap();
+    assert!(Arc::ptr_eq(&first, &table("maglev", 1).unwrap()));
+    let second = table("maglev", 2).unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert!(!Arc::ptr_eq(&second, &table("ring_hash", 2).unwrap()));
+    assert!(table("round_robin", 2).is_none());
+}
+
+#[test]
+fn tables_of_keys_have_bounds() {
+    for (hash, code) in [
+        (json!({"table_size": 65_536}), "table_size_invalid"),
+        (
+            json!({"table_size": 4_294_967_291_u32}),
+            "table_size_invalid",
+        ),
+        (json!({"ring_size": 0}), "ring_size_invalid"),
+        (json!({"ring_size": 65_537}), "ring_size_invalid"),
+        (json!({"load_factor_percent": 99}), "load_factor_invalid"),
+    ] {
+        let cluster = json!({"name": "a", "balance": "maglev", "hash": hash});
+        let found = House::default().refused(json!({"clusters": [cluster]}));
+        assert_eq!(found, [(code, "a".to_owned())]);
+    }
+}
+
+#[test]
 fn what_is_in_use_stays() {
     let mut house = House::default();
     house.apply(web("a")).unwrap();

@@ -2,6 +2,7 @@
 
 mod action;
 mod fault;
+mod hash_on;
 mod matches;
 mod rate_limit;
 
@@ -11,6 +12,7 @@ pub use action::{
     Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
 };
 pub use fault::{Abort, Delay, Fault, Percentage};
+pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use rate_limit::{LocalRate, RateLimit};
 
@@ -76,6 +78,9 @@ pub struct Route {
     /// How many requests pass; all of them must let a request pass.
     #[serde(default)]
     pub rate_limits: Vec<RateLimit>,
+    /// What the key is made of by which clusters that go by keys choose; in this order.
+    #[serde(default)]
+    pub hash_on: Vec<HashOn>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from tests.support.bridge import asking
+from tests.support.figures import Figure
 from tests.support.grpc_echo import DEADLINE, client, in_thread, serving
 from tests.support.proxy import Document, running, web
 from tests.support.scale import scaled
@@ -119,25 +120,27 @@ async def test_a_grpc_client_reads_a_status(tmp_path: Path) -> None:
         assert len(service.metadata) == 1
 
 
-async def test_a_rate_is_met_by_two_workers(tmp_path: Path) -> None:
-    rate, burst = 200, 20
+async def test_a_rate_is_met_by_two_workers(tmp_path: Path, figure: Figure) -> None:
+    # The burst is what a pause of half a second saves up.
+    rate, burst = 100, 50
     seconds = scaled(10, 2)
     limit: Limit = {"name": "a", "local": {"requests": rate, "per": "1s", "burst": burst}}
     given = document("127.0.0.1:1", tmp_path, limit)
     given["listeners"][0]["routes"] = [
         {"rate_limits": [limit], "direct_response": {"status": 200}},
     ]
-    passed: list[float] = []
+    passed, asked = 0, 0
     async with running(tmp_path, given, "--workers", "2") as proxy:
         port = await proxy.port()
 
         async def hammer() -> None:
+            nonlocal passed, asked
             async with asking(port, 1) as speaker:
                 while trio.current_time() < end:
                     await speaker.ask("GET /")
                     _, answer = await speaker.response()
-                    if answer.status == 200:
-                        passed.append(trio.current_time())
+                    asked += 1
+                    passed += answer.status == 200
 
         begun = trio.current_time()
         end = begun + seconds
@@ -145,6 +148,9 @@ async def test_a_rate_is_met_by_two_workers(tmp_path: Path) -> None:
             for _ in range(4):
                 nursery.start_soon(hammer)
         took = trio.current_time() - begun
-    # Never more than the rate; how many come at all is the machine's affair.
-    assert len(passed) <= burst + rate * took * 1.01 + 1, (len(passed), took)
-    assert len(passed) >= burst
+    allowed = burst + rate * took
+    figure("passed, of allowed, of asked", f"{passed}, {allowed:.0f}, {asked} in {took:.1f} s")
+    assert passed <= allowed * 1.01 + 1
+    # How many come at all is the machine's affair.
+    if asked >= 10 * allowed:
+        assert passed >= allowed * 0.99 - 1

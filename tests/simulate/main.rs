@@ -6,6 +6,8 @@ mod adaptive;
 #[cfg(test)]
 mod balance;
 #[cfg(test)]
+mod hashing;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod routes;

@@ -19,21 +19,17 @@ impl Request<'_> {
         let mut told: Option<Verdict> = None;
         for limit in &route.limits {
             let verdict = self.take(limit, now);
+            let tells = limit.response_headers;
             if let Some(wait) = verdict.wait {
                 record.limited();
-                if limit.response_headers {
-                    tell(&verdict, record);
-                }
+                tell(tells.then_some(verdict), record);
                 return Err(self.refuse(Reply::limited(limit.status, wait)));
             }
-            let tightest = told.is_none_or(|told| verdict.remaining < told.remaining);
-            if limit.response_headers && tightest {
+            if tells && told.is_none_or(|told| verdict.remaining < told.remaining) {
                 told = Some(verdict);
             }
         }
-        if let Some(verdict) = told {
-            tell(&verdict, record);
-        }
+        tell(told, record);
         Ok(())
     }
 
@@ -51,7 +47,10 @@ impl Request<'_> {
 }
 
 /// Notes what the answer tells, whoever gives it.
-fn tell(verdict: &Verdict, record: &mut Record) {
+fn tell(verdict: Option<Verdict>, record: &mut Record) {
+    let Some(verdict) = verdict else {
+        return;
+    };
     let fields = [
         ("x-ratelimit-limit", u64::from(verdict.limit)),
         ("x-ratelimit-remaining", verdict.remaining),

@@ -20,6 +20,7 @@ use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
+pub(super) use fault::Held;
 pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
@@ -65,8 +66,8 @@ pub(super) struct Record {
     pub(super) log: Option<Box<LogFields>>,
     /// What the answer's fields get; most routes change none.
     pub(super) answering: Option<Box<Answering>>,
-    /// How long its route's fault makes it wait.
-    pub(super) delay: Option<Duration>,
+    /// What it waits for first; most requests wait for nothing.
+    pub(super) held: Option<Box<Held>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -89,7 +90,7 @@ impl Record {
             grpc_status: None,
             log: None,
             answering: None,
-            delay: None,
+            held: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -164,7 +165,7 @@ impl Record {
     /// Envoy's letters for what went wrong.
     pub(super) fn flags(&self) -> Cow<'static, str> {
         let flag = self.error.map_or("", ErrorKind::flag);
-        match self.delay {
+        match self.held {
             None => Cow::Borrowed(flag),
             Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
             Some(_) => Cow::Owned(format!("DI,{flag}")),

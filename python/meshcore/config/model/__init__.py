@@ -22,9 +22,11 @@ from meshcore.config.model.cluster import (
     ClusterTls,
     Dns,
     Endpoint,
+    Hash,
     Pool,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
+from meshcore.config.model.hash_on import HashCookie, HashOn
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -59,6 +61,9 @@ __all__ = [
     "Drain",
     "Endpoint",
     "Fault",
+    "Hash",
+    "HashCookie",
+    "HashOn",
     "HeaderEdits",
     "Http",
     "Http2",

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, StrictStr
 from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redirect, Rewrite
 from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
+from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.units import Duration, Name, Weight
@@ -72,6 +73,9 @@ class Route(Part):
     """Delays and failures on purpose."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How many requests pass; all of them must let a request pass."""
+    hash_on: tuple[HashOn, ...] = ()
+    """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
+    `maglev`; a request that has nothing of it goes anywhere."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
     is off."""

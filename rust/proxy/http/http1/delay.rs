@@ -13,7 +13,7 @@ use crate::runtime::clock;
 /// Waits as long as the request's fault wants; says whether the client left meanwhile. The timeouts
 /// of the route and the listener begin later; what of a body has come is left where it is.
 pub(super) async fn left_in(conn: &Downstream, facts: Facts, record: &mut Record) -> bool {
-    let Some(delay) = record.delay else {
+    let Some(delay) = record.held.as_ref().map(|held| held.delay) else {
         return false;
     };
     let mut watch = ClientWatch::new(conn, facts, record.half_close());
