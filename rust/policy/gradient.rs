@@ -9,7 +9,7 @@
 mod control;
 mod samples;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
@@ -74,8 +74,13 @@ struct State {
     /// When to reckon next.
     due: AtomicU64,
     samples: Samples,
+    /// The worker whose metrics have the limit, once there is one.
+    teller: AtomicUsize,
     control: Mutex<Control>,
 }
+
+/// Nobody tells yet.
+const NOBODY: usize = usize::MAX;
 
 /// A request that counts; dropping it ends that, and makes no sample.
 #[derive(Debug)]
@@ -95,6 +100,7 @@ impl Gradient {
             counts_from: AtomicU64::new(0),
             due: AtomicU64::new(0),
             samples: Samples::default(),
+            teller: AtomicUsize::new(NOBODY),
             control: Mutex::new(Control::new(settings.min_limit)),
         };
         Self {
@@ -155,6 +161,14 @@ impl Gradient {
     /// What an answer takes that waits in no queue; 0 while that is unknown.
     pub fn min_rtt(&self) -> Duration {
         Duration::from_micros(self.state.min_rtt_us.load(Ordering::Relaxed).into())
+    }
+
+    /// Whether this worker is the one whose metrics have the limit: the first that asks. Summed over
+    /// workers it would stand there several times.
+    pub fn is_told_by(&self, worker: usize) -> bool {
+        let teller = &self.state.teller;
+        let told = teller.compare_exchange(NOBODY, worker, Ordering::Relaxed, Ordering::Relaxed);
+        told.is_ok() || told == Err(worker)
     }
 
     /// Reckons anew, if nobody did so yet in this interval.

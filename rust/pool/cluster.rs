@@ -21,6 +21,7 @@ pub struct ClusterRun {
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
+    worker: usize,
 }
 
 impl ClusterRun {
@@ -76,6 +77,7 @@ impl ClusterRun {
             stats,
             picker: RefCell::new(picker),
             endpoints,
+            worker,
         }
     }
 
@@ -126,6 +128,13 @@ impl ClusterRun {
         self.stats
             .pool_idle
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        if let Some(gradient) = &self.cluster.adaptive
+            && gradient.is_told_by(self.worker)
+        {
+            self.stats.adaptive_limit.set(gradient.limit().into());
+            let least = i64::try_from(gradient.min_rtt().as_micros());
+            self.stats.adaptive_min_rtt.set(least.unwrap_or(i64::MAX));
+        }
     }
 
     /// The cluster has left the configuration.

@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, hashing, http2};
+use super::{Leases, adaptive, hashing, http2};
 use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::gradient::Gradient;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -40,6 +41,8 @@ pub struct Cluster {
     pub hashing: Option<Arc<HashTable>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// How many requests it may work on at once, where that is learned.
+    pub adaptive: Option<Arc<Gradient>>,
 }
 
 /// One address of a cluster.
@@ -79,6 +82,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     }
     http2::check(&cluster.http2, problems);
     hashing::check(&cluster.hash, problems);
+    adaptive::check(cluster.adaptive_concurrency.as_ref(), problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",

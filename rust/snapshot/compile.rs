@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
-use super::hashing;
+use super::{adaptive, hashing};
 use super::listener::Listener;
 use super::stage::Staged;
 use crate::route::{ClusterSlot, RouteTable};
@@ -180,6 +180,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls_h2: parts.tls.h2.clone(),
         hashing: hashing::table(&parts.wire, &endpoints, before),
         endpoints,
+        adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }
 }

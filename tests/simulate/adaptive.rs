@@ -190,3 +190,57 @@ fn twice_the_capacity_is_refused_by_half() {
         overload(seed, Service::Exponential);
     }
 }
+
+#[test]
+fn the_high_are_refused_last_and_the_low_first() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, Service::Fixed);
+        // A fifth is high and two fifths are low, of twice the capacity.
+        let of = |chance: u64| match chance % 5 {
+            0 => Priority::High,
+            1 | 2 => Priority::Default,
+            _ => Priority::Low,
+        };
+        world.load(CAPACITY / 2.0, 5 * SECOND, of);
+        let seen = world.load(2.0 * CAPACITY, 30 * SECOND, of);
+        let share = [0, 1, 2].map(|level: usize| {
+            let all = seen.answered[level] + seen.refused[level];
+            f64::from(seen.answered[level]) / f64::from(all)
+        });
+        println!("seed {seed}: answered {share:.3?}, goodput {:.0}", seen.goodput(30.0));
+        assert!(share[2] >= 0.95, "seed {seed}: {share:?}");
+        assert!(share[0] <= share[1] / 2.0, "seed {seed}: {share:?}");
+        assert!(seen.goodput(30.0) >= 0.9 * CAPACITY, "seed {seed}");
+    }
+}
+
+#[test]
+fn an_upstream_that_becomes_slower_is_asked_less_and_recovers() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, Service::Fixed);
+        world.load(CAPACITY / 2.0, 5 * SECOND, default);
+        world.slower = 4;
+        let slow = world.load(CAPACITY, 120 * SECOND, default);
+        // 200 a second are what it can do now.
+        assert!(slow.goodput(120.0) >= 0.9 * CAPACITY / 4.0, "seed {seed}: {}", slow.goodput(120.0));
+        assert!(slow.p99() <= 150_000, "seed {seed}: {}", slow.p99());
+        world.slower = 1;
+        world.load(CAPACITY, 5 * SECOND, default);
+        let after = world.load(CAPACITY, 30 * SECOND, default);
+        println!(
+            "seed {seed}: slow {:.0} p99 {}, after {:.0} p99 {}",
+            slow.goodput(120.0), slow.p99(), after.goodput(30.0), after.p99()
+        );
+        assert!(after.goodput(30.0) >= 0.95 * CAPACITY, "seed {seed}: {}", after.goodput(30.0));
+    }
+}
+
+#[test]
+fn ten_minutes_of_overload_do_not_move_the_least_time() {
+    let mut world = World::new(7, Service::Fixed);
+    world.load(CAPACITY / 2.0, 5 * SECOND, default);
+    world.load(2.0 * CAPACITY, 600 * SECOND, default);
+    let found = world.gradient.min_rtt().as_micros();
+    assert!((9_000..=11_500).contains(&found), "{found}");
+    assert!(world.gradient.limit() <= 20, "{}", world.gradient.limit());
+}

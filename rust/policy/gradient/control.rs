@@ -22,6 +22,10 @@ const MEASURED_SHARE: f64 = 0.75;
 /// has; an upstream that is asked so seldom has no queue.
 const MEASURE_INTERVALS: u64 = 5;
 
+/// After so many intervals in a row that want to halve the limit, or more, it isn't the queue that
+/// makes answers late: the least time is measured anew.
+const HALVINGS_MAX: u32 = 5;
+
 /// By which part of the difference the least time follows answers that are quicker: one interval's
 /// luck must not.
 const QUICKER_PART: u32 = 8;
@@ -36,6 +40,8 @@ pub(super) struct Control {
     pub(super) min_rtt_us: u32,
     /// The last interval's.
     sample_us: u32,
+    /// Intervals in a row that wanted to halve the limit.
+    halvings: u32,
     measure_at: u64,
     pub(super) counts_from: u64,
 }
@@ -58,6 +64,7 @@ impl Control {
             measuring: Some(measuring),
             min_rtt_us: 0,
             sample_us: 0,
+            halvings: 0,
             measure_at: 0,
             counts_from: 0,
         }
@@ -102,7 +109,7 @@ impl Control {
             self.min_rtt_us -= (self.min_rtt_us - self.sample_us).div_ceil(QUICKER_PART);
         }
         self.follow(settings, peak());
-        if now >= self.measure_at {
+        if now >= self.measure_at || self.halvings >= HALVINGS_MAX {
             self.measure(settings, now);
         }
     }
@@ -111,6 +118,7 @@ impl Control {
     fn follow(&mut self, settings: &Settings, peak: u32) {
         let aim = f64::from(self.min_rtt_us) * (1.0 + settings.buffer);
         let gradient = aim / f64::from(self.sample_us);
+        self.halvings = if gradient < GRADIENT_MIN { self.halvings + 1 } else { 0 };
         let gradient = gradient.clamp(GRADIENT_MIN, GRADIENT_MAX);
         let next = self.exact * gradient + self.exact.sqrt();
         let tried = f64::from(peak.saturating_mul(GROWTH_OVER_PEAK));
@@ -141,6 +149,7 @@ impl Control {
             self.sample_us = self.min_rtt_us;
         }
         self.measuring = None;
+        self.halvings = 0;
         self.counts_from = 0;
         let varied = 1.0 + settings.jitter * chance(now);
         self.measure_at = now.saturating_add(times(settings.measure_every, varied));

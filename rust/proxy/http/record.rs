@@ -1,6 +1,7 @@
 //! What is counted and logged of one request.
 
 mod fault;
+mod place;
 mod quoted;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
+use crate::policy::gradient::Place;
 use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
@@ -68,6 +70,8 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
+    /// Counts it under its cluster's learned limit until it is answered.
+    pub(super) place: Option<Box<Place>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -91,6 +95,7 @@ impl Record {
             log: None,
             answering: None,
             held: None,
+            place: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -130,7 +135,9 @@ impl Record {
 
     pub(super) fn answered(&mut self, status: u16) {
         self.status = status;
-        self.answered = Some(clock::now());
+        let now = clock::now();
+        self.answered = Some(now);
+        self.leave(now, status >= 500);
     }
 
     /// What the listener takes a client's end for.
@@ -141,6 +148,9 @@ impl Record {
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         self.error.get_or_insert(kind);
+        if kind.blame() == Blame::Upstream && self.place.is_some() {
+            self.leave(clock::now(), true);
+        }
     }
 
     pub(super) fn route_name(&self) -> &str {

@@ -14,6 +14,7 @@ from meshcore.config.model.action import (
     RegexRewrite,
     Rewrite,
 )
+from meshcore.config.model.adaptive import AdaptiveConcurrency, MinRttCalc
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -39,6 +40,7 @@ from meshcore.config.model.listener import (
     Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
@@ -48,6 +50,7 @@ __all__ = [
     "DEFAULT_ADMIN",
     "Abort",
     "AccessLog",
+    "AdaptiveConcurrency",
     "Admin",
     "CertificateFiles",
     "Cluster",
@@ -74,6 +77,7 @@ __all__ = [
     "LocalRate",
     "Match",
     "Mesh",
+    "MinRttCalc",
     "Part",
     "PathMatch",
     "Pool",
@@ -82,6 +86,7 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "RoutePriority",
     "StringMatch",
     "Target",
 ]
