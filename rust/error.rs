@@ -1,7 +1,7 @@
 //! The engine's errors: what failed, whose fault it was, and what the caller is told.
 //!
 //! One table: every failure that a client can see has a stable code (`x-meshcore-error`), a status
-//! and Envoy's response flag. Adding a kind means adding a row here and in docs/troubleshooting.md.
+//! and Envoy's response flag. Adding a kind means adding a row here and in docs/errors.md.
 
 use std::fmt;
 

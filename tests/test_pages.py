@@ -29,7 +29,7 @@ def error_rows() -> dict[str, tuple[int, str]]:
 
 def explained() -> dict[str, tuple[int, str]]:
     """Code to (status, flag), as the headings of the page have them."""
-    page = (ROOT / "docs/troubleshooting.md").read_text()
+    page = (ROOT / "docs/errors.md").read_text()
     rows = re.findall(r"^### `(\w+)` \((\d+|no answer), (\w+)\)$", page, re.MULTILINE)
     return {code: (int(status) if status.isdigit() else 0, flag) for code, status, flag in rows}
 
@@ -39,7 +39,8 @@ def test_every_error_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["proxy"], ["check"], ["analyze"], ["config", "schema"], ["version"]]
+    "command",
+    [[], ["proxy"], ["check"], ["analyze"], ["explain"], ["config", "schema"], ["version"]],
 )
 def test_every_command_and_flag_is_explained(command: list[str]) -> None:
     meshcore_command = str(Path(sys.executable).parent / "meshcore")

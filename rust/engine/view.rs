@@ -13,6 +13,7 @@ use super::events::{Event, Events};
 use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
 use crate::policy::gradient::Gradient;
+use crate::policy::health::Obstacle;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
 use crate::telemetry::{LogSinks, Registry};
@@ -214,6 +215,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
             "weight": endpoint.weight,
             "locality": &*endpoint.locality,
             "connections": endpoint.open.value(),
+            "obstacles": endpoint.health.obstacles().map(Obstacle::name).collect::<Value>(),
             "stats": stats["endpoints"][&*endpoint.text].clone(),
         })
     };

@@ -193,7 +193,9 @@ impl Gradient {
         let peak = || state.peak.swap(self.in_flight(), Ordering::Relaxed);
         control.reckon(&self.settings, &state.samples, peak, now);
         state.limit.store(control.limit(), Ordering::Relaxed);
-        state.min_rtt_us.store(control.min_rtt_us, Ordering::Relaxed);
+        state
+            .min_rtt_us
+            .store(control.min_rtt_us, Ordering::Relaxed);
         state
             .counts_from
             .store(control.counts_from, Ordering::Relaxed);
@@ -219,7 +221,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.gradient.state.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.gradient
+            .state
+            .in_flight
+            .fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -37,9 +37,8 @@ fn nothing_is_known_at_first() {
 #[test]
 fn the_low_leave_a_quarter_free_and_the_high_go_beyond() {
     let gradient = gradient(|wire| wire.min_rtt_calc.min_concurrency = 8);
-    let places = |priority| -> Vec<Place> {
-        std::iter::from_fn(|| gradient.enter(priority, 0)).collect()
-    };
+    let places =
+        |priority| -> Vec<Place> { std::iter::from_fn(|| gradient.enter(priority, 0)).collect() };
     let low = places(Priority::Low);
     let default = places(Priority::Default);
     let high = places(Priority::High);

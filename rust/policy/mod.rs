@@ -4,5 +4,6 @@
 
 pub mod fault;
 pub mod gradient;
+pub mod health;
 pub mod priority;
 pub mod rate_limit;

@@ -73,8 +73,7 @@ mod tests {
     #[test]
     fn values_mean_what_is_written_and_nothing_else() {
         let values = serde_json::json!({"batch": "low", "chat": "high"});
-        let rule =
-            rule(serde_json::json!({"level": "low", "header": "x-kind", "values": values}));
+        let rule = rule(serde_json::json!({"level": "low", "header": "x-kind", "values": values}));
         assert_eq!(rule.of(Some(b"chat")), Priority::High);
         assert_eq!(rule.of(Some(b"high")), Priority::Low);
     }

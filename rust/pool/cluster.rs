@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::fitness::{Fitness, Level};
 use super::{EndpointRun, Tried};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
@@ -22,6 +23,7 @@ pub struct ClusterRun {
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
+    fitness: Fitness,
 }
 
 impl ClusterRun {
@@ -73,6 +75,7 @@ impl ClusterRun {
             gone.for_each(|run| run.leave());
         }
         Self {
+            fitness: Fitness::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -81,14 +84,15 @@ impl ClusterRun {
         }
     }
 
-    /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
+    /// Chooses an available endpoint that `tried` doesn't hold, and notes it there.
     pub fn pick(
         &self,
         random: &mut Random,
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let skip = |index| tried.contains(index);
+        let all = self.takes_all();
+        let skip = |index| tried.contains(index) || !(all || self.is_available(index));
         let mut picker = self.picker.borrow_mut();
         let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
             Some(hash) => picker.pick_hashed(hash, &skip),
@@ -101,6 +105,23 @@ impl ClusterRun {
     /// Whether requests should bring the hash of a key.
     pub fn goes_by_keys(&self) -> bool {
         self.cluster.hashing.is_some()
+    }
+
+    /// Whether even those endpoints may be picked that are not available.
+    fn takes_all(&self) -> bool {
+        match self.fitness.level(&self.cluster) {
+            Level::All => true,
+            Level::Some => false,
+            Level::Panic => {
+                self.stats.healthy_panic_total.increment();
+                true
+            }
+        }
+    }
+
+    fn is_available(&self, index: usize) -> bool {
+        let endpoint = self.cluster.endpoints.get(index);
+        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
     }
 
     /// Tells the picker how long an endpoint took.

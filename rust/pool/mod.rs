@@ -6,6 +6,7 @@
 mod age;
 mod cluster;
 mod endpoint;
+mod fitness;
 pub mod http2;
 mod tried;
 mod view;

@@ -64,7 +64,10 @@ impl RouteTable {
                     changes,
                     fault,
                     limits,
-                    priority: route.priority.as_deref().map(|rule| Box::new(PriorityRule::from(rule))),
+                    priority: route
+                        .priority
+                        .as_deref()
+                        .map(|rule| Box::new(PriorityRule::from(rule))),
                     hash_on,
                 });
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Compiler, Names, Snapshot, Surroundings};
+use crate::policy::health::Obstacle;
 use crate::telemetry::{LogSinks, Registry, Resource};
 use crate::tls::credentials::Credentials;
 use crate::wire::{Delta, Problem};
@@ -85,6 +86,23 @@ fn an_endpoint_that_stays_keeps_its_counts() {
         &second.listeners[0].open,
         &third.listeners[0].open
     ));
+}
+
+#[test]
+fn an_endpoint_that_stays_keeps_its_obstacles_and_tells_of_changes_to_all() {
+    let mut house = House::default();
+    let first = house.apply(web("a")).unwrap();
+    let endpoint = |snapshot: &Snapshot, at: usize| {
+        Arc::clone(&snapshot.clusters[0].as_ref().unwrap().endpoints[at].health)
+    };
+    endpoint(&first, 0).set(Obstacle::Ejected, true, 5);
+    let change = json!({"endpoints": [{"name": "a", "endpoints": [
+        {"address": "127.0.0.1:9"}, {"address": "127.0.0.1:1", "weight": 5}]}]});
+    let second = house.apply(change).unwrap();
+    assert!(endpoint(&second, 0).is_available());
+    assert!(!endpoint(&second, 1).is_available());
+    endpoint(&second, 0).set(Obstacle::Draining, true, 6);
+    assert_eq!(endpoint(&second, 1).generation().now(), 2);
 }
 
 #[test]

@@ -45,6 +45,9 @@ pub struct Cluster {
     /// How many requests it may work on at once, learned; `None` is any number.
     #[serde(default)]
     pub adaptive_concurrency: Option<AdaptiveConcurrency>,
+    /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
+    #[serde(default)]
+    pub panic_threshold: u8,
 }
 
 /// The protocol spoken upstream.

@@ -1,4 +1,4 @@
-"""A cluster's learned limit: what an upstream can't serve is refused, what it can is served in time."""
+"""A cluster's learned limit: what an upstream can't serve is refused, the rest is in time."""
 
 import json
 from pathlib import Path
@@ -72,7 +72,8 @@ async def test_twice_the_capacity_for_a_minute(tmp_path: Path, figure: Figure) -
     goodput = loaded["rps"] / capacity
     times = [report["latency_us"]["p99"] / 1e3 for report in (calm, loaded, after)]
     figure("goodput", f"{goodput:.3f} of the capacity")
-    figure("accepted p99", "{:.1f} ms unloaded, {:.1f} ms overloaded, {:.1f} ms after".format(*times))
+    shown = "{:.1f} ms unloaded, {:.1f} ms overloaded, {:.1f} ms after"
+    figure("accepted p99", shown.format(*times))
     figure("the proxy", f"{busy:.0%} of a core, limit {limit:.0f}, {refused:.0f} refused")
     assert refused > 0
     assert goodput >= GOODPUT

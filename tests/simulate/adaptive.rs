@@ -1,5 +1,11 @@
 //! The limit of a cluster before an upstream of 8 slots × 10 ms, in virtual time: load comes at
 //! random times, however many are answered; what the slots don't take waits in the upstream's queue.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "times of a simulation are far below what either type holds"
+)]
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -163,7 +169,10 @@ fn overload(seed: u64, service: Service) {
     let unloaded = world.load(CAPACITY / 2.0, 10 * SECOND, default);
     let refused: u32 = unloaded.refused.iter().sum();
     let part = f64::from(refused) / (10.0 * CAPACITY / 2.0);
-    assert!(part <= 0.01, "{service:?}, seed {seed}: {part} refused at half the capacity");
+    assert!(
+        part <= 0.01,
+        "{service:?}, seed {seed}: {part} refused at half the capacity"
+    );
     let loaded = world.load(2.0 * CAPACITY, 60 * SECOND, default);
     let goodput = loaded.goodput(60.0);
     let (p99, calm) = (loaded.p99(), unloaded.p99());
@@ -173,14 +182,24 @@ fn overload(seed: u64, service: Service) {
         loaded.least_limit,
         world.gradient.min_rtt(),
     );
-    assert!(goodput >= 0.9 * CAPACITY, "{service:?}, seed {seed}: {goodput}");
+    assert!(
+        goodput >= 0.9 * CAPACITY,
+        "{service:?}, seed {seed}: {goodput}"
+    );
     assert!(p99 <= 3 * calm, "{service:?}, seed {seed}: {p99} of {calm}");
     // Within 2 s all is as it was.
     world.load(CAPACITY / 2.0, 2 * SECOND, default);
     let after = world.load(CAPACITY / 2.0, 5 * SECOND, default);
     let refused: u32 = after.refused.iter().sum();
-    assert!(f64::from(refused) <= 0.01 * 5.0 * CAPACITY / 2.0, "seed {seed}: {refused}");
-    assert!(after.p99() <= calm + calm / 5, "seed {seed}: {}", after.p99());
+    assert!(
+        f64::from(refused) <= 0.01 * 5.0 * CAPACITY / 2.0,
+        "seed {seed}: {refused}"
+    );
+    assert!(
+        after.p99() <= calm + calm / 5,
+        "seed {seed}: {}",
+        after.p99()
+    );
 }
 
 #[test]
@@ -207,7 +226,10 @@ fn the_high_are_refused_last_and_the_low_first() {
             let all = seen.answered[level] + seen.refused[level];
             f64::from(seen.answered[level]) / f64::from(all)
         });
-        println!("seed {seed}: answered {share:.3?}, goodput {:.0}", seen.goodput(30.0));
+        println!(
+            "seed {seed}: answered {share:.3?}, goodput {:.0}",
+            seen.goodput(30.0)
+        );
         assert!(share[2] >= 0.95, "seed {seed}: {share:?}");
         assert!(share[0] <= share[1] / 2.0, "seed {seed}: {share:?}");
         assert!(seen.goodput(30.0) >= 0.9 * CAPACITY, "seed {seed}");
@@ -222,16 +244,27 @@ fn an_upstream_that_becomes_slower_is_asked_less_and_recovers() {
         world.slower = 4;
         let slow = world.load(CAPACITY, 120 * SECOND, default);
         // 200 a second are what it can do now.
-        assert!(slow.goodput(120.0) >= 0.9 * CAPACITY / 4.0, "seed {seed}: {}", slow.goodput(120.0));
+        assert!(
+            slow.goodput(120.0) >= 0.9 * CAPACITY / 4.0,
+            "seed {seed}: {}",
+            slow.goodput(120.0)
+        );
         assert!(slow.p99() <= 150_000, "seed {seed}: {}", slow.p99());
         world.slower = 1;
         world.load(CAPACITY, 5 * SECOND, default);
         let after = world.load(CAPACITY, 30 * SECOND, default);
         println!(
             "seed {seed}: slow {:.0} p99 {}, after {:.0} p99 {}",
-            slow.goodput(120.0), slow.p99(), after.goodput(30.0), after.p99()
+            slow.goodput(120.0),
+            slow.p99(),
+            after.goodput(30.0),
+            after.p99()
         );
-        assert!(after.goodput(30.0) >= 0.95 * CAPACITY, "seed {seed}: {}", after.goodput(30.0));
+        assert!(
+            after.goodput(30.0) >= 0.95 * CAPACITY,
+            "seed {seed}: {}",
+            after.goodput(30.0)
+        );
     }
 }
 

@@ -25,7 +25,7 @@ class Slots:
 
 @asynccontextmanager
 async def slots(count: int, seconds: float) -> AsyncIterator[Slots]:
-    """A server of `count` slots × `seconds`, whose queue has no end."""
+    """A server of `count` slots of `seconds` each, whose queue has no end."""
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=1024))[0]
     server = Slots(listener.socket.getsockname()[1], seconds)
     free = trio.CapacityLimiter(count)

@@ -118,15 +118,16 @@ impl Control {
     fn follow(&mut self, settings: &Settings, peak: u32) {
         let aim = f64::from(self.min_rtt_us) * (1.0 + settings.buffer);
         let gradient = aim / f64::from(self.sample_us);
-        self.halvings = if gradient < GRADIENT_MIN { self.halvings + 1 } else { 0 };
+        self.halvings = if gradient < GRADIENT_MIN {
+            self.halvings + 1
+        } else {
+            0
+        };
         let gradient = gradient.clamp(GRADIENT_MIN, GRADIENT_MAX);
         let next = self.exact * gradient + self.exact.sqrt();
         let tried = f64::from(peak.saturating_mul(GROWTH_OVER_PEAK));
         let next = next.min(tried.max(self.exact));
-        self.exact = next.clamp(
-            f64::from(settings.min_limit),
-            f64::from(settings.max_limit),
-        );
+        self.exact = next.clamp(f64::from(settings.min_limit), f64::from(settings.max_limit));
     }
 
     /// Begins to measure the least time. By Little's law the upstream works on limit × least time ÷

@@ -8,9 +8,7 @@ from typing import Annotated
 from pydantic import Field, StrictInt
 
 from meshcore.config.model.base import Part
-from meshcore.config.model.units import Count, Duration
-
-_Percent = Annotated[StrictInt, Field(ge=0, le=100)]
+from meshcore.config.model.units import Count, Duration, Percent
 
 
 class MinRttCalc(Part):
@@ -20,11 +18,11 @@ class MinRttCalc(Part):
     """The time from one measurement to the next."""
     request_count: Annotated[Count, Field(ge=1)] = 50
     """How many answers one takes."""
-    jitter: _Percent = 15
+    jitter: Percent = 15
     """By up to how many percent the interval is longer, at random."""
     min_concurrency: Annotated[Count, Field(ge=1)] = 3
     """The limit is never below this, and begins with it."""
-    buffer: _Percent = 25
+    buffer: Percent = 25
     """By how many percent answers may be later before the limit falls."""
 
 

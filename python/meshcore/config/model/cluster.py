@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictSt
 from meshcore.config.model.adaptive import AdaptiveConcurrency
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
-from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, refused
+from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
 class Endpoint(Part):
@@ -146,3 +146,6 @@ class Cluster(Part):
     adaptive_concurrency: AdaptiveConcurrency | None = None
     """How many requests it may work on at once, learned from how long it takes to answer; left out,
     any number."""
+    panic_threshold: Percent = 0
+    """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
+    cluster without an available endpoint answers 503."""

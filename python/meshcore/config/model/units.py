@@ -158,6 +158,9 @@ Size = Annotated[
 Count = Annotated[StrictInt, Field(ge=0, le=0xFFFF_FFFF)]
 """A whole number from 0 up."""
 
+Percent = Annotated[StrictInt, Field(ge=0, le=100)]
+"""A whole percentage."""
+
 Percentage = Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)]
 """A share from 0 to 100."""
 
