@@ -3,7 +3,9 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod gradient;
 pub mod health;
+pub mod priority;
 pub mod rate_limit;
 pub mod retry;
 pub mod retry_budget;

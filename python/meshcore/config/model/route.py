@@ -12,6 +12,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
+from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.retries import Retries
 from meshcore.config.model.units import Duration, Name, Weight
@@ -74,6 +75,9 @@ class Route(Part):
     """Delays and failures on purpose."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How many requests pass; all of them must let a request pass."""
+    priority: RoutePriorityItem | None = None
+    """How much requests matter when not all can be served: `low`, `default` or `high`, or a header
+    that says it."""
     retries: Retries | None = None
     """What is tried again, beside what provably reached nobody: that always is."""
     hash_on: tuple[HashOn, ...] = ()
