@@ -6,10 +6,12 @@
 mod age;
 mod cluster;
 mod endpoint;
+mod establish;
 pub mod http2;
 mod view;
 
 pub use age::Age;
 pub use cluster::{ClusterRun, Tried};
 pub use endpoint::{EndpointRun, InFlight, Upstream};
+pub use establish::{Destination, establish, write_all};
 pub use view::View;

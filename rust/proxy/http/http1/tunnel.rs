@@ -8,7 +8,7 @@ use crate::pool::{InFlight, Upstream};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::record::Record;
 use crate::proxy::tcp;
-use crate::proxy::upstream::write_all;
+use crate::pool::write_all;
 use crate::runtime::buffers::Buffer;
 
 /// RFC 9110 §9.3.6: any 2xx opens the tunnel, and it has no body.
