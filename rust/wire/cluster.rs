@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Http2;
+use super::{HealthCheck, Http2};
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -34,6 +34,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// What its endpoints are asked, whether they have traffic or not.
+    #[serde(default)]
+    pub health_checks: Vec<HealthCheck>,
 }
 
 /// The protocol spoken upstream.
