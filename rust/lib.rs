@@ -16,6 +16,7 @@ pub mod telemetry;
 pub mod tls;
 
 pub mod balance;
+pub mod policy;
 pub mod route;
 
 pub mod snapshot;

@@ -1,26 +1,37 @@
-//! Which endpoint takes a request: round robin, random, least request, peak-EWMA.
+//! Which endpoint takes a request: round robin, random, least request, peak-EWMA, or by a key.
 //!
 //! A picker belongs to one worker and one cluster. What workers must agree on, the count of active
 //! requests, is in the shared `Load` of each endpoint. Health, limits and retries are the caller's:
 //! it says which endpoints to skip.
 
 mod endpoint;
+mod hashing;
 mod least_request;
+mod maglev;
 mod p2c_ewma;
 mod random;
+mod ring;
 mod round_robin;
 mod sampler;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use crate::wire::cluster::Balance;
 
 pub use endpoint::Active;
 pub use endpoint::Candidate;
 pub use endpoint::Load;
+pub use hashing::HashTable;
+pub use hashing::Named;
+pub use hashing::combine;
+pub use hashing::stable_hash;
 pub use least_request::SCANNED as LEAST_REQUEST_SCANNED;
+pub use maglev::is_prime;
 pub use random::Random;
 
+use hashing::Hashing;
 use least_request::LeastRequest;
 use p2c_ewma::P2cEwma;
 use round_robin::RoundRobin;
@@ -39,6 +50,7 @@ enum Algorithm {
     Random(Sampler),
     LeastRequest(LeastRequest),
     P2cEwma(P2cEwma),
+    Hashing(Hashing),
 }
 
 impl Picker {
@@ -46,13 +58,33 @@ impl Picker {
     pub fn new(balance: Balance, candidates: &[Candidate]) -> Self {
         let algorithm = match balance {
             Balance::RoundRobin => Algorithm::RoundRobin(RoundRobin::new(candidates)),
-            Balance::Random => Algorithm::Random(Sampler::new(candidates)),
+            // Without a table there is nothing to go by.
+            Balance::Random | Balance::RingHash | Balance::Maglev => {
+                Algorithm::Random(Sampler::new(candidates))
+            }
             Balance::LeastRequest => Algorithm::LeastRequest(LeastRequest::new(candidates)),
             Balance::P2cEwma => Algorithm::P2cEwma(P2cEwma::new(candidates)),
         };
         Self {
             count: candidates.len(),
             algorithm,
+        }
+    }
+
+    /// A picker over `candidates` by the table that was made of them.
+    pub fn hashing(table: Arc<HashTable>, candidates: &[Candidate]) -> Self {
+        Self {
+            count: candidates.len(),
+            algorithm: Algorithm::Hashing(Hashing::new(table, candidates)),
+        }
+    }
+
+    /// The index of the candidate that takes the request whose key has this hash; `None` when all
+    /// are skipped, or there is no table.
+    pub fn pick_hashed(&mut self, hash: u64, skip: &dyn Fn(usize) -> bool) -> Option<usize> {
+        match &self.algorithm {
+            Algorithm::Hashing(hashing) => hashing.pick(hash, self.count, skip),
+            _ => None,
         }
     }
 
@@ -74,6 +106,7 @@ impl Picker {
             Algorithm::Random(sampler) => sampler.draw_unskipped(random, skip),
             Algorithm::LeastRequest(loads) => loads.pick(random, skip),
             Algorithm::P2cEwma(estimates) => estimates.pick(random, now_us, skip),
+            Algorithm::Hashing(hashing) => hashing.pick_any(random, self.count, skip),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::events::{Event, Events};
 use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
+use crate::policy::health::Obstacle;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
 use crate::telemetry::{LogSinks, Registry};
@@ -213,6 +214,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
             "weight": endpoint.weight,
             "locality": &*endpoint.locality,
             "connections": endpoint.open.value(),
+            "obstacles": endpoint.health.obstacles().map(Obstacle::name).collect::<Value>(),
             "stats": stats["endpoints"][&*endpoint.text].clone(),
         })
     };

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use smallvec::SmallVec;
-
-use super::EndpointRun;
+use super::fitness::{Fitness, Level};
+use super::{EndpointRun, Tried};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
+use crate::wire;
 use crate::wire::cluster::Balance;
 
 /// A cluster's picker, endpoints and counters in one worker.
@@ -22,22 +22,7 @@ pub struct ClusterRun {
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
-}
-
-/// Endpoints that a request has tried already.
-#[derive(Debug, Default)]
-pub struct Tried(SmallVec<[usize; 4]>);
-
-impl Tried {
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+    fitness: Fitness,
 }
 
 impl ClusterRun {
@@ -45,10 +30,7 @@ impl ClusterRun {
     pub fn new(cluster: Arc<Cluster>, registry: (&Registry, usize), before: Option<&Self>) -> Self {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
-        let counts_load = matches!(
-            cluster.wire.balance,
-            Balance::LeastRequest | Balance::P2cEwma
-        );
+        let counts_load = counts_load(&cluster.wire);
         // Connections made under other TLS or protocol settings must not carry requests of these.
         let comparable = before.filter(|before| {
             before.cluster.wire.tls == cluster.wire.tls
@@ -56,6 +38,7 @@ impl ClusterRun {
                 && before.cluster.wire.http2 == cluster.wire.http2
                 && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
                 && before.cluster.wire.balance == cluster.wire.balance
+                && before.cluster.wire.hash == cluster.wire.hash
         });
         let old = |endpoint: &Arc<Endpoint>| {
             comparable?
@@ -74,15 +57,7 @@ impl ClusterRun {
                 }
             })
             .collect();
-        let candidates: Vec<Candidate> = cluster
-            .endpoints
-            .iter()
-            .map(|endpoint| Candidate {
-                weight: endpoint.weight,
-                load: Arc::clone(&endpoint.load),
-            })
-            .collect();
-        let mut picker = Picker::new(cluster.wire.balance, &candidates);
+        let mut picker = picker(&cluster);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
@@ -99,6 +74,7 @@ impl ClusterRun {
             gone.for_each(|run| run.leave());
         }
         Self {
+            fitness: Fitness::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -106,19 +82,44 @@ impl ClusterRun {
         }
     }
 
-    /// Chooses an endpoint that `tried` doesn't hold, and notes it there.
+    /// Chooses an available endpoint that `tried` doesn't hold, and notes it there.
     pub fn pick(
         &self,
         random: &mut Random,
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let index = self
-            .picker
-            .borrow_mut()
-            .pick(random, now_us, &|index| tried.0.contains(&index))?;
-        tried.0.push(index);
+        let all = self.takes_all();
+        let skip = |index| tried.contains(index) || !(all || self.is_available(index));
+        let mut picker = self.picker.borrow_mut();
+        let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
+            Some(hash) => picker.pick_hashed(hash, &skip),
+            None => picker.pick(random, now_us, &skip),
+        }?;
+        tried.add(index);
         self.endpoints.get(index)
+    }
+
+    /// Whether requests should bring the hash of a key.
+    pub fn goes_by_keys(&self) -> bool {
+        self.cluster.hashing.is_some()
+    }
+
+    /// Whether even those endpoints may be picked that are not available.
+    fn takes_all(&self) -> bool {
+        match self.fitness.level(&self.cluster) {
+            Level::All => true,
+            Level::Some => false,
+            Level::Panic => {
+                self.stats.healthy_panic_total.increment();
+                true
+            }
+        }
+    }
+
+    fn is_available(&self, index: usize) -> bool {
+        let endpoint = self.cluster.endpoints.get(index);
+        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
     }
 
     /// Tells the picker how long an endpoint took.
@@ -153,5 +154,26 @@ impl ClusterRun {
         for run in &self.endpoints {
             run.leave();
         }
+    }
+}
+
+fn picker(cluster: &Cluster) -> Picker {
+    let candidate = |endpoint: &Arc<Endpoint>| Candidate {
+        weight: endpoint.weight,
+        load: Arc::clone(&endpoint.load),
+    };
+    let candidates: Vec<Candidate> = cluster.endpoints.iter().map(candidate).collect();
+    match &cluster.hashing {
+        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
+        None => Picker::new(cluster.wire.balance, &candidates),
+    }
+}
+
+/// Whether the picker looks at how many requests each endpoint has.
+fn counts_load(wire: &wire::Cluster) -> bool {
+    match wire.balance {
+        Balance::LeastRequest | Balance::P2cEwma => true,
+        Balance::RingHash | Balance::Maglev => wire.hash.load_factor_percent > 0,
+        Balance::RoundRobin | Balance::Random => false,
     }
 }

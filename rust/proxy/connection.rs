@@ -50,8 +50,8 @@ impl Downstream {
         self.open.worker()
     }
 
-    /// The IP address of `peer` as text, for `X-Forwarded-For`; made when first asked for, which a
-    /// plain TCP connection never does.
+    /// The IP address of `peer` as text, for `X-Forwarded-For` and as a key; made when first asked
+    /// for, which most TCP connections never do.
     pub fn peer_ip(&self) -> &str {
         self.peer_ip.get_or_init(|| {
             let ip = self.peer.map(|peer| peer.ip().to_string());

@@ -11,7 +11,7 @@ use super::connection::Downstream;
 use super::tcp;
 use super::upstream::{self, Ask};
 use crate::net::socket::Peek;
-use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
+use crate::pool::{ClusterRun, InFlight, Upstream};
 
 /// A client that has something to say does so at once. Only after this silence is a connection made
 /// that may turn out to be for nothing.
@@ -40,7 +40,7 @@ pub async fn greeted(conn: &Downstream) -> Early {
         client: conn.peer,
         local: conn.io.socket().local_addr(),
     };
-    let mut tried = Tried::default();
+    let mut tried = tcp::untried(conn, &cluster);
     let made = upstream::obtain(conn.worker(), &cluster, &mut tried, ask).await;
     let Ok((flight, upstream)) = made else {
         return pending().await;

@@ -11,8 +11,9 @@ use super::early::Early;
 use super::flow::{Body, Flow, FlowError, Ground};
 use super::log;
 use super::upstream::{self, Ask};
+use crate::balance::stable_hash;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{ClusterRun, EndpointRun, Tried};
+use crate::pool::{Aim, ClusterRun, EndpointRun, Tried};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 use crate::runtime::timer::Movement;
@@ -97,7 +98,7 @@ async fn find(conn: &Downstream, carried: &mut Carried) -> Result<Early, Error> 
         client: conn.peer,
         local,
     };
-    let mut tried = Tried::default();
+    let mut tried = untried(conn, &cluster);
     let obtained = upstream::obtain(conn.worker(), &cluster, &mut tried, ask).await;
     let (flight, upstream) = obtained.inspect_err(|_| cluster.stats.requests_total.increment())?;
     Ok(Early {
@@ -121,6 +122,15 @@ pub fn route(conn: &Downstream) -> Option<Rc<ClusterRun>> {
         .with_random(|random| split.pick(random.next_u64()))?;
     let view = conn.view();
     conn.worker().cluster(&view, share.cluster).map(Rc::clone)
+}
+
+/// No endpoint tried yet; where the cluster goes by keys, the client's address is the key.
+pub fn untried(conn: &Downstream, cluster: &ClusterRun) -> Tried {
+    let keyed = cluster.goes_by_keys() && conn.peer.is_some();
+    Tried::aiming(keyed.then(|| {
+        let hash = Some(stable_hash(conn.peer_ip().as_bytes()));
+        Rc::new(Aim { hash })
+    }))
 }
 
 fn reset(io: &Io) {

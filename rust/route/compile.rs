@@ -10,6 +10,7 @@ use super::Candidate;
 use super::Changes;
 use super::ClusterSlot;
 use super::Guard;
+use super::HashOn;
 use super::Route;
 use super::RouteTable;
 use super::host::HostIndex;
@@ -41,6 +42,7 @@ impl RouteTable {
             let rule = rules.compile(&route.matches, &format!("{at}.match"));
             let action = Action::compile(route, &at, resolve, rules.problems);
             let changes = Changes::compile(route, &at, &mut rules);
+            let hash_on = HashOn::compile(route, &at, rules.problems);
             if let (Some(rule), Some(action), Ok(changes)) = (rule, action, changes) {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
@@ -50,6 +52,7 @@ impl RouteTable {
                     response_header_timeout: optional(route.response_header_timeout_ms),
                     action,
                     changes,
+                    hash_on,
                 });
             }
         }

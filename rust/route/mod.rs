@@ -24,6 +24,7 @@ mod action;
 mod compile;
 mod condition;
 mod cors;
+mod hash_on;
 mod headers;
 mod host;
 mod operator;
@@ -51,6 +52,9 @@ pub use action::Changes;
 pub use action::DirectResponse;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
+pub use hash_on::HashOn;
+pub use hash_on::Hashers;
+pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
@@ -149,6 +153,8 @@ pub struct Route {
     pub action: Action,
     /// What changes on the way; most routes change nothing.
     pub changes: Option<Box<Changes>>,
+    /// What a request's key is made of; most routes need none.
+    pub hash_on: Option<Box<HashOn>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match

@@ -1,5 +1,6 @@
 //! The one place that reads the clocks.
 
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Monotonic time.
@@ -18,6 +19,14 @@ pub fn wall_micros() -> u64 {
         .map_or(0, |since| {
             u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
         })
+}
+
+/// Nanoseconds since the first call: a number that all threads can share.
+pub fn nanos(now: Instant) -> u64 {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    let since = now.saturating_duration_since(*ORIGIN.get_or_init(|| now));
+    let whole = since.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(since.subsec_nanos()))
 }
 
 /// Whole microseconds from `earlier` to `later`, 0 if they are the wrong way round.

@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, http2};
-use crate::balance::Load;
+use super::{Leases, hashing, http2};
+use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::health::{Generation, Health};
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -36,6 +37,8 @@ pub struct Cluster {
     pub tls_h2: Option<Arc<ClientTls>>,
     /// Every address, host names resolved.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Who takes which key, where `balance` goes by keys.
+    pub hashing: Option<Arc<HashTable>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -57,6 +60,8 @@ pub struct Endpoint {
     pub load: Arc<Load>,
     /// Open connections over all workers.
     pub open: Arc<Leases>,
+    /// Whether requests may go there.
+    pub health: Arc<Health>,
 }
 
 /// Host names and what they resolved to last.
@@ -76,6 +81,15 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    if cluster.panic_threshold > 100 {
+        problems.add(
+            "percentage_invalid",
+            "panic_threshold",
+            format!("{} is no percentage", cluster.panic_threshold),
+            "write 0 to 100",
+        );
+    }
+    hashing::check(&cluster.hash, problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",
@@ -121,15 +135,20 @@ pub(super) fn endpoints(
         .iter()
         .map(|endpoint| (&endpoint.address, endpoint))
         .collect();
+    // All count together from the cluster's first endpoint on.
+    let generation = before.first().map_or_else(Arc::default, |endpoint| {
+        Arc::clone(endpoint.health.generation())
+    });
+    let around = (&index, &generation);
     let mut built = Vec::with_capacity(written.endpoints.len());
     for endpoint in &written.endpoints {
         match Written::parse(&endpoint.address) {
-            Ok(Written::Address(address)) => built.push(build(endpoint, address, None, &index)),
+            Ok(Written::Address(address)) => built.push(build(endpoint, address, None, around)),
             Ok(Written::Name(host, port)) => {
                 let shared: Arc<str> = Arc::from(host.as_str());
                 for ip in names.get(&host).into_iter().flatten() {
                     let address = Address::Ip(SocketAddr::new(*ip, port));
-                    built.push(build(endpoint, address, Some(Arc::clone(&shared)), &index));
+                    built.push(build(endpoint, address, Some(Arc::clone(&shared)), around));
                 }
             }
             Err(_) => {}
@@ -142,7 +161,7 @@ fn build(
     endpoint: &wire::endpoints::Endpoint,
     address: Address,
     host: Option<Arc<str>>,
-    before: &HashMap<&Address, &Arc<Endpoint>>,
+    (before, generation): (&HashMap<&Address, &Arc<Endpoint>>, &Arc<Generation>),
 ) -> Arc<Endpoint> {
     let old = before.get(&address);
     if let Some(old) = old
@@ -159,6 +178,10 @@ fn build(
         locality: Arc::from(endpoint.locality.as_str()),
         load: old.map_or_else(Arc::default, |old| Arc::clone(&old.load)),
         open: old.map_or_else(Arc::default, |old| Arc::clone(&old.open)),
+        health: old.map_or_else(
+            || Arc::new(Health::new(generation)),
+            |old| Arc::clone(&old.health),
+        ),
         address,
     })
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
+use super::hashing;
 use super::listener::Listener;
 use super::stage::Staged;
-use super::{Snapshot, cluster::Endpoint};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -47,8 +48,7 @@ impl Compiler {
         for parts in self.named.iter().filter_map(|name| self.clusters.get(name)) {
             if cluster::host_names(&parts.endpoints).any(|host| changed.contains(&host)) {
                 let slot = &mut self.slots[parts.slot.0 as usize];
-                let before = slot.as_ref().map_or(&[][..], |cluster| &cluster.endpoints);
-                *slot = Some(Arc::new(build(parts, names, before)));
+                *slot = Some(Arc::new(build(parts, names, slot.as_deref())));
             }
         }
         self.publish();
@@ -169,14 +169,17 @@ impl Compiler {
 }
 
 /// Puts a cluster together; endpoints that `before` had keep their live state.
-pub(super) fn build(parts: &Parts, names: &Names, before: &[Arc<Endpoint>]) -> Cluster {
+pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> Cluster {
+    let known = before.map_or(&[][..], |cluster| &cluster.endpoints);
+    let endpoints = cluster::endpoints(&parts.endpoints, names, known);
     Cluster {
         name: Arc::from(parts.wire.name.as_str()),
         slot: parts.slot,
         wire: Arc::clone(&parts.wire),
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
-        endpoints: cluster::endpoints(&parts.endpoints, names, before),
+        hashing: hashing::table(&parts.wire, &endpoints, before),
+        endpoints,
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }
 }

@@ -6,6 +6,7 @@
 mod client_tls;
 mod cluster;
 mod compile;
+mod hashing;
 mod http2;
 mod listener;
 mod open;

@@ -122,7 +122,7 @@ impl Compiler {
                 .and_then(Option::as_ref);
             let before = running
                 .filter(|cluster| *cluster.name == parts.wire.name)
-                .map_or(&[][..], |cluster| &cluster.endpoints);
+                .map(|cluster| &**cluster);
             staged
                 .compiled
                 .insert(parts.slot.0, Arc::new(build(parts, around.names, before)));

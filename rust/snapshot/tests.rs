@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Compiler, Names, Snapshot, Surroundings};
+use crate::policy::health::Obstacle;
 use crate::telemetry::{LogSinks, Registry, Resource};
 use crate::tls::credentials::Credentials;
 use crate::wire::{Delta, Problem};
@@ -85,6 +86,61 @@ fn an_endpoint_that_stays_keeps_its_counts() {
         &second.listeners[0].open,
         &third.listeners[0].open
     ));
+}
+
+#[test]
+fn an_endpoint_that_stays_keeps_its_obstacles_and_tells_of_changes_to_all() {
+    let mut house = House::default();
+    let first = house.apply(web("a")).unwrap();
+    let endpoint = |snapshot: &Snapshot, at: usize| {
+        Arc::clone(&snapshot.clusters[0].as_ref().unwrap().endpoints[at].health)
+    };
+    endpoint(&first, 0).set(Obstacle::Ejected, true, 5);
+    let change = json!({"endpoints": [{"name": "a", "endpoints": [
+        {"address": "127.0.0.1:9"}, {"address": "127.0.0.1:1", "weight": 5}]}]});
+    let second = house.apply(change).unwrap();
+    assert!(endpoint(&second, 0).is_available());
+    assert!(!endpoint(&second, 1).is_available());
+    endpoint(&second, 0).set(Obstacle::Draining, true, 6);
+    assert_eq!(endpoint(&second, 1).generation().now(), 2);
+}
+
+#[test]
+fn a_table_of_keys_stays_until_what_it_depends_on_changes() {
+    let mut house = House::default();
+    let change = |balance: &str, weight: u32| {
+        json!({"clusters": [{"name": "a", "balance": balance}],
+            "endpoints": [{"name": "a", "endpoints": [{"address": "127.0.0.1:1"},
+                {"address": "127.0.0.1:2", "weight": weight}]}]})
+    };
+    let mut table = |balance, weight| {
+        let snapshot = house.apply(change(balance, weight)).unwrap();
+        snapshot.clusters[0].as_ref().unwrap().hashing.clone()
+    };
+    let first = table("maglev", 1).unwrap();
+    assert!(Arc::ptr_eq(&first, &table("maglev", 1).unwrap()));
+    let second = table("maglev", 2).unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert!(!Arc::ptr_eq(&second, &table("ring_hash", 2).unwrap()));
+    assert!(table("round_robin", 2).is_none());
+}
+
+#[test]
+fn tables_of_keys_have_bounds() {
+    for (hash, code) in [
+        (json!({"table_size": 65_536}), "table_size_invalid"),
+        (
+            json!({"table_size": 4_294_967_291_u32}),
+            "table_size_invalid",
+        ),
+        (json!({"ring_size": 0}), "ring_size_invalid"),
+        (json!({"ring_size": 65_537}), "ring_size_invalid"),
+        (json!({"load_factor_percent": 99}), "load_factor_invalid"),
+    ] {
+        let cluster = json!({"name": "a", "balance": "maglev", "hash": hash});
+        let found = House::default().refused(json!({"clusters": [cluster]}));
+        assert_eq!(found, [(code, "a".to_owned())]);
+    }
 }
 
 #[test]

@@ -128,6 +128,8 @@ pub struct ClusterStats {
     pub resends_total: Counter,
     /// Requests refused because a limit of the cluster was reached.
     pub overflow_total: Counter,
+    /// Endpoints picked although too few were available to leave the others out.
+    pub healthy_panic_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.

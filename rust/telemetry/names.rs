@@ -199,6 +199,11 @@ impl Block for ClusterStats {
             |s| &s.overflow_total,
         ),
         counter(
+            "meshcore_cluster_healthy_panic_total",
+            "Endpoints picked although too few were available to leave the others out.",
+            |s| &s.healthy_panic_total,
+        ),
+        counter(
             "meshcore_cluster_rx_bytes_total",
             "Bytes read from upstreams.",
             |s| &s.rx_bytes_total,

@@ -16,6 +16,9 @@ pub struct Cluster {
     /// How an endpoint is chosen.
     #[serde(default)]
     pub balance: Balance,
+    /// How keys are spread, where the algorithm goes by keys.
+    #[serde(default)]
+    pub hash: Hash,
     /// TLS towards the endpoints.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -37,6 +40,9 @@ pub struct Cluster {
     /// What its endpoints are asked, whether they have traffic or not.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
+    /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
+    #[serde(default)]
+    pub panic_threshold: u8,
 }
 
 /// The protocol spoken upstream.
@@ -67,6 +73,32 @@ pub enum Balance {
     LeastRequest,
     /// The better of two by peak-EWMA latency times active requests.
     P2cEwma,
+    /// By a key, on a ring of hashes.
+    RingHash,
+    /// By a key, in Maglev's table.
+    Maglev,
+}
+
+/// How keys are spread.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hash {
+    /// Points on the ring of four endpoints of equal weight; more endpoints have as many each.
+    pub ring_size: u32,
+    /// Slots of Maglev's table; a prime.
+    pub table_size: u32,
+    /// Nobody gets more than so many hundredths of the mean load; 0 is off.
+    pub load_factor_percent: u32,
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self {
+            ring_size: 1_024,
+            table_size: 65_537,
+            load_factor_percent: 0,
+        }
+    }
 }
 
 /// TLS towards the endpoints.

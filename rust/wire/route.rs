@@ -1,6 +1,7 @@
 //! Route tables: what an HTTP listener matches and what becomes of each match.
 
 mod action;
+mod hash_on;
 mod matches;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{
     Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
 };
+pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 
 /// The routes of the listeners that name it.
@@ -66,6 +68,9 @@ pub struct Route {
     /// Who may call from a browser.
     #[serde(default)]
     pub cors: Option<Box<Cors>>,
+    /// What the key is made of by which clusters that go by keys choose; in this order.
+    #[serde(default)]
+    pub hash_on: Vec<HashOn>,
     /// From the request's last byte of head to the response's last byte; 0 is off.
     #[serde(default)]
     pub timeout_ms: u64,

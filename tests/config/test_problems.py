@@ -284,9 +284,34 @@ def test_a_route_is_refused(route: str, column: int, path: str, words: str, hint
 CLUSTERS = [
     (
         "balance: fastest",
-        "must be one of round_robin, random, least_request, p2c_ewma, not 'fastest'",
+        "must be one of round_robin, random, least_request, p2c_ewma, ring_hash, maglev, "
+        "not 'fastest'",
         "balance",
         14,
+    ),
+    (
+        "hash: {table_size: 65536}",
+        "65536 is not a prime number (hint: write for example 65537)",
+        "hash.table_size",
+        24,
+    ),
+    (
+        "hash: {load_factor: 0.5}",
+        "0.5 is neither 0 nor from 1 to 1000 (hint: write for example 1.25, or 0 for no bound)",
+        "hash.load_factor",
+        25,
+    ),
+    (
+        "hash: {load_factor: much}",
+        "must be a number, not 'much'",
+        "hash.load_factor",
+        25,
+    ),
+    (
+        "hash: {ring_size: 0}",
+        "must be greater than or equal to 1",
+        "hash.ring_size",
+        23,
     ),
     (
         "endpoints: [{address: 127.0.0.1:1, weight: 0}]",

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod balance;
 #[cfg(test)]
+mod hashing;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod routes;

@@ -99,6 +99,7 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
         at = (*loc, "routes", index)
         yield from _route(listener, route, at)
         yield from _action(route, at)
+        yield from _hash_on(route, at)
         yield from _targets(route.to, (*at, "to"), names)
         if route.name is not None and seen.setdefault(route.name, index) != index:
             message = f"{route.name!r} is already the name of routes[{seen[route.name]}]"
@@ -177,10 +178,26 @@ def _route(listener: Listener, route: Route, loc: Loc) -> Iterator[Trouble]:
 # What a route by server name can have.
 _OF_BYTES = frozenset({"name", "match", "to", "timeout", "response_header_timeout"})
 
+_PARTS_OF_KEYS = ("header", "cookie", "source_address", "query")
+
+
+def _hash_on(route: Route, loc: Loc) -> Iterator[Trouble]:
+    for index, part in enumerate(route.hash_on):
+        given = [key for key in _PARTS_OF_KEYS if getattr(part, key)]
+        at = (*loc, "hash_on", index)
+        if not given:
+            message = f"a part of a key is one of {', '.join(_PARTS_OF_KEYS)}"
+            yield Trouble(at, "one_of", message, "write for example header: x-user")
+        for key in given[1:]:
+            message = f"a part of a key is one thing; this one is {' and '.join(given)}"
+            hint = "make it two parts: they are combined in order"
+            yield Trouble((*at, key), "one_of", message, hint, at_key=True)
+
+
 _ACTIONS = ("to", "redirect", "direct_response")
 
 # What changes nothing where no upstream is asked.
-_OF_UPSTREAMS = ("rewrite", "request_headers")
+_OF_UPSTREAMS = ("rewrite", "request_headers", "hash_on")
 
 
 def _action(route: Route, loc: Loc) -> Iterator[Trouble]:
@@ -194,7 +211,7 @@ def _action(route: Route, loc: Loc) -> Iterator[Trouble]:
         yield Trouble((*loc, key), "one_of", message, "keep one of them", at_key=True)
     if given and given[0] != "to":
         for key in _OF_UPSTREAMS:
-            if getattr(route, key) is not None:
+            if getattr(route, key):
                 message = f"a route with {given[0]} has no {key!r}: it asks no upstream"
                 yield Trouble((*loc, key), "key_not_allowed", message, "leave it out", at_key=True)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from meshcore.config.model import (
     Cluster,
     Config,
+    Hash,
     Listener,
     ListenerTls,
     Match,
@@ -107,7 +108,9 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
 
 
 def _add_cluster(compiled: Compiled, cluster: Cluster, names: Mapping[Files, str]) -> None:
-    wire = _fields(cluster, leave=("tls", "endpoints"))
+    wire = _fields(cluster, leave=("tls", "endpoints", "hash"))
+    if "hash" in cluster.model_fields_set:
+        wire["hash"] = _hash(cluster.hash)
     uses: list[str] = []
     if (tls := cluster.tls) is not None:
         shown = _fields(tls, leave=("ca", "certificate", "key"))
@@ -122,6 +125,13 @@ def _add_cluster(compiled: Compiled, cluster: Cluster, names: Mapping[Files, str
     endpoints: list[Wire] = [_fields(endpoint) for endpoint in cluster.endpoints]
     body = _encode({"name": cluster.name, "endpoints": endpoints})
     compiled.add((ENDPOINTS, cluster.name), body.encode())
+
+
+def _hash(hashing: Hash) -> Wire:
+    wire = _fields(hashing, leave=("load_factor",))
+    if "load_factor" in hashing.model_fields_set:
+        wire["load_factor_percent"] = round(hashing.load_factor * 100)
+    return wire
 
 
 def _listener_tls(tls: ListenerTls, names: Mapping[Files, str]) -> tuple[Wire, list[str]]:

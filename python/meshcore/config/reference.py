@@ -37,7 +37,13 @@ gets the same from `meshcore config schema`.
 - A short form is noted where there is one: `to: api` for `to: [{cluster: api}]`, `host: a` for
   `host: [a]`, a plain address for `{address: …}`, a plain string for `{exact: …}`.
 """
-_KINDS = {str: "string", int: "number", bool: "true or false", timedelta: "duration"}
+_KINDS = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    timedelta: "duration",
+}
 
 
 def json_schema() -> dict[str, Json]:

@@ -12,7 +12,7 @@ use super::record::Record;
 use super::reply::{Reply, Shape};
 use super::rewrite::Heads;
 use crate::error::ErrorKind;
-use crate::pool::{ClusterRun, View};
+use crate::pool::{Aim, ClusterRun, View};
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
 use crate::protocol::http1::{FieldStorage, Framing, RequestMethod, parse_request};
@@ -25,6 +25,7 @@ pub(super) struct Plan {
     pub(super) cluster: Rc<ClusterRun>,
     /// Kept to the request's end: what it began with is what it ends with.
     pub(super) _view: Rc<View>,
+    pub(super) aim: Option<Rc<Aim>>,
     pub(super) speaks: Speaks,
     /// The head for the upstream.
     pub(super) heads: Heads,

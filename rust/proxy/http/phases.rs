@@ -11,14 +11,15 @@ use super::record::Record;
 use super::reply::Reply;
 use super::request::Request;
 use super::rewrite;
+use crate::balance::{self, Random};
 use crate::error::ErrorKind;
-use crate::pool::{ClusterRun, View};
+use crate::pool::{Aim, ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Version;
 use crate::protocol::http1::RequestHead;
 use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
-use crate::route::{Action, CorsVerdict, Route, Share};
+use crate::route::{Action, CorsVerdict, HashOn, Hashers, Route, Share};
 use crate::snapshot::Cluster;
 
 /// Decides what becomes of a request, whatever carried its head.
@@ -41,6 +42,7 @@ pub(super) fn decide(
 struct Chosen<'r> {
     share: &'r Share,
     cluster: Rc<ClusterRun>,
+    aim: Option<Rc<Aim>>,
     view: Rc<View>,
 }
 
@@ -100,11 +102,30 @@ impl<'a> Request<'a> {
         let chosen = share.zip(cluster.map(Rc::clone));
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
         record.chose_cluster(&cluster);
+        let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
+        let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
+        let aim = hash.map(|_| Rc::new(Aim { hash }));
         Ok(Chosen {
             share,
             cluster,
+            aim,
             view,
         })
+    }
+
+    /// The hash of the request's key; the cookie that it may need for that is noted.
+    fn hash(&self, hash_on: &HashOn, record: &mut Record) -> Option<u64> {
+        let mut fresh = || self.conn.worker().with_random(Random::next_u64);
+        let hashers = Hashers {
+            of: balance::stable_hash,
+            combine: balance::combine,
+        };
+        let key = hash_on.key(&self.view(), self.conn.peer_ip(), hashers, &mut fresh);
+        if !key.cookies.is_empty() {
+            let answering = record.answering.get_or_insert_default();
+            answering.add(&key.cookies.into(), &mut |_, _| {});
+        }
+        key.hash
     }
 
     fn plan(
@@ -152,6 +173,7 @@ impl<'a> Request<'a> {
             grpc_web,
             facts: *facts,
             cluster: Rc::clone(&chosen.cluster),
+            aim: chosen.aim.clone(),
             _view: Rc::clone(&chosen.view),
         })
     }

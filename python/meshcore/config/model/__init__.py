@@ -22,8 +22,10 @@ from meshcore.config.model.cluster import (
     ClusterTls,
     Dns,
     Endpoint,
+    Hash,
     Pool,
 )
+from meshcore.config.model.hash_on import HashCookie, HashOn
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -54,6 +56,9 @@ __all__ = [
     "Dns",
     "Drain",
     "Endpoint",
+    "Hash",
+    "HashCookie",
+    "HashOn",
     "HeaderEdits",
     "Http",
     "Http2",

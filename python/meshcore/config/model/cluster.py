@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import isqrt
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
-from meshcore.config.model.units import Count, Duration, EndpointAddress, Name
+from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
 class Endpoint(Part):
@@ -72,6 +73,37 @@ class Dns(Part):
     """Never later than this; also the wait after a failure."""
 
 
+_RING_SIZE_MAX = 65_536
+_TABLE_SIZE_MAX = 5_000_011
+_LOAD_FACTOR_MAX = 1_000
+
+
+def _prime(value: int) -> int:
+    if value > 1 and all(value % divisor for divisor in range(2, isqrt(value) + 1)):
+        return value
+    raise refused("invalid_prime", f"{value} is not a prime number", "write for example 65537")
+
+
+def _load_factor(value: float) -> float:
+    if value == 0 or 1 <= value <= _LOAD_FACTOR_MAX:
+        return value
+    hint = "write for example 1.25, or 0 for no bound"
+    raise refused("invalid_factor", f"{value:g} is neither 0 nor from 1 to 1000", hint)
+
+
+class Hash(Part):
+    """How keys are spread, with the balance `ring_hash` or `maglev`."""
+
+    ring_size: Annotated[StrictInt, Field(ge=1, le=_RING_SIZE_MAX)] = 1_024
+    """`ring_hash`: points on the ring of four endpoints, up to 65536. Each has a quarter of them,
+    by its weight, however many endpoints there are."""
+    table_size: Annotated[StrictInt, Field(le=_TABLE_SIZE_MAX), AfterValidator(_prime)] = 65_537
+    """`maglev`: slots of the table, a prime up to 5000011; a hundred for each endpoint at least."""
+    load_factor: Annotated[float, Field(strict=True), AfterValidator(_load_factor)] = 0
+    """No endpoint gets more than this times the mean of active requests: from 1.0, for example
+    1.25; what it can't take goes to the next place. 0 is off."""
+
+
 def _plain_is_address(value: object) -> object:
     return {"address": value} if isinstance(value, str) else value
 
@@ -90,8 +122,12 @@ class Cluster(Part):
     protocol: Literal["http1", "http2", "auto", "same"] = "http1"
     """What is spoken to the endpoints of HTTP routes; `http2` needs no TLS, `auto` is what the
     endpoint chooses by ALPN (HTTP/1.1 without TLS), `same` is what the client spoke."""
-    balance: Literal["round_robin", "random", "least_request", "p2c_ewma"] = "round_robin"
-    """How an endpoint is chosen."""
+    balance: Literal[
+        "round_robin", "random", "least_request", "p2c_ewma", "ring_hash", "maglev"
+    ] = "round_robin"
+    """How an endpoint is chosen; `ring_hash` and `maglev` by the key of a route's `hash_on`."""
+    hash: Hash = Hash()
+    """How keys are spread, with the balance `ring_hash` or `maglev`."""
     endpoints: tuple[EndpointItem, ...] = ()
     """Addresses, or `{address, weight, locality}`; none answers 503."""
     tls: ClusterTls | None = None
@@ -106,3 +142,6 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    panic_threshold: Percent = 0
+    """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
+    cluster without an available endpoint answers 503."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, StrictStr
 
 from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redirect, Rewrite
 from meshcore.config.model.base import Part
+from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
 from meshcore.config.model.units import Duration, Name, Weight
 
@@ -66,6 +67,9 @@ class Route(Part):
     """Changes of a response's headers, also of those that the proxy itself makes."""
     cors: Cors | None = None
     """Who may call from a browser; preflights are answered by the proxy."""
+    hash_on: tuple[HashOn, ...] = ()
+    """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
+    `maglev`; a request that has nothing of it goes anywhere."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head to the end of the response; `0s` is off."""
     response_header_timeout: Duration = timedelta(0)

@@ -150,6 +150,9 @@ Size = Annotated[
 Count = Annotated[StrictInt, Field(ge=0, le=0xFFFF_FFFF)]
 """A whole number from 0 up."""
 
+Percent = Annotated[StrictInt, Field(ge=0, le=100)]
+"""A whole percentage."""
+
 Weight = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
 """A relative share, up to 65535."""
 

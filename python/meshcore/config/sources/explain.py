@@ -21,6 +21,7 @@ _KEY_STEP = "[key]"
 _KINDS = {
     "string_type": "a string",
     "int_type": "a whole number",
+    "float_type": "a number",
     "bool_type": "true or false",
     "tuple_type": "a list",
     "list_type": "a list",

@@ -89,8 +89,8 @@ impl Exchange<'_> {
             },
         };
         let (worker, cluster) = (client.conn.worker(), &self.plan.cluster);
-        let speaks = self.plan.speaks;
-        link::obtain_link(worker, cluster, &mut Tried::default(), (ask, speaks)).await
+        let mut tried = Tried::aiming(self.plan.aim.clone());
+        link::obtain_link(worker, cluster, &mut tried, (ask, self.plan.speaks)).await
     }
 
     fn wants_proxy_header(&self) -> bool {

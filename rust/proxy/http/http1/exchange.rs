@@ -158,6 +158,7 @@ async fn attempts(
     let worker = conn.worker();
     let Plan {
         cluster,
+        aim,
         heads,
         framing,
         body_limit,
@@ -169,14 +170,11 @@ async fn attempts(
     let mut upload = Flow::new(head, body(framing), Some(buffer)).with_limit(body_limit);
     let wants_local = cluster.cluster.wire.proxy_protocol.is_some();
     let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
-    let local = if wants_local {
-        conn.io.socket().local_addr()
-    } else {
-        None
-    };
+    let local = || conn.io.socket().local_addr();
+    let local = wants_local.then(local).flatten();
     let mut resends = 0;
     loop {
-        let mut tried = Tried::default();
+        let mut tried = Tried::aiming(aim.clone());
         let ask = Ask {
             reuse: !fresh && resends == 0,
             client: conn.peer,

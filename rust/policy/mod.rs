@@ -1,0 +1,6 @@
+//! What else is decided about a request than where it goes.
+//!
+//! Deciders know no clock and draw no numbers: both are arguments.
+
+pub mod health;
+pub mod health_check;
