@@ -76,7 +76,13 @@ fn an_outage_is_followed_in_time() {
         now += rhythm.next_us(verdict.fails(), draw);
     }
     // Three failures, the first within an interval and a half.
-    assert!(out.is_some_and(|at| (22_000..=24_500).contains(&at)), "{out:?}");
-    assert!(back.is_some_and(|at| (40_100..=40_300).contains(&at)), "{back:?}");
+    assert!(
+        out.is_some_and(|at| (22_000..=24_500).contains(&at)),
+        "{out:?}"
+    );
+    assert!(
+        back.is_some_and(|at| (40_100..=40_300).contains(&at)),
+        "{back:?}"
+    );
     assert!((100..=200).contains(&asked_while_out), "{asked_while_out}");
 }

@@ -6,11 +6,8 @@
 mod age;
 mod cluster;
 mod endpoint;
-<<<<<<< HEAD
 mod establish;
-=======
 mod fitness;
->>>>>>> health
 pub mod http2;
 mod tried;
 mod view;
@@ -18,9 +15,6 @@ mod view;
 pub use age::Age;
 pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
-<<<<<<< HEAD
 pub use establish::{Destination, establish, write_all};
-=======
 pub use tried::{Aim, Tried};
->>>>>>> health
 pub use view::View;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, hashing, http2};
+use super::{Leases, hashing, health_check, http2};
 use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
@@ -81,6 +81,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    health_check::check(cluster, problems);
     if cluster.panic_threshold > 100 {
         problems.add(
             "percentage_invalid",

@@ -7,6 +7,7 @@ mod client_tls;
 mod cluster;
 mod compile;
 mod hashing;
+mod health_check;
 mod http2;
 mod listener;
 mod open;
