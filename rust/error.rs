@@ -1,7 +1,7 @@
 //! The engine's errors: what failed, whose fault it was, and what the caller is told.
 //!
 //! One table: every failure that a client can see has a stable code (`x-meshcore-error`), a status
-//! and Envoy's response flag. Adding a kind means adding a row here and in docs/troubleshooting.md.
+//! and Envoy's response flag. Adding a kind means adding a row here and in docs/errors.md.
 
 use std::fmt;
 
@@ -77,13 +77,17 @@ pub enum ErrorKind {
     DownstreamClosed,
     /// The downstream's TLS handshake failed.
     DownstreamTls,
+    /// A limit of the route let no more requests pass.
+    RateLimited,
+    /// The route's fault refused the request on purpose.
+    FaultInjected,
     /// The proxy is at its connection limit, or draining.
     Overload,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -108,6 +112,8 @@ impl ErrorKind {
         Self::DownstreamStalled,
         Self::DownstreamClosed,
         Self::DownstreamTls,
+        Self::RateLimited,
+        Self::FaultInjected,
         Self::Overload,
     ];
 
@@ -139,6 +145,8 @@ impl ErrorKind {
             Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
+            Self::RateLimited => ("rate_limited", 429, "RL", Local),
+            Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::Overload => ("overload", 503, "OM", Local),
         }
     }

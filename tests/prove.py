@@ -80,6 +80,12 @@ ISSUES = {
         Row("programs", "curl, nghttp, h2load, httpx2; hypercorn and nghttpd behind",
             ("tests/e2e/test_http2_clients.py",)),
     ),
+    "4": (
+        Row("5", "limits: within ±1 % of the rate over two workers, told in x-ratelimit-*",
+            ("tests/e2e/test_route_limits.py",)),
+        Row("6", "faults: percentages within ±1 point, others' p99 left alone",
+            ("tests/e2e/test_route_faults.py",)),
+    ),
 }  # fmt: skip
 
 

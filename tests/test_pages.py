@@ -29,7 +29,7 @@ def error_rows() -> dict[str, tuple[int, str]]:
 
 def explained() -> dict[str, tuple[int, str]]:
     """Code to (status, flag), as the headings of the page have them."""
-    page = (ROOT / "docs/troubleshooting.md").read_text()
+    page = (ROOT / "docs/errors.md").read_text()
     rows = re.findall(r"^### `(\w+)` \((\d+|no answer), (\w+)\)$", page, re.MULTILINE)
     return {code: (int(status) if status.isdigit() else 0, flag) for code, status, flag in rows}
 

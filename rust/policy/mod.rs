@@ -2,5 +2,7 @@
 //!
 //! Deciders know no clock and draw no numbers: both are arguments.
 
+pub mod fault;
 pub mod health;
 pub mod health_check;
+pub mod rate_limit;

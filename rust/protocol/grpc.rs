@@ -87,7 +87,9 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::StreamIdle
         | Kind::UpstreamStalled
         | Kind::DownstreamStalled => Code::DeadlineExceeded,
-        Kind::BodyTooLarge | Kind::HeadTooLarge | Kind::TargetTooLong => Code::ResourceExhausted,
+        Kind::BodyTooLarge | Kind::HeadTooLarge | Kind::TargetTooLong | Kind::RateLimited => {
+            Code::ResourceExhausted
+        }
         Kind::NoRoute | Kind::NotImplemented | Kind::ConnectRefused => Code::Unimplemented,
         Kind::BadRequest => Code::Internal,
         // A connect that took too long is no deadline: nobody has seen the call, it can go elsewhere.
@@ -98,6 +100,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamTls
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
+        | Kind::FaultInjected
         | Kind::Overload => Code::Unavailable,
     }
 }

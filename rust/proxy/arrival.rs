@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::connection::Downstream;
 use super::early::{self, Early};
 use super::listener::Current;
+use crate::error::ErrorKind;
 use crate::net::proxy_protocol;
 use crate::protocol::detect::{Detected, detect};
 use crate::runtime::buffers::Buffer;
@@ -90,7 +91,13 @@ async fn accept_tls(
         Ok(accepted) => accepted,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     };
-    let stream = accepted.inspect_err(|_| listener.stats.tls_errors_total.increment())?;
+    let stream = accepted.inspect_err(|_| {
+        listener.stats.tls_errors_total.increment();
+        listener
+            .stats
+            .local_replies
+            .record(ErrorKind::DownstreamTls);
+    })?;
     listener.stats.tls_handshakes_total.increment();
     Ok(Downstream {
         sni: stream.sni().map(Box::from),

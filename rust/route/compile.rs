@@ -12,6 +12,7 @@ use super::ClusterSlot;
 use super::Guard;
 use super::HashOn;
 use super::Route;
+use super::RouteFault;
 use super::RouteTable;
 use super::host::HostIndex;
 use super::path::PathKey;
@@ -20,6 +21,7 @@ use super::path::Root;
 use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
+use crate::policy::rate_limit::RateLimit;
 use crate::wire;
 use crate::wire::Problems;
 use crate::wire::route::RouteOrder;
@@ -42,8 +44,15 @@ impl RouteTable {
             let rule = rules.compile(&route.matches, &format!("{at}.match"));
             let action = Action::compile(route, &at, resolve, rules.problems);
             let changes = Changes::compile(route, &at, &mut rules);
+            let fault = RouteFault::compile(route, &at, &mut rules);
+            let limits = RateLimit::compile_all(
+                &route.rate_limits,
+                &format!("{at}.rate_limits"),
+                rules.problems,
+            );
             let hash_on = HashOn::compile(route, &at, rules.problems);
-            if let (Some(rule), Some(action), Ok(changes)) = (rule, action, changes) {
+            let parts = (rule, action, changes, fault, limits);
+            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
                     name: route.name.as_str().into(),
@@ -52,6 +61,8 @@ impl RouteTable {
                     response_header_timeout: optional(route.response_header_timeout_ms),
                     action,
                     changes,
+                    fault,
+                    limits,
                     hash_on,
                 });
             }

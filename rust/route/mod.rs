@@ -24,6 +24,7 @@ mod action;
 mod compile;
 mod condition;
 mod cors;
+mod fault;
 mod hash_on;
 mod headers;
 mod host;
@@ -43,6 +44,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
+use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
@@ -52,6 +56,7 @@ pub use action::Changes;
 pub use action::DirectResponse;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
+pub use fault::RouteFault;
 pub use hash_on::HashOn;
 pub use hash_on::Hashers;
 pub use hash_on::Key;
@@ -153,6 +158,10 @@ pub struct Route {
     pub action: Action,
     /// What changes on the way; most routes change nothing.
     pub changes: Option<Box<Changes>>,
+    /// What happens on purpose; most routes have none.
+    pub fault: Option<Box<RouteFault>>,
+    /// How many requests pass; most routes let all pass.
+    pub limits: Box<[RateLimit]>,
     /// What a request's key is made of; most routes need none.
     pub hash_on: Option<Box<HashOn>>,
 }
@@ -174,6 +183,21 @@ struct Guard {
 }
 
 impl RouteTable {
+    /// Goes on with what the limits of `before` have counted: those of the same route and name.
+    pub fn inherit(&mut self, before: &Self) {
+        let limited = |route: &&Route| !route.limits.is_empty();
+        let old = before.routes.iter().filter(limited);
+        let old: HashMap<&str, &Route> = old.map(|route| (&*route.name, route)).collect();
+        for route in &mut self.routes {
+            let Some(old) = old.get(&*route.name) else {
+                continue;
+            };
+            for limit in &mut route.limits {
+                limit.inherit(&old.limits);
+            }
+        }
+    }
+
     /// The route that `view` takes.
     pub fn find(&self, view: &RequestView<'_>) -> Option<&Route> {
         let accepts = |position| self.accepts(position, view);

@@ -198,7 +198,7 @@ impl<'a> Rules<'a> {
         sound.then(|| methods.iter().map(|it| it.as_str().into()).collect())
     }
 
-    fn fields(&mut self, wanted: &BTreeMap<String, StringMatch>, at: &str) -> Texts {
+    pub(super) fn fields(&mut self, wanted: &BTreeMap<String, StringMatch>, at: &str) -> Texts {
         for name in wanted.keys().filter(|name| !is_token(name)) {
             self.problems.add(
                 "header_name_invalid",

@@ -158,7 +158,10 @@ impl Compiler {
         for wire in tables {
             let mut problems = Problems::new(Kind::RouteTable, &wire.name);
             let mut resolve = |name: &str| self.slot_of(name, staged);
-            let table = RouteTable::compile(&wire, &mut resolve, &mut problems);
+            let mut table = RouteTable::compile(&wire, &mut resolve, &mut problems);
+            if let Some((_, before)) = self.tables.get(&wire.name) {
+                table.inherit(before);
+            }
             staged.problems.extend(problems.into_vec());
             staged
                 .tables

@@ -176,6 +176,12 @@ pub struct HealthCheckStats {
 pub struct RouteStats {
     /// Requests that matched.
     pub requests_total: Counter,
+    /// Requests delayed on purpose.
+    pub fault_delays_total: Counter,
+    /// Requests that a limit refused.
+    pub rate_limited_total: Counter,
+    /// Requests refused on purpose.
+    pub fault_aborts_total: Counter,
     /// Responses sent, the proxy's own included.
     pub responses: Responses,
     /// From the request's head to the response's last byte.

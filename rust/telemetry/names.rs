@@ -294,6 +294,21 @@ impl Block for RouteStats {
             "Requests that matched.",
             |s| &s.requests_total,
         ),
+        counter(
+            "meshcore_route_rate_limited_total",
+            "Requests that a limit of the route refused.",
+            |s| &s.rate_limited_total,
+        ),
+        counter(
+            "meshcore_route_fault_delays_total",
+            "Requests that the route's fault delayed.",
+            |s| &s.fault_delays_total,
+        ),
+        counter(
+            "meshcore_route_fault_aborts_total",
+            "Requests that the route's fault refused.",
+            |s| &s.fault_aborts_total,
+        ),
         classes(
             "meshcore_route_responses_total",
             "Responses sent, the proxy's own included, by class of status.",

@@ -1,16 +1,20 @@
 //! Route tables: what an HTTP listener matches and what becomes of each match.
 
 mod action;
+mod fault;
 mod hash_on;
 mod matches;
+mod rate_limit;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{
     Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
 };
+pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
+pub use rate_limit::{LocalRate, RateLimit};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -68,10 +72,17 @@ pub struct Route {
     /// Who may call from a browser.
     #[serde(default)]
     pub cors: Option<Box<Cors>>,
+    /// Delays and failures on purpose.
+    #[serde(default)]
+    pub fault: Option<Box<Fault>>,
+    /// How many requests pass; all of them must let a request pass.
+    #[serde(default)]
+    pub rate_limits: Vec<RateLimit>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
-    /// From the request's last byte of head to the response's last byte; 0 is off.
+    /// From the request's last byte of head to the response's last byte, without what `fault` delays;
+    /// 0 is off.
     #[serde(default)]
     pub timeout_ms: u64,
     /// From the request's last byte to the end of the response's head; 0 is off.

@@ -110,6 +110,7 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
+    fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
     routes = table["routes"]
@@ -121,7 +122,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
 
     assert set().union(*routes) == fields["Route"]
     parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
-    parts |= {"rewrite": "Rewrite", "cors": "Cors"}
+    parts |= {"rewrite": "Rewrite", "cors": "Cors", "fault": "Fault"}
     parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
     for key, struct in parts.items():
         assert keys(key) == fields[struct], struct
@@ -131,6 +132,11 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]
     assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
+    assert keys_of(canary["rate_limits"][0]) == fields["RateLimit"]
+    assert keys_of(canary["rate_limits"][0]["local"]) == fields["LocalRate"]
+    faults = [route["fault"] for route in routes if "fault" in route]
+    assert set().union(*(fault["delay"] for fault in faults)) == fields["Delay"]
+    assert set().union(*(fault["abort"] for fault in faults)) == fields["Abort"]
 
 
 def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:

@@ -84,6 +84,8 @@ async def test_who_shows_no_certificate_stays_outside(tmp_path: Path, authority:
             with pytest.raises(trio.BrokenResourceError):
                 async with connect(port, client) as wire:
                     await wire.get()
+        replies = "meshcore_listener_local_replies_total"
+        assert await proxy.metric(replies, error="downstream_tls_failed") == 2
     assert server.requests == []
 
 

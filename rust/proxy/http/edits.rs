@@ -29,6 +29,11 @@ impl Answering {
         }
     }
 
+    /// Sets fields that are known whole.
+    pub(super) fn set(&mut self, fields: impl IntoIterator<Item = HeaderEdit>) {
+        self.edits.extend(fields);
+    }
+
     /// Adds changes; what `tell` knows of the request is put in.
     pub(super) fn add(&mut self, edits: &HeaderEdits, tell: Tell<'_>) {
         self.edits.extend(edits.iter().map(|edit| HeaderEdit {

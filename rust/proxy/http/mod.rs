@@ -6,6 +6,7 @@ mod bridge;
 mod edits;
 pub mod http1;
 pub mod http2;
+mod limit;
 mod phases;
 mod record;
 mod reply;

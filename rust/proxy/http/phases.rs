@@ -32,8 +32,10 @@ pub(super) fn decide(
     let request = Request::admit(conn, current, head, record)?;
     let route = request.route(record)?;
     request.preflight(route, record)?;
+    request.fault(route, record)?;
+    request.limit(route, record)?;
     request.answer(route)?;
-    // Who else may refuse a request does so here: faults, then rate limits.
+    // Who else may refuse a request does so here.
     let chosen = request.choose(route, record)?;
     request.plan(route, &chosen, record)
 }
@@ -77,6 +79,24 @@ impl<'a> Request<'a> {
             record.answering = Some(Box::new(answering));
         }
         Ok(())
+    }
+
+    /// Delays and refuses on purpose, what the route answers itself too; who carries the request
+    /// waits.
+    fn fault(&self, route: &Route, record: &mut Record) -> Result<(), Refusal> {
+        let Some(fault) = &route.fault else {
+            return Ok(());
+        };
+        let Some(fault) = fault.of(&self.view()) else {
+            return Ok(());
+        };
+        let worker = self.conn.worker();
+        let injected = worker.with_random(|random| fault.decide(|| random.next_u64()));
+        record.inject(&injected);
+        match injected.abort {
+            Some(abort) => Err(self.refuse(Reply::fault(abort))),
+            None => Ok(()),
+        }
     }
 
     /// What the route answers itself.

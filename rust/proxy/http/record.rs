@@ -1,7 +1,9 @@
 //! What is counted and logged of one request.
 
+mod fault;
 mod quoted;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
+pub(super) use fault::Held;
 pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
@@ -63,6 +66,8 @@ pub(super) struct Record {
     pub(super) log: Option<Box<LogFields>>,
     /// What the answer's fields get; most routes change none.
     pub(super) answering: Option<Box<Answering>>,
+    /// What it waits for first; most requests wait for nothing.
+    pub(super) held: Option<Box<Held>>,
     route: Option<Arc<RouteStats>>,
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
@@ -85,6 +90,7 @@ impl Record {
             grpc_status: None,
             log: None,
             answering: None,
+            held: None,
             route: None,
             route_index: None,
             cluster: None,
@@ -102,6 +108,13 @@ impl Record {
         self.route_index = Some(route.index);
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
+        }
+    }
+
+    /// Counts what a limit of its route refuses.
+    pub(super) fn limited(&self) {
+        if let Some(stats) = &self.route {
+            stats.rate_limited_total.increment();
         }
     }
 
@@ -150,8 +163,13 @@ impl Record {
     }
 
     /// Envoy's letters for what went wrong.
-    pub(super) fn flags(&self) -> &'static str {
-        self.error.map_or("", ErrorKind::flag)
+    pub(super) fn flags(&self) -> Cow<'static, str> {
+        let flag = self.error.map_or("", ErrorKind::flag);
+        match self.held {
+            None => Cow::Borrowed(flag),
+            Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
+            Some(_) => Cow::Owned(format!("DI,{flag}")),
+        }
     }
 
     /// Where the answer comes from.
@@ -209,6 +227,8 @@ impl Record {
     }
 
     fn finish_cluster(&self, conn: &Downstream, run: &Rc<ClusterRun>, took: u64, now: Instant) {
+        // No endpoint is slow for what we held back.
+        let took = took.saturating_sub(self.delayed_micros());
         let stats = &run.stats;
         stats.requests_active.sub(1);
         stats.responses.record(self.status);
@@ -255,14 +275,15 @@ impl Record {
             path: &fields.target,
             protocol: fields.version,
             status: self.status,
-            flags: self.flags(),
+            flags: &self.flags(),
             code_details: self.details(),
             bytes_received: self.received,
             bytes_sent: self.sent,
             duration_us: took,
             upstream_service_time_us: self
                 .answered
-                .map(|answered| clock::micros_between(self.begun, answered)),
+                .map(|answered| clock::micros_between(self.begun, answered))
+                .map(|took| took.saturating_sub(self.delayed_micros())),
             grpc_status: self.grpc_status,
             x_forwarded_for: &forwarded_for,
             user_agent: &fields.user_agent,

@@ -5,6 +5,7 @@ mod send;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
@@ -13,6 +14,7 @@ use super::super::connection::Downstream;
 use super::admit::Facts;
 use super::record::{Record, Source};
 use crate::error::ErrorKind;
+use crate::policy::fault::Abort;
 use crate::protocol::head::Version;
 use crate::protocol::http1::RequestMethod;
 use crate::protocol::{grpc, grpc_web};
@@ -35,6 +37,8 @@ pub(super) struct Made {
     /// The failure that it tells of.
     pub(super) kind: Option<ErrorKind>,
     pub(super) status: u16,
+    /// The status of gRPC; `None`: what stands for `kind` or `status`.
+    pub(super) grpc: Option<u8>,
     /// Where it comes from; unused where there is a `kind`.
     pub(super) source: Source,
     pub(super) fields: Vec<(Cow<'static, str>, Vec<u8>)>,
@@ -82,6 +86,37 @@ impl Reply {
         Self::made(200, Source::Preflight, fields.collect(), Bytes::new())
     }
 
+    /// What a fault refuses a request with.
+    pub(super) fn fault(abort: Abort) -> Self {
+        let kind = ErrorKind::FaultInjected;
+        let grpc = abort.grpc;
+        Self::Made(Box::new(Made {
+            kind: Some(kind),
+            status: abort.status,
+            grpc: Some(grpc.unwrap_or_else(|| grpc::status_of_http(abort.status) as u8)),
+            source: Source::Route,
+            fields: vec![(Cow::Borrowed("content-type"), b"text/plain".to_vec())],
+            body: Bytes::from(compose::text(kind)),
+        }))
+    }
+
+    /// What a limit refuses a request with; `wait` is how long another try should wait.
+    pub(super) fn limited(status: u16, wait: Duration) -> Self {
+        let kind = ErrorKind::RateLimited;
+        let seconds = whole_seconds(wait).max(1).to_string();
+        Self::Made(Box::new(Made {
+            kind: Some(kind),
+            status,
+            grpc: None,
+            source: Source::Route,
+            fields: vec![
+                (Cow::Borrowed("content-type"), b"text/plain".to_vec()),
+                (Cow::Borrowed("retry-after"), seconds.into_bytes()),
+            ],
+            body: Bytes::from(compose::text(kind)),
+        }))
+    }
+
     fn made(
         status: u16,
         source: Source,
@@ -91,6 +126,7 @@ impl Reply {
         Self::Made(Box::new(Made {
             kind: None,
             status,
+            grpc: None,
             source,
             fields,
             body,
@@ -112,6 +148,17 @@ impl Reply {
         }
     }
 
+    /// The status where gRPC is spoken.
+    fn grpc_status(&self) -> u8 {
+        match self {
+            Self::Error(kind) => grpc::status_of(*kind) as u8,
+            Self::Made(made) => made.grpc.unwrap_or_else(|| {
+                let code = made.kind.map(grpc::status_of);
+                code.unwrap_or_else(|| grpc::status_of_http(made.status)) as u8
+            }),
+        }
+    }
+
     /// Notes what is answered.
     pub(super) fn note(&self, record: &mut Record) {
         record.status = self.status();
@@ -121,6 +168,12 @@ impl Reply {
             record.source = made.source;
         }
     }
+}
+
+/// Rounded up: who waits as long is not too early.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    let part = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(part)
 }
 
 /// How an answer is framed.

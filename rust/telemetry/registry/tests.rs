@@ -154,6 +154,15 @@ meshcore_engine_applies_refused_total 0
 # HELP meshcore_route_requests_total Requests that matched.
 # TYPE meshcore_route_requests_total counter
 meshcore_route_requests_total{{route_table=\"web\",route=\"say \\\"hi\\\"\"}} 4
+# HELP meshcore_route_rate_limited_total Requests that a limit of the route refused.
+# TYPE meshcore_route_rate_limited_total counter
+meshcore_route_rate_limited_total{{route_table=\"web\",route=\"say \\\"hi\\\"\"}} 0
+# HELP meshcore_route_fault_delays_total Requests that the route's fault delayed.
+# TYPE meshcore_route_fault_delays_total counter
+meshcore_route_fault_delays_total{{route_table=\"web\",route=\"say \\\"hi\\\"\"}} 0
+# HELP meshcore_route_fault_aborts_total Requests that the route's fault refused.
+# TYPE meshcore_route_fault_aborts_total counter
+meshcore_route_fault_aborts_total{{route_table=\"web\",route=\"say \\\"hi\\\"\"}} 0
 # HELP meshcore_route_responses_total Responses sent, the proxy's own included, by class of status.
 # TYPE meshcore_route_responses_total counter
 meshcore_route_responses_total{{route_table=\"web\",route=\"say \\\"hi\\\"\",code_class=\"2xx\"}} 2

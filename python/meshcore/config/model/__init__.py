@@ -25,6 +25,7 @@ from meshcore.config.model.cluster import (
     Hash,
     Pool,
 )
+from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
@@ -38,12 +39,14 @@ from meshcore.config.model.listener import (
     Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
 __all__ = [
     "DEFAULT_ADMIN",
+    "Abort",
     "AccessLog",
     "Admin",
     "CertificateFiles",
@@ -52,10 +55,12 @@ __all__ = [
     "ClusterTls",
     "Config",
     "Cors",
+    "Delay",
     "DirectResponse",
     "Dns",
     "Drain",
     "Endpoint",
+    "Fault",
     "Hash",
     "HashCookie",
     "HashOn",
@@ -66,11 +71,13 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
+    "LocalRate",
     "Match",
     "Mesh",
     "Part",
     "PathMatch",
     "Pool",
+    "RateLimit",
     "Redirect",
     "RegexRewrite",
     "Rewrite",

@@ -9,8 +9,10 @@ from pydantic import BeforeValidator, StrictStr
 
 from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redirect, Rewrite
 from meshcore.config.model.base import Part
+from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
+from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.units import Duration, Name, Weight
 
 
@@ -67,11 +69,16 @@ class Route(Part):
     """Changes of a response's headers, also of those that the proxy itself makes."""
     cors: Cors | None = None
     """Who may call from a browser; preflights are answered by the proxy."""
+    fault: Fault | None = None
+    """Delays and failures on purpose."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """How many requests pass; all of them must let a request pass."""
     hash_on: tuple[HashOn, ...] = ()
     """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
     `maglev`; a request that has nothing of it goes anywhere."""
     timeout: Duration = timedelta(0)
-    """From the end of the request's head to the end of the response; `0s` is off."""
+    """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
+    is off."""
     response_header_timeout: Duration = timedelta(0)
     """From the end of the request to the end of the response's head, the time to its first byte
     (504); `0s` is off."""

@@ -7,7 +7,15 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 from pydantic_core import PydanticCustomError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@*|-]{0,299}")
@@ -152,6 +160,9 @@ Count = Annotated[StrictInt, Field(ge=0, le=0xFFFF_FFFF)]
 
 Percent = Annotated[StrictInt, Field(ge=0, le=100)]
 """A whole percentage."""
+
+Percentage = Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)]
+"""A share from 0 to 100."""
 
 Weight = Annotated[StrictInt, Field(ge=0, le=0xFFFF)]
 """A relative share, up to 65535."""

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::response::{self, Arrived};
 use super::watch::ClientWatch;
-use super::{bridged, tunnel};
+use super::{bridged, delay, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
@@ -53,12 +53,8 @@ pub(super) async fn serve(
 ) -> (Next, Option<Buffer>) {
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
-    let plan = admit::admit_http1(
-        conn,
-        &current,
-        buffer.get(..len).unwrap_or_default(),
-        &mut record,
-    );
+    let head = buffer.get(..len).unwrap_or_default();
+    let plan = admit::admit_http1(conn, &current, head, &mut record);
     let plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => {
@@ -74,7 +70,11 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     drop(current);
-    let activity = Activity::new(complete, plan.timeout, &record);
+    if record.held.is_some() && Box::pin(delay::left_in(conn, facts, &mut record)).await {
+        record.finish(conn);
+        return (Next::Gone, None);
+    }
+    let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
     if plan.speaks != Speaks::Http1 {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
@@ -111,6 +111,11 @@ pub(super) async fn serve(
 }
 
 async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
+    if let Some(facts) = refusal.facts
+        && delay::left_in(conn, facts, record).await
+    {
+        return Next::Gone;
+    }
     let reply = refusal.reply;
     reply.note(record);
     let close = !refusal.reusable || conn.should_close();

@@ -14,7 +14,7 @@ use super::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
-use crate::proxy::http::admit::{self, Plan};
+use crate::proxy::http::admit::{self, Plan, Refusal};
 use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Source};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::{LINGER_BYTES, LINGER_TIME, reply};
@@ -25,7 +25,7 @@ use crate::runtime::timer::Timer;
 pub(super) async fn serve(
     shared: &Shared,
     request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+    respond: SendResponse<Bytes>,
 ) {
     let begun = clock::now();
     let conn = &*shared.conn;
@@ -39,14 +39,26 @@ pub(super) async fn serve(
             exchange(shared, plan, (body, respond), record).await;
         }
         Err(refusal) => {
-            refusal.reply.note(&mut record);
-            let reply = &refusal.reply;
-            let _ = reply::send_http2(&mut respond, reply, refusal.facts, &mut record);
-            shared.watch.answered();
-            record.finish(conn);
-            linger(&mut Source::Http2(Http2Source::new(body))).await;
+            drop(parts);
+            Box::pin(refuse(shared, refusal, (body, respond), record)).await;
         }
     }
+}
+
+async fn refuse(
+    shared: &Shared,
+    refusal: Refusal,
+    (body, mut respond): (RecvStream, SendResponse<Bytes>),
+    mut record: Record,
+) {
+    if left_in(shared, &mut respond, &mut record).await {
+        return;
+    }
+    refusal.reply.note(&mut record);
+    let _ = reply::send_http2(&mut respond, &refusal.reply, refusal.facts, &mut record);
+    shared.watch.answered();
+    record.finish(&shared.conn);
+    linger(&mut Source::Http2(Http2Source::new(body))).await;
 }
 
 async fn exchange(
@@ -56,10 +68,18 @@ async fn exchange(
     record: Record,
 ) {
     let conn = &*shared.conn;
-    let activity = Activity::new(record.begun, plan.timeout, &record);
-    let record = RefCell::new(record);
+    // Moved before the first wait: what is moved after one has its place twice.
+    let mut record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
+    let held = record.get_mut();
+    if held.held.is_some()
+        && let Some(respond) = client.respond()
+        && Box::pin(left_in(shared, respond, held)).await
+    {
+        return;
+    }
+    let activity = Activity::new(held.allowed_from(held.begun), plan.timeout, held);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,
@@ -90,6 +110,27 @@ async fn exchange(
     if !activity.uploaded.get() && record.error != Some(ErrorKind::DownstreamClosed) {
         linger(&mut source.raw()).await;
     }
+}
+
+/// Waits as long as the request's fault wants; says whether the client wanted no answer meanwhile,
+/// which ends the request.
+async fn left_in(shared: &Shared, respond: &mut SendResponse<Bytes>, record: &mut Record) -> bool {
+    let Some(delay) = record.held.as_ref().map(|held| held.delay) else {
+        return false;
+    };
+    let deadline = clock::now().checked_add(delay);
+    let timer = shared.take_timer();
+    let left = timer
+        .until(deadline, poll_fn(|cx| respond.poll_reset(cx)))
+        .await
+        .is_ok();
+    shared.give_timer(timer);
+    if left {
+        shared.watch.reset_early();
+        record.fail(ErrorKind::DownstreamClosed);
+        record.finish(&shared.conn);
+    }
+    left
 }
 
 /// Reads on for a moment after an early answer. The reset that ends the stream otherwise takes the

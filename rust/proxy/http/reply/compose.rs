@@ -56,28 +56,23 @@ impl<'a> Composed<'a> {
             body,
         };
         if let Form::Grpc(call) = form {
-            composed.become_grpc(kind, call, record);
+            composed.become_grpc(reply.grpc_status(), call, record);
         }
         record.status = composed.status;
         composed.edit(record);
         composed
     }
 
-    fn become_grpc(
-        &mut self,
-        kind: Option<ErrorKind>,
-        call: Option<grpc_web::Call>,
-        record: &mut Record,
-    ) {
-        let code = kind.map_or_else(|| grpc::status_of_http(self.status), grpc::status_of);
-        record.grpc_status = Some(u32::from(code as u8));
+    fn become_grpc(&mut self, code: u8, call: Option<grpc_web::Call>, record: &mut Record) {
+        record.grpc_status = Some(u32::from(code));
         let length = self.body.len().min(GRPC_MESSAGE_BYTES);
         let text = String::from_utf8_lossy(self.body.get(..length).unwrap_or_default());
         let message = grpc::message(text.trim_end()).into_owned();
         self.fields.retain(|(name, _)| name != "content-type");
         self.fields
             .push((Cow::Borrowed("content-type"), answer_type(call)));
-        put(&mut self.fields, "grpc-status", code.as_str());
+        let code = Cow::Owned(code.to_string().into_bytes());
+        self.fields.push((Cow::Borrowed("grpc-status"), code));
         if !message.is_empty() {
             let message = Cow::Owned(message.into_bytes());
             self.fields.push((Cow::Borrowed("grpc-message"), message));
@@ -137,7 +132,8 @@ fn answer_type(call: Option<grpc_web::Call>) -> Cow<'static, [u8]> {
     })
 }
 
-fn text(kind: ErrorKind) -> String {
+/// The body that tells of an error.
+pub(super) fn text(kind: ErrorKind) -> String {
     let mut text = kind.code().replace('_', " ");
     text.push('\n');
     text

@@ -81,7 +81,7 @@ fn compose_http1(reply: &Reply, shape: Shape, record: &mut Record, out: &mut Vec
     composed.body
 }
 
-/// Answers a stream with `reply`; a gRPC client reads a status of its own (docs/troubleshooting.md
+/// Answers a stream with `reply`; a gRPC client reads a status of its own (docs/errors.md
 /// has the table).
 ///
 /// # Errors
