@@ -4,7 +4,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::wire::cluster::Protocol;
-use crate::wire::health_check::{GrpcCheck, HttpCheck, Payload, TcpCheck};
+use crate::wire::health_check::{GrpcCheck, HttpCheck, Payload, Statuses, TcpCheck};
 use crate::wire::{self, HealthCheck, Problems};
 
 /// Checks of one cluster: each asks every endpoint, and an endpoint has a bit for each.
@@ -147,7 +147,7 @@ fn http_check(http: &HttpCheck, at: &mut At<'_>) {
             hint,
         );
     }
-    let valid = |(low, high): &(u16, u16)| 200 <= *low && low <= high && *high <= 599;
+    let valid = |one: &Statuses| 200 <= one.low && one.low <= one.high && one.high <= 599;
     if http.expected_statuses.is_empty() || !http.expected_statuses.iter().all(valid) {
         let hint = "write statuses from 200 to 599, or ranges: [200, \"300-399\"]";
         let key = "http.expected_statuses";

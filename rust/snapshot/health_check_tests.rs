@@ -27,7 +27,7 @@ fn what_is_right_passes() {
     for one in [
         json!({"http": {}}),
         json!({"http": {"path": "/a?b=c", "host": "h:1", "method": "HEAD",
-               "expected_statuses": [[200, 299], [404, 404]], "headers": {"x-a": "b"}}}),
+               "expected_statuses": ["200-299", "404"], "headers": {"x-a": "b"}}}),
         json!({"grpc": {}, "port": 5}),
         json!({"grpc": {"service": "a.B", "authority": "h"}, "unhealthy_interval_ms": 5}),
         json!({"tcp": {}}),
@@ -73,7 +73,7 @@ fn what_is_wrong_is_named() {
             ".http.expected_statuses",
         ),
         (
-            json!({"http": {"expected_statuses": [[300, 299]]}}),
+            json!({"http": {"expected_statuses": ["300-299"]}}),
             ".http.expected_statuses",
         ),
         (

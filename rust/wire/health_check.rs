@@ -60,8 +60,8 @@ pub struct HttpCheck {
     pub host: Option<String>,
     /// The method; never one that has a body.
     pub method: String,
-    /// Statuses that are a success, each from the first number to the second.
-    pub expected_statuses: Vec<(u16, u16)>,
+    /// Statuses that are a success.
+    pub expected_statuses: Vec<Statuses>,
     /// Fields that the request has besides.
     pub headers: BTreeMap<String, String>,
 }
@@ -72,8 +72,43 @@ impl Default for HttpCheck {
             path: "/".to_owned(),
             host: None,
             method: "GET".to_owned(),
-            expected_statuses: vec![(200, 200)],
+            expected_statuses: vec![Statuses {
+                low: 200,
+                high: 200,
+            }],
             headers: BTreeMap::new(),
+        }
+    }
+}
+
+/// A status or a range of them, as text: `200`, `200-299`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Statuses {
+    /// The lowest.
+    pub low: u16,
+    /// The highest.
+    pub high: u16,
+}
+
+impl TryFrom<String> for Statuses {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (low, high) = text.split_once('-').unwrap_or((&text, &text));
+        match (low.parse(), high.parse()) {
+            (Ok(low), Ok(high)) => Ok(Self { low, high }),
+            _ => Err("neither a status nor a range of them"),
+        }
+    }
+}
+
+impl From<Statuses> for String {
+    fn from(Statuses { low, high }: Statuses) -> Self {
+        if low == high {
+            low.to_string()
+        } else {
+            format!("{low}-{high}")
         }
     }
 }

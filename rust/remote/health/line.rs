@@ -220,7 +220,7 @@ pub(super) fn fields(http: &HttpCheck) -> impl Iterator<Item = (&str, &str)> {
 /// What an answer's status says.
 pub(super) fn verdict(http: &HttpCheck, status: u16) -> Result<(), Failure> {
     let mut expected = http.expected_statuses.iter();
-    if expected.any(|(low, high)| (*low..=*high).contains(&status)) {
+    if expected.any(|one| (one.low..=one.high).contains(&status)) {
         return Ok(());
     }
     Err(format!("status {status}"))

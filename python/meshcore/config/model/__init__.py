@@ -27,6 +27,13 @@ from meshcore.config.model.cluster import (
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
+from meshcore.config.model.health_check import (
+    GrpcCheck,
+    HealthCheck,
+    HttpCheck,
+    Payload,
+    TcpCheck,
+)
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -64,9 +71,12 @@ __all__ = [
     "Hash",
     "HashCookie",
     "HashOn",
+    "GrpcCheck",
     "HeaderEdits",
+    "HealthCheck",
     "Http",
     "Http2",
+    "HttpCheck",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
@@ -76,6 +86,7 @@ __all__ = [
     "Mesh",
     "Part",
     "PathMatch",
+    "Payload",
     "Pool",
     "RateLimit",
     "Redirect",
@@ -84,6 +95,7 @@ __all__ = [
     "Route",
     "StringMatch",
     "Target",
+    "TcpCheck",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
+from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
@@ -142,6 +143,9 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    health_checks: tuple[HealthCheck, ...] = ()
+    """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
+    All must pass where there are several."""
     panic_threshold: Percent = 0
     """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
     cluster without an available endpoint answers 503."""
