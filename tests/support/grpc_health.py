@@ -35,6 +35,7 @@ def serving_health(*, known: bool = True) -> Iterator[tuple[Health, str]]:
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool, options=OPTIONS)
         if known:
+            methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]]
             methods = {"Check": grpc.unary_unary_rpc_method_handler(health.check)}
             handler = grpc.method_handlers_generic_handler("grpc.health.v1.Health", methods)
             server.add_generic_rpc_handlers((handler,))

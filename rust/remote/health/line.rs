@@ -48,7 +48,7 @@ pub(super) struct Answer {
 }
 
 impl Line {
-    /// Asks once. On an error, or when dropped before its end, the connection is of no more use.
+    /// Asks once. Where that is given up before its end, the line has to be closed.
     pub(super) async fn ask(
         &mut self,
         around: &Around,
@@ -113,11 +113,10 @@ impl Line {
             let stream = http2::stream(&self.http2, around, target, check).await?;
             answered = question.ask(&stream).await;
         }
-        let answer = answered?;
-        if !answer.reusable {
+        if !answered.as_ref().is_ok_and(|answer| answer.reusable) {
             self.close();
         }
-        answer.verdict
+        answered?.verdict
     }
 
     fn keep(&mut self, answer: Answer, io: Io) -> Result<(), Failure> {

@@ -55,13 +55,16 @@ async fn judged(
     let asked = line.ask(around, target, check);
     let result = match tokio::time::timeout_at(deadline.into(), asked).await {
         Ok(result) => result,
-        Err(_) if clock::now().saturating_duration_since(deadline) > timeout / LATE_SHARE => {
+        Err(_) => {
             line.close();
-            return None;
+            let late = clock::now().saturating_duration_since(deadline);
+            if late > timeout / LATE_SHARE {
+                return None;
+            }
+            Err(format!("no answer within {timeout:?}"))
         }
-        Err(_) => Err(format!("no answer within {timeout:?}")),
     };
-    if result.is_err() || !check.reuse_connection {
+    if !check.reuse_connection {
         line.close();
     }
     Some(result)
