@@ -60,7 +60,7 @@ impl Service {
             credentials: Credentials::default(),
             names: Resolver::default(),
             prober: Prober::new(clock::wall_micros(), move |level, text| {
-                told.tell(level, text)
+                told.tell(level, text);
             }),
             seen,
         }

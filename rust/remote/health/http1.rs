@@ -43,6 +43,30 @@ struct Head {
     keep_alive: bool,
 }
 
+/// What of a body is still to come.
+enum Rest {
+    Length(u64),
+    Chunks(ChunkScanner),
+}
+
+impl Rest {
+    /// How many of these bytes belong to it, and whether they are its last.
+    fn take(&mut self, bytes: &mut [u8]) -> Result<(usize, bool), Failure> {
+        match self {
+            Self::Length(left) => {
+                let taken =
+                    usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left = left.saturating_sub(taken as u64);
+                Ok((taken, *left == 0))
+            }
+            Self::Chunks(scanner) => {
+                let scanned = scanner.scan(bytes).map_err(|_| malformed())?;
+                Ok((scanned.consumed, scanned.done))
+            }
+        }
+    }
+}
+
 impl<'c> Question<'c> {
     pub(super) fn new(target: &Target, check: &HealthCheck, http: &'c HttpCheck) -> Self {
         let host = authority(target, check, http.host.as_deref());
@@ -115,39 +139,21 @@ impl Incoming<'_> {
 
     /// Reads a body to its end; `false` where that isn't worth it.
     async fn body(&mut self, framing: ResponseFraming) -> Result<bool, Failure> {
-        let mut chunks = ChunkScanner::decode();
+        let mut rest = match framing {
+            ResponseFraming::None => return Ok(true),
+            ResponseFraming::UntilClose => return Ok(false),
+            ResponseFraming::Length(length) => Rest::Length(length),
+            ResponseFraming::Chunked => Rest::Chunks(ChunkScanner::decode()),
+        };
         let mut read = 0_usize;
         loop {
-            let consumed = match framing {
-                ResponseFraming::None => return Ok(true),
-                ResponseFraming::UntilClose => return Ok(false),
-                ResponseFraming::Length(length) => {
-                    let left = length.saturating_sub(read as u64);
-                    let left = usize::try_from(left).unwrap_or(usize::MAX);
-                    if left <= self.filled {
-                        self.consume(left);
-                        return Ok(true);
-                    }
-                    if left > BODY_BYTES_MAX {
-                        return Ok(false);
-                    }
-                    self.filled
-                }
-                ResponseFraming::Chunked => {
-                    let bytes = self.buffer.get_mut(..self.filled).unwrap_or_default();
-                    let scanned = chunks.scan(bytes).map_err(|_| malformed())?;
-                    if scanned.done {
-                        self.consume(scanned.consumed);
-                        return Ok(true);
-                    }
-                    scanned.consumed
-                }
-            };
-            read = read.saturating_add(consumed);
-            if read > BODY_BYTES_MAX {
-                return Ok(false);
+            let bytes = self.buffer.get_mut(..self.filled).unwrap_or_default();
+            let (taken, done) = rest.take(bytes)?;
+            self.consume(taken);
+            read = read.saturating_add(taken);
+            if done || read > BODY_BYTES_MAX {
+                return Ok(done);
             }
-            self.consume(consumed);
             self.more().await?;
         }
     }

@@ -53,21 +53,15 @@ async fn judged(
     let timeout = Duration::from_millis(check.timeout_ms);
     let deadline = clock::now() + timeout;
     let asked = line.ask(around, target, check);
-    let result = match tokio::time::timeout_at(deadline.into(), asked).await {
-        Ok(result) => result,
-        Err(_) => {
-            line.close();
-            let late = clock::now().saturating_duration_since(deadline);
-            if late > timeout / LATE_SHARE {
-                return None;
-            }
-            Err(format!("no answer within {timeout:?}"))
-        }
-    };
-    if !check.reuse_connection {
+    let answered = tokio::time::timeout_at(deadline.into(), asked).await;
+    if answered.is_err() || !check.reuse_connection {
         line.close();
     }
-    Some(result)
+    if let Ok(result) = answered {
+        return Some(result);
+    }
+    let late = clock::now().saturating_duration_since(deadline);
+    (late <= timeout / LATE_SHARE).then(|| Err(format!("no answer within {timeout:?}")))
 }
 
 fn announce(around: &Around, target: &Target, result: Result<(), Failure>) {
