@@ -13,6 +13,7 @@ mod random;
 mod ring;
 mod round_robin;
 mod sampler;
+mod slow_start;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub use hashing::stable_hash;
 pub use least_request::SCANNED as LEAST_REQUEST_SCANNED;
 pub use maglev::is_prime;
 pub use random::Random;
+pub use slow_start::SlowStart;
 
 use hashing::Hashing;
 use least_request::LeastRequest;
@@ -108,6 +110,14 @@ impl Picker {
             Algorithm::P2cEwma(estimates) => estimates.pick(random, now_us, skip),
             Algorithm::Hashing(hashing) => hashing.pick_any(random, self.count, skip),
         }
+    }
+
+    /// Whether one pick after the other is the same, as long as nothing else changes.
+    fn repeats(&self) -> bool {
+        matches!(
+            self.algorithm,
+            Algorithm::LeastRequest(_) | Algorithm::P2cEwma(_)
+        )
     }
 
     /// Whether `observe` has an effect, so that others needn't measure.

@@ -38,14 +38,25 @@ fn assert_even(balance: Balance, weights: &[u32], shares: &[f64]) {
     for (part, product) in parts.iter().zip(&products) {
         let wanted = product / total;
         let spread = 5.0 * (wanted * (1.0 - wanted) / f64::from(PICKS)).sqrt();
-        assert!((part - wanted).abs() <= spread + 1e-4, "{balance:?}: {parts:?} of {products:?}");
+        assert!(
+            (part - wanted).abs() <= spread + 1e-4,
+            "{balance:?}: {parts:?} of {products:?}"
+        );
     }
 }
 
 #[test]
 fn the_share_grows_as_envoy_says() {
     let linear = SlowStart::new(10_000_000, 100, 10);
-    let shares = [0, 500_000, 1_000_000, 5_000_000, 9_999_999, 10_000_000, u64::MAX];
+    let shares = [
+        0,
+        500_000,
+        1_000_000,
+        5_000_000,
+        9_999_999,
+        10_000_000,
+        u64::MAX,
+    ];
     let found = shares.map(|age| (linear.share(age) * 1e3).round());
     assert_eq!(found, [100.0, 100.0, 100.0, 500.0, 1e3, 1e3, 1e3]);
     // time ^ (1 / aggression).
@@ -90,13 +101,21 @@ fn the_least_loaded_gives_turns_up_too() {
         let picked = picker.pick_shared(&mut random, 0, &|_| false, (&share, 1.0));
         new += u32::from(picked == Some(2));
     }
-    assert!((0.19..0.21).contains(&(f64::from(new) / f64::from(PICKS))), "{new}");
+    assert!(
+        (0.19..0.21).contains(&(f64::from(new) / f64::from(PICKS))),
+        "{new}"
+    );
     assert_eq!(busy.len(), 2);
 }
 
 #[test]
 fn who_is_held_back_gets_nothing_but_as_the_last() {
-    for balance in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest, Balance::P2cEwma] {
+    for balance in [
+        Balance::RoundRobin,
+        Balance::Random,
+        Balance::LeastRequest,
+        Balance::P2cEwma,
+    ] {
         let found = parts(balance, &[1, 1, 1], &[1.0, 0.0, 1.0]);
         assert!(found[1] <= 0.0, "{balance:?}: {found:?}");
         let mut picker = Picker::new(balance, &candidates(&[1, 1]));
@@ -107,7 +126,11 @@ fn who_is_held_back_gets_nothing_but_as_the_last() {
             &only(0),
             (&|index| if index == 1 { 0.0 } else { 1.0 }, 1.0),
         );
-        assert_eq!(picked, Some(1), "{balance:?}: the last one is never held back");
+        assert_eq!(
+            picked,
+            Some(1),
+            "{balance:?}: the last one is never held back"
+        );
     }
 }
 

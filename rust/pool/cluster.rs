@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::shares::Shares;
 use super::{EndpointRun, Tried};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
@@ -23,6 +24,7 @@ pub struct ClusterRun {
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
     fitness: Fitness,
+    shares: Option<Shares>,
 }
 
 impl ClusterRun {
@@ -75,6 +77,7 @@ impl ClusterRun {
         }
         Self {
             fitness: Fitness::new(&cluster),
+            shares: Shares::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -94,7 +97,10 @@ impl ClusterRun {
         let mut picker = self.picker.borrow_mut();
         let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
             Some(hash) => picker.pick_hashed(hash, &skip),
-            None => picker.pick(random, now_us, &skip),
+            None => match &self.shares {
+                None => picker.pick(random, now_us, &skip),
+                Some(shares) => shares.pick(&self.cluster, &mut picker, (random, now_us), &skip),
+            },
         }?;
         tried.add(index);
         self.endpoints.get(index)

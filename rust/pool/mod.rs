@@ -9,6 +9,7 @@ mod endpoint;
 mod establish;
 mod fitness;
 pub mod http2;
+mod shares;
 mod tried;
 mod view;
 

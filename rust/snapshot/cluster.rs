@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, hashing, health_check, http2};
-use crate::balance::{HashTable, Load};
+use super::{Leases, hashing, health_check, http2, slow_start};
+use crate::balance::{HashTable, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::health::{Generation, Health};
@@ -39,6 +39,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who takes which key, where `balance` goes by keys.
     pub hashing: Option<Arc<HashTable>>,
+    /// How endpoints that are new get their share, where that is little by little.
+    pub slow_start: Option<SlowStart>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -62,6 +64,8 @@ pub struct Endpoint {
     pub open: Arc<Leases>,
     /// Whether requests may go there.
     pub health: Arc<Health>,
+    /// When it came, in microseconds of the clock that all threads share.
+    pub since_us: u64,
 }
 
 /// Host names and what they resolved to last.
@@ -82,6 +86,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     }
     http2::check(&cluster.http2, problems);
     health_check::check(cluster, problems);
+    slow_start::check(cluster, problems);
     if cluster.panic_threshold > 100 {
         problems.add(
             "percentage_invalid",
@@ -183,6 +188,7 @@ fn build(
             || Arc::new(Health::new(generation)),
             |old| Arc::clone(&old.health),
         ),
+        since_us: old.map_or_else(slow_start::now_us, |old| old.since_us),
         address,
     })
 }

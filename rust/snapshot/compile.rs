@@ -8,6 +8,7 @@ use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::hashing;
 use super::listener::Listener;
+use super::slow_start;
 use super::stage::Staged;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
@@ -179,6 +180,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
         hashing: hashing::table(&parts.wire, &endpoints, before),
+        slow_start: slow_start::compile(&parts.wire),
         endpoints,
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }

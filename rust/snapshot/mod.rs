@@ -12,6 +12,7 @@ mod http2;
 mod listener;
 mod open;
 mod references;
+mod slow_start;
 mod stage;
 
 use std::sync::Arc;

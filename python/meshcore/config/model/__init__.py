@@ -24,6 +24,7 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Hash,
     Pool,
+    SlowStart,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
@@ -93,6 +94,7 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "SlowStart",
     "StringMatch",
     "Target",
     "TcpCheck",
