@@ -201,12 +201,16 @@ async def test_checks_of_http2(tmp_path: Path) -> None:
     (tmp_path / "healthz").write_text("well")
     async with nghttpd(tmp_path) as address:
         document = checked(address, http={"path": "/healthz"})
-        document["clusters"][0]["protocol"] = "http2"
+        (cluster,) = document["clusters"]
+        cluster["protocol"] = "http2"
+        other = {"name": "other", "health_checks": [QUICK | {"http": {"path": "/gone"}}]}
+        document["clusters"].append(cluster | other)
         async with running(tmp_path, document) as proxy:
-            await attempted(proxy, 3)
-            assert await proxy.metric("meshcore_health_check_failures_total") == 0
-            (tmp_path / "healthz").unlink()
-            await proxy.says(r"fails its health check: status 404")
+            said = await proxy.says(r"cluster \"(.*)\" fails its health check: status 404")
+            assert said[1] == "other"
+            await attempted(proxy, 4)
+            name = "meshcore_health_check_failures_total"
+            assert await proxy.metric(name, cluster="web") == 0
 
 
 async def test_grpc_serving_or_not(tmp_path: Path) -> None:
