@@ -7,6 +7,7 @@
 mod endpoint;
 mod hashing;
 mod least_request;
+mod levels;
 mod maglev;
 mod p2c_ewma;
 mod random;
@@ -29,9 +30,14 @@ pub use hashing::Named;
 pub use hashing::combine;
 pub use hashing::stable_hash;
 pub use least_request::SCANNED as LEAST_REQUEST_SCANNED;
+pub use levels::Asking;
+pub use levels::Availability;
+pub use levels::Layout;
+pub use levels::Levels;
+pub use levels::Place;
 pub use maglev::is_prime;
 pub use random::Random;
-pub use slow_start::SlowStart;
+pub use slow_start::{ShareOf, SlowStart, pick_by_share};
 
 use hashing::Hashing;
 use least_request::LeastRequest;
@@ -110,14 +116,6 @@ impl Picker {
             Algorithm::P2cEwma(estimates) => estimates.pick(random, now_us, skip),
             Algorithm::Hashing(hashing) => hashing.pick_any(random, self.count, skip),
         }
-    }
-
-    /// Whether one pick after the other is the same, as long as nothing else changes.
-    fn repeats(&self) -> bool {
-        matches!(
-            self.algorithm,
-            Algorithm::LeastRequest(_) | Algorithm::P2cEwma(_)
-        )
     }
 
     /// Whether `observe` has an effect, so that others needn't measure.

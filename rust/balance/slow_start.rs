@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Picker, Random};
+use super::Random;
 
 /// Turns refused in one pick before the next one is taken as it comes. Where nine of ten endpoints
 /// are at a tenth of their weight, more than one pick in a thousand gets that far.
@@ -42,36 +42,41 @@ impl SlowStart {
     }
 }
 
-impl Picker {
-    /// As [`Picker::pick`], but each endpoint takes only its `share` of what it would get, in
-    /// relation to `highest`, about the highest share that any has. At 0 it is passed over unless
-    /// there is nobody else.
-    pub fn pick_shared(
-        &mut self,
-        random: &mut Random,
-        now_us: u64,
-        skip: &dyn Fn(usize) -> bool,
-        (share, highest): (&dyn Fn(usize) -> f64, f64),
-    ) -> Option<usize> {
-        let mut refused = SmallVec::<[usize; 8]>::new();
-        let mut last = None;
-        for _ in 0..REFUSALS_MAX {
-            let passed = |index| skip(index) || refused.contains(&index);
-            let Some(index) = self.pick(random, now_us, &passed) else {
-                break;
-            };
-            last = Some(index);
-            let share = share(index);
-            if share >= highest || fraction(random) * highest < share {
-                return Some(index);
-            }
-            // It would be picked again and again, or must not be.
-            if share <= 0.0 || self.repeats() {
-                refused.push(index);
-            }
+/// What part of their turns endpoints take.
+pub struct ShareOf<'s> {
+    /// That of one, from 0 to 1.
+    pub of: &'s dyn Fn(usize) -> f64,
+    /// About the highest that any has.
+    pub highest: f64,
+    /// Whether one pick after the other is the same, as long as nothing else changes.
+    pub picks_repeat: bool,
+}
+
+/// Picks by `pick`, which is told whom it must pass over besides, until somebody takes the turn:
+/// each takes only its share, in relation to the highest. At 0 it is passed over unless there is
+/// nobody else.
+pub fn pick_by_share(
+    random: &mut Random,
+    shares: &ShareOf<'_>,
+    mut pick: impl FnMut(&mut Random, &dyn Fn(usize) -> bool) -> Option<usize>,
+) -> Option<usize> {
+    let mut refused = SmallVec::<[usize; 8]>::new();
+    let mut last = None;
+    for _ in 0..REFUSALS_MAX {
+        let Some(index) = pick(random, &|index| refused.contains(&index)) else {
+            break;
+        };
+        last = Some(index);
+        let share = (shares.of)(index);
+        if share >= shares.highest || fraction(random) * shares.highest < share {
+            return Some(index);
         }
-        last
+        // It would be picked again and again, or must not be.
+        if share <= 0.0 || shares.picks_repeat {
+            refused.push(index);
+        }
     }
+    last
 }
 
 /// A number from 0 to below 1.

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
-use crate::balance::{Picker, Random, SlowStart};
+use crate::balance::{Random, ShareOf, SlowStart, pick_by_share};
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Endpoint};
+use crate::wire::cluster::Balance;
 
 /// How long the highest share is taken for what it was: looking at all endpoints costs as much as
 /// there are, and none of them grows by more than a hundredth of a percent in the meantime.
@@ -27,22 +28,25 @@ impl Shares {
         })
     }
 
-    /// Picks by shares.
+    /// Picks by shares; `pick` is told whom it must pass over besides.
     pub(super) fn pick(
         &self,
         cluster: &Cluster,
-        picker: &mut Picker,
-        (random, now_us): (&mut Random, u64),
-        skip: &dyn Fn(usize) -> bool,
+        random: &mut Random,
+        pick: impl FnMut(&mut Random, &dyn Fn(usize) -> bool) -> Option<usize>,
     ) -> Option<usize> {
-        // Endpoints' times are of the clock that all threads share; `now_us` is the worker's own.
         let now = clock::nanos(clock::now()) / 1_000;
-        let highest = self.highest(cluster, now);
-        let share = |index: usize| {
+        let of = |index: usize| {
             let endpoint = cluster.endpoints.get(index);
             endpoint.map_or(0.0, |endpoint| self.of(endpoint, now))
         };
-        picker.pick_shared(random, now_us, skip, (&share, highest))
+        let balance = cluster.wire.balance;
+        let shares = ShareOf {
+            of: &of,
+            highest: self.highest(cluster, now),
+            picks_repeat: matches!(balance, Balance::LeastRequest | Balance::P2cEwma),
+        };
+        pick_by_share(random, &shares, pick)
     }
 
     fn of(&self, endpoint: &Endpoint, now: u64) -> f64 {

@@ -10,6 +10,7 @@ mod hashing;
 mod health_check;
 mod http2;
 mod listener;
+mod locality;
 mod open;
 mod references;
 mod slow_start;
