@@ -3,6 +3,8 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod gradient;
 pub mod health;
 pub mod health_check;
+pub mod priority;
 pub mod rate_limit;

@@ -9,7 +9,7 @@ use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::slow_start;
 use super::stage::Staged;
-use super::{hashing, locality};
+use super::{adaptive, hashing, locality};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -184,6 +184,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         slow_start: slow_start::compile(&parts.wire),
         layout,
         endpoints,
+        adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }
 }

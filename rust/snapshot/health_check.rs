@@ -112,14 +112,9 @@ fn times(one: &HealthCheck, at: &mut At<'_>) {
             );
         }
     }
-    if one.jitter_percent > 100 {
+    if one.jitter > 100 {
         let message = "more than the interval itself";
-        at.add(
-            "health_check_invalid",
-            "jitter_percent",
-            message,
-            "write 0 to 100",
-        );
+        at.add("health_check_invalid", "jitter", message, "write 0 to 100");
     }
     if one.port == Some(0) {
         at.add(

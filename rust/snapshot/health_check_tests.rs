@@ -58,10 +58,7 @@ fn what_is_wrong_is_named() {
             json!({"http": {}, "healthy_threshold": 0}),
             ".healthy_threshold",
         ),
-        (
-            json!({"http": {}, "jitter_percent": 101}),
-            ".jitter_percent",
-        ),
+        (json!({"http": {}, "jitter": 101}), ".jitter"),
         (json!({"http": {}, "port": 0}), ".port"),
         (json!({"http": {"path": "a"}}), ".http.path"),
         (json!({"http": {"path": "/a b"}}), ".http.path"),

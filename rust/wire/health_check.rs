@@ -19,7 +19,7 @@ pub struct HealthCheck {
     /// The same while the endpoint fails; `None`: as `interval_ms`.
     pub unhealthy_interval_ms: Option<u64>,
     /// Up to so much of the interval is added, by chance.
-    pub jitter_percent: u32,
+    pub jitter: u32,
     /// For connecting and the answer together.
     pub timeout_ms: u64,
     /// Failures in a row that make an endpoint unhealthy; the first check of all decides alone.
@@ -40,7 +40,7 @@ impl Default for HealthCheck {
             tcp: None,
             interval_ms: 10_000,
             unhealthy_interval_ms: None,
-            jitter_percent: 10,
+            jitter: 10,
             timeout_ms: 1_000,
             unhealthy_threshold: 3,
             healthy_threshold: 1,

@@ -17,7 +17,7 @@ from tests.support.proxy import Document, Proxy, running, talking, web
 from tests.support.upstream import Upstream, answering, ok, upstream
 from tests.support.wire import Message, Wire, connect
 
-QUICK = {"interval": "50ms", "timeout": "2s", "jitter_percent": 0}
+QUICK = {"interval": "50ms", "timeout": "2s", "jitter": 0}
 PATIENCE = 20.0
 
 
@@ -270,7 +270,7 @@ async def test_what_was_found_out_outlives_changes(tmp_path: Path) -> None:
             # The check is another one too: who failed fails until the new one knows better.
             document["clusters"][0]["timeouts"] = {"connect": "3s"}
             document["clusters"][0]["health_checks"] = [
-                QUICK | {"jitter_percent": 100, "interval": "1h", "tcp": {}}
+                QUICK | {"jitter": 100, "interval": "1h", "tcp": {}}
             ]
             await proxy.change(document)
             assert await answers(proxy, 4) == {"a"}
@@ -301,7 +301,7 @@ async def test_all_of_several_checks_must_pass(tmp_path: Path) -> None:
 async def test_requests_come_at_once_in_a_new_cluster(tmp_path: Path) -> None:
     async with speakers("a") as (speaker,):
         document = checked(
-            speaker.server.address, http={"path": "/healthz"}, interval="1h", jitter_percent=100
+            speaker.server.address, http={"path": "/healthz"}, interval="1h", jitter=100
         )
         # The first check is still to come.
         async with talking(tmp_path, document) as wire:

@@ -90,7 +90,7 @@ fn rhythm(check: &HealthCheck) -> Rhythm {
     Rhythm {
         interval_us: check.interval_ms.saturating_mul(1_000),
         failing_interval_us: failing.saturating_mul(1_000),
-        jitter_percent: check.jitter_percent,
+        jitter_percent: check.jitter,
     }
 }
 

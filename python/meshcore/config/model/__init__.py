@@ -14,6 +14,7 @@ from meshcore.config.model.action import (
     RegexRewrite,
     Rewrite,
 )
+from meshcore.config.model.adaptive import AdaptiveConcurrency, MinRttCalc
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -54,6 +55,7 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
@@ -63,6 +65,7 @@ __all__ = [
     "DEFAULT_ADMIN",
     "Abort",
     "AccessLog",
+    "AdaptiveConcurrency",
     "Admin",
     "CertificateFiles",
     "Cluster",
@@ -95,6 +98,7 @@ __all__ = [
     "Locality",
     "Match",
     "Mesh",
+    "MinRttCalc",
     "Part",
     "PathMatch",
     "Payload",
@@ -104,6 +108,7 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "RoutePriority",
     "SlowStart",
     "StringMatch",
     "Target",

@@ -16,6 +16,7 @@ from pydantic import (
     StrictStr,
 )
 
+from meshcore.config.model.adaptive import AdaptiveConcurrency
 from meshcore.config.model.base import Part
 from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
@@ -185,6 +186,9 @@ class Cluster(Part):
     slow_start: SlowStart | None = None
     """Endpoints that are new, or have come back, get their share little by little; not where a key
     decides."""
+    adaptive_concurrency: AdaptiveConcurrency | None = None
+    """How many requests it may work on at once, learned from how long it takes to answer; left out,
+    any number."""
     panic_threshold: Percent = 0
     """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
     cluster without an available endpoint answers 503."""

@@ -86,7 +86,7 @@ class HealthCheck(OneOf):
         {
             "interval",
             "unhealthy_interval",
-            "jitter_percent",
+            "jitter",
             "timeout",
             "unhealthy_threshold",
             "healthy_threshold",
@@ -105,7 +105,7 @@ class HealthCheck(OneOf):
     """From one check to the next."""
     unhealthy_interval: Duration | None = None
     """The same while the endpoint fails; left out, `interval`."""
-    jitter_percent: Percent = 10
+    jitter: Percent = 10
     """Up to so much of the interval is added, by chance: proxies that began together don't ask
     together."""
     timeout: Duration = timedelta(seconds=1)
