@@ -29,6 +29,7 @@ mod fault;
 mod hash_on;
 mod headers;
 mod host;
+mod mirror;
 mod operator;
 mod path;
 mod path_text;
@@ -68,6 +69,7 @@ pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
+pub use mirror::Mirror;
 pub use operator::Fact;
 pub use operator::FieldOperator;
 pub use operator::Operator;
@@ -166,6 +168,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// Who gets copies; most routes make none.
+    pub mirrors: Box<[Mirror]>,
     /// What is done beyond asking once; most routes do no more.
     pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.

@@ -20,9 +20,11 @@ pub(super) fn check(compiler: &Compiler, staged: &Staged) -> Vec<Problem> {
         if staged.tables.contains_key(name) || staged.removes(Kind::RouteTable, name) {
             continue;
         }
-        let targets = table.routes.iter().flat_map(|route| &route.to);
+        let targets = table.routes.iter().flat_map(|route| {
+            let copies = route.mirrors.iter().map(|mirror| &*mirror.cluster);
+            route.to.iter().map(|target| &*target.cluster).chain(copies)
+        });
         let mut gone: Vec<&str> = targets
-            .map(|target| &*target.cluster)
             .filter(|cluster| staged.removes(Kind::Cluster, cluster))
             .collect();
         gone.sort_unstable();

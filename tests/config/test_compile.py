@@ -110,7 +110,7 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
-    fields |= wire_fields("route/retries.rs")
+    fields |= wire_fields("route/retries.rs") | wire_fields("route/mirror.rs")
     fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
     fields |= wire_fields("route/priority.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
@@ -137,6 +137,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
     assert keys_of(canary["rate_limits"][0]) == fields["RateLimit"]
     assert keys_of(canary["rate_limits"][0]["local"]) == fields["LocalRate"]
+    assert keys_of(canary["mirrors"][0]) == fields["Mirror"]
     faults = [route["fault"] for route in routes if "fault" in route]
     assert set().union(*(fault["delay"] for fault in faults)) == fields["Delay"]
     assert set().union(*(fault["abort"] for fault in faults)) == fields["Abort"]

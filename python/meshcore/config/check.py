@@ -101,6 +101,7 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
         yield from _action(route, at)
         yield from _hash_on(route, at)
         yield from _targets(route.to, (*at, "to"), names)
+        yield from _mirrors(route, at, names)
         if route.name is not None and seen.setdefault(route.name, index) != index:
             message = f"{route.name!r} is already the name of routes[{seen[route.name]}]"
             yield Trouble((*at, "name"), "duplicate_name", message, "names are single")
@@ -233,6 +234,14 @@ def _targets(targets: tuple[Target, ...], loc: Loc, names: Collection[str]) -> I
     if targets and not any(target.weight for target in targets):
         message = "every weight is 0, so nothing can be chosen"
         yield Trouble(loc, "no_weight", message, "give one cluster a weight of 1 or more")
+
+
+def _mirrors(route: Route, loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
+    for index, mirror in enumerate(route.mirrors):
+        if mirror.cluster not in names:
+            hint = did_you_mean(mirror.cluster, names) or "name it under clusters"
+            message = f"there is no cluster {mirror.cluster!r}"
+            yield Trouble((*loc, "mirrors", index, "cluster"), "unknown_cluster", message, hint)
 
 
 def _listener_tls(listener: Listener, loc: Loc) -> Iterator[Trouble]:

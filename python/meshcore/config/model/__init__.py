@@ -56,6 +56,7 @@ from meshcore.config.model.locality import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
+from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
@@ -100,6 +101,7 @@ __all__ = [
     "Locality",
     "Match",
     "Mesh",
+    "Mirror",
     "MinRttCalc",
     "Part",
     "PathMatch",
