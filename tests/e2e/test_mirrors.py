@@ -106,12 +106,15 @@ async def test_copies_say_the_same(tmp_path: Path, versions: tuple[int, int]) ->
 
 async def test_a_share_is_copied(tmp_path: Path) -> None:
     main, copy, asked = Server(), Server(), scaled(10_000, 1_000)
-    async with telling(main, 1) as up, telling(copy, 1) as mirror:
-        async with running(tmp_path, document(up, mirror, percentage=10)) as proxy:
-            async with connect(await proxy.port()) as wire:
-                for _ in range(asked):
-                    assert (await wire.get("/")).status == 200
-            await settled(proxy)
+    async with (
+        telling(main, 1) as up,
+        telling(copy, 1) as mirror,
+        running(tmp_path, document(up, mirror, percentage=10)) as proxy,
+        connect(await proxy.port()) as wire,
+    ):
+        for _ in range(asked):
+            assert (await wire.get("/")).status == 200
+        await settled(proxy)
     # Five standard deviations.
     assert abs(len(copy.heard) - asked / 10) < 5 * (asked * 0.09) ** 0.5
 
@@ -137,9 +140,12 @@ async def test_no_request_suffers(tmp_path: Path, status: int) -> None:
 
 async def test_a_long_body_is_not_copied(tmp_path: Path) -> None:
     main, copy = Server(), Server()
-    async with telling(main, 1) as up, telling(copy, 1) as mirror:
-        async with before(tmp_path, document(up, mirror)) as (client, proxy):
-            await client.ask("POST /", body=b"x" * ((1 << 20) + 1))
-            assert (await client.response())[1].status == 200
-            assert await number(proxy, "mirrors_dropped_total") == 1
+    async with (
+        telling(main, 1) as up,
+        telling(copy, 1) as mirror,
+        before(tmp_path, document(up, mirror)) as (client, proxy),
+    ):
+        await client.ask("POST /", body=b"x" * ((1 << 20) + 1))
+        assert (await client.response())[1].status == 200
+        assert await number(proxy, "mirrors_dropped_total") == 1
     assert copy.heard == []

@@ -55,8 +55,8 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
-from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.mirror import Mirror
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
@@ -101,8 +101,8 @@ __all__ = [
     "Locality",
     "Match",
     "Mesh",
-    "Mirror",
     "MinRttCalc",
+    "Mirror",
     "Part",
     "PathMatch",
     "Payload",

@@ -12,8 +12,8 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
-from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.mirror import Mirror
+from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.retries import Retries
 from meshcore.config.model.units import Duration, Name, Weight
