@@ -151,6 +151,10 @@ async fn establish(
     let socket = net::dial::dial(&run.endpoint.address)
         .await
         .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
+    if let (Some(keepalive), Some(_)) = (&cluster.cluster.keepalive, run.endpoint.address.ip()) {
+        let set = socket.keep_alive(keepalive);
+        set.map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
+    }
     let Some(version) = cluster.cluster.wire.proxy_protocol else {
         return secure(cluster, run, socket, speaks).await;
     };

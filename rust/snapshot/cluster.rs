@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, hashing, http2};
+use super::{Leases, hashing, http2, tcp_keepalive};
 use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
@@ -41,6 +41,8 @@ pub struct Cluster {
     pub hashing: Option<Arc<HashTable>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    pub keepalive: Option<socket2::TcpKeepalive>,
 }
 
 /// One address of a cluster.
@@ -81,6 +83,9 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    if let Some(keepalive) = &cluster.tcp_keepalive {
+        tcp_keepalive::check(keepalive, problems);
+    }
     if cluster.panic_threshold > 100 {
         problems.add(
             "percentage_invalid",

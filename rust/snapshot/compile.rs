@@ -9,6 +9,7 @@ use super::cluster::{self, Cluster, Names};
 use super::hashing;
 use super::listener::Listener;
 use super::stage::Staged;
+use super::tcp_keepalive;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -181,5 +182,10 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         hashing: hashing::table(&parts.wire, &endpoints, before),
         endpoints,
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
+        keepalive: parts
+            .wire
+            .tcp_keepalive
+            .as_ref()
+            .map(tcp_keepalive::compile),
     }
 }

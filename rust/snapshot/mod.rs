@@ -12,6 +12,7 @@ mod listener;
 mod open;
 mod references;
 mod stage;
+mod tcp_keepalive;
 
 use std::sync::Arc;
 

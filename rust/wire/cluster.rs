@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Http2;
+use super::{Http2, TcpKeepalive};
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -37,6 +37,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    #[serde(default)]
+    pub tcp_keepalive: Option<TcpKeepalive>,
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,

@@ -24,6 +24,7 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Hash,
     Pool,
+    TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
@@ -84,6 +85,7 @@ __all__ = [
     "Route",
     "StringMatch",
     "Target",
+    "TcpKeepalive",
 ]
 
 
