@@ -1,8 +1,14 @@
 //! Clusters: a named group of endpoints and how to reach and choose among them.
 
+mod adaptive;
+pub mod locality;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Http2, TcpKeepalive};
+
+pub use adaptive::AdaptiveConcurrency;
+pub use adaptive::MinRttCalc;
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -19,6 +25,9 @@ pub struct Cluster {
     /// How keys are spread, where the algorithm goes by keys.
     #[serde(default)]
     pub hash: Hash,
+    /// Which endpoints come first, by where they are.
+    #[serde(default)]
+    pub locality: Option<locality::Locality>,
     /// TLS towards the endpoints.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -40,6 +49,9 @@ pub struct Cluster {
     /// Whether the kernel asks silent endpoints if they are still there.
     #[serde(default)]
     pub tcp_keepalive: Option<TcpKeepalive>,
+    /// How many requests it may work on at once, learned; `None` is any number.
+    #[serde(default)]
+    pub adaptive_concurrency: Option<AdaptiveConcurrency>,
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,

@@ -2,9 +2,13 @@
 //! seed.
 
 #[cfg(test)]
+mod adaptive;
+#[cfg(test)]
 mod balance;
 #[cfg(test)]
 mod hashing;
+#[cfg(test)]
+mod levels;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, StrictStr
 
 from meshcore.config.model.action import (
     Cors,
@@ -14,6 +14,7 @@ from meshcore.config.model.action import (
     RegexRewrite,
     Rewrite,
 )
+from meshcore.config.model.adaptive import AdaptiveConcurrency, MinRttCalc
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -39,7 +40,15 @@ from meshcore.config.model.listener import (
     ListenerTls,
     Mesh,
 )
+from meshcore.config.model.locality import (
+    Distribute,
+    Failover,
+    Locality,
+    LocalityName,
+    ZoneAware,
+)
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
@@ -49,6 +58,7 @@ __all__ = [
     "DEFAULT_ADMIN",
     "Abort",
     "AccessLog",
+    "AdaptiveConcurrency",
     "Admin",
     "CertificateFiles",
     "Cluster",
@@ -58,9 +68,11 @@ __all__ = [
     "Cors",
     "Delay",
     "DirectResponse",
+    "Distribute",
     "Dns",
     "Drain",
     "Endpoint",
+    "Failover",
     "Fault",
     "Hash",
     "HashCookie",
@@ -73,8 +85,10 @@ __all__ = [
     "ListenerTimeouts",
     "ListenerTls",
     "LocalRate",
+    "Locality",
     "Match",
     "Mesh",
+    "MinRttCalc",
     "Part",
     "PathMatch",
     "Pool",
@@ -83,9 +97,11 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "RoutePriority",
     "StringMatch",
     "Target",
     "TcpKeepalive",
+    "ZoneAware",
 ]
 
 
@@ -112,6 +128,10 @@ class Config(Part):
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""
+    locality: LocalityName = ""
+    """Where this proxy runs: `region/zone/subzone`; `meshcore proxy --locality` wins."""
+    labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    """What this proxy is called by; a cluster's `locality.failover_priority` compares them."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _step: Step = PrivateAttr(default_factory=Step)
