@@ -25,8 +25,8 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Hash,
     Pool,
-    TcpKeepalive,
     SlowStart,
+    TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
@@ -113,8 +113,8 @@ __all__ = [
     "SlowStart",
     "StringMatch",
     "Target",
-    "TcpKeepalive",
     "TcpCheck",
+    "TcpKeepalive",
     "ZoneAware",
 ]
 
