@@ -1,4 +1,4 @@
-"""Which tests may run beside each other: `make test` runs two at a time, and after that the rest."""
+"""Which tests may run beside each other: `make test` runs those in twos, then the rest."""
 
 from pathlib import Path
 
