@@ -1,12 +1,13 @@
 //! A cluster as a worker sees it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
-use super::{EndpointRun, Tried};
+use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
@@ -25,6 +26,8 @@ pub struct ClusterRun {
     levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
     fitness: Fitness,
+    /// By address; made when a session first asks.
+    names: OnceCell<HashMap<Arc<str>, usize>>,
 }
 
 impl ClusterRun {
@@ -85,6 +88,7 @@ impl ClusterRun {
             stats,
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
+            names: OnceCell::new(),
             endpoints,
         }
     }
@@ -96,6 +100,14 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
+        let wish = tried.aim.as_ref().map_or(Wish::None, |aim| aim.wish);
+        if wish != Wish::None {
+            let wanted = self.wanted(wish, tried);
+            if wanted.is_some() || matches!(wish, Wish::Only(_)) {
+                tried.add(wanted?);
+                return self.endpoints.get(wanted?);
+            }
+        }
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
         let index = if let Some(levels) = &self.levels {
             let asking = Asking {
@@ -115,6 +127,25 @@ impl ClusterRun {
         }?;
         tried.add(index);
         self.endpoints.get(index)
+    }
+
+    /// The endpoint of a session, as long as it can take the request: also one that takes nothing new.
+    fn wanted(&self, wish: Wish, tried: &Tried) -> Option<usize> {
+        let wanted = match wish {
+            Wish::None | Wish::Only(None) => None,
+            Wish::Rather(index) | Wish::Only(Some(index)) => Some(index),
+        };
+        wanted.filter(|index| !tried.contains(*index) && self.is_available(*index))
+    }
+
+    /// The index of the endpoint with this address.
+    pub fn index_of(&self, address: &str) -> Option<usize> {
+        let names = self.names.get_or_init(|| {
+            let endpoints = self.cluster.endpoints.iter().enumerate();
+            let names = endpoints.map(|(index, endpoint)| (Arc::clone(&endpoint.text), index));
+            names.collect()
+        });
+        names.get(address).copied()
     }
 
     fn pick_of_levels(

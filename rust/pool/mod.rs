@@ -14,5 +14,5 @@ mod view;
 pub use age::Age;
 pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
-pub use tried::{Aim, Tried};
+pub use tried::{Aim, Tried, Wish};
 pub use view::View;

@@ -9,6 +9,20 @@ use smallvec::SmallVec;
 pub struct Aim {
     /// Of the request's key, where the cluster goes by keys.
     pub hash: Option<u64>,
+    /// The endpoint of the request's session.
+    pub wish: Wish,
+}
+
+/// An endpoint that a request wants, by its index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// Any will do.
+    #[default]
+    None,
+    /// This one while it is available, else any.
+    Rather(usize),
+    /// This one or none; it may be gone.
+    Only(Option<usize>),
 }
 
 /// Endpoints that a request has tried already, and its wish.

@@ -14,6 +14,7 @@ use super::HashOn;
 use super::Route;
 use super::RouteFault;
 use super::RouteTable;
+use super::SessionAffinity;
 use super::host::HostIndex;
 use super::path::PathKey;
 use super::path::PathTrie;
@@ -51,6 +52,7 @@ impl RouteTable {
                 rules.problems,
             );
             let hash_on = HashOn::compile(route, &at, rules.problems);
+            let session_affinity = SessionAffinity::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
             if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts {
                 matches.push((routes.len(), rule));
@@ -64,6 +66,7 @@ impl RouteTable {
                     fault,
                     limits,
                     hash_on,
+                    session_affinity,
                 });
             }
         }

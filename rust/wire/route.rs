@@ -5,6 +5,7 @@ mod fault;
 mod hash_on;
 mod matches;
 mod rate_limit;
+mod session_affinity;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use rate_limit::{LocalRate, RateLimit};
+pub use session_affinity::SessionAffinity;
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -81,6 +83,9 @@ pub struct Route {
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
+    /// Requests of one session keep to one endpoint.
+    #[serde(default)]
+    pub session_affinity: Option<Box<SessionAffinity>>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]

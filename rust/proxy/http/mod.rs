@@ -2,6 +2,7 @@
 
 mod activity;
 mod admit;
+mod aim;
 mod bridge;
 mod edits;
 pub mod http1;

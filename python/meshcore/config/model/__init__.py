@@ -48,6 +48,7 @@ from meshcore.config.model.locality import (
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
+from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
@@ -92,6 +93,8 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "SessionAffinity",
+    "SessionCookie",
     "StringMatch",
     "Target",
     "ZoneAware",
