@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::RequestView;
 use super::hash_on::{attributes, cookie_value};
+use super::headers::HeaderEdit;
 use super::rules::TOKEN_HINT;
 use super::rules::is_token;
-use crate::protocol::edits::FieldEdits;
 use crate::wire::Problems;
 use crate::wire::route;
 
@@ -31,10 +31,9 @@ pub struct SessionAffinity {
 enum Carrier {
     Cookie {
         name: Box<str>,
-        field: Arc<str>,
         attributes: Box<str>,
     },
-    Field(Arc<str>),
+    Field(Box<str>),
 }
 
 impl SessionAffinity {
@@ -49,7 +48,6 @@ impl SessionAffinity {
         let carrier = match (&wire.cookie, &wire.header) {
             (Some(cookie), None) => Carrier::Cookie {
                 name: cookie.name.as_str().into(),
-                field: "set-cookie".into(),
                 attributes: attributes(cookie, &format!("{at}.cookie"), problems)?.into(),
             },
             (None, Some(name)) if is_token(name) => {
@@ -84,16 +82,15 @@ impl SessionAffinity {
         String::from_utf8(STANDARD.decode(carried).ok()?).ok()
     }
 
-    /// Makes the client carry `address`.
-    pub fn give(&self, address: &str, fields: &mut FieldEdits) {
+    /// What makes the client carry `address`.
+    pub fn give(&self, address: &str) -> HeaderEdit {
         let value = STANDARD.encode(address);
         match &self.carrier {
-            Carrier::Cookie {
-                name,
-                field,
-                attributes,
-            } => fields.add(field, format!("{name}={value}{attributes}").into_bytes()),
-            Carrier::Field(name) => fields.set(name, value.into_bytes()),
+            Carrier::Cookie { name, attributes } => {
+                let cookie = format!("{name}={value}{attributes}");
+                HeaderEdit::add("set-cookie", cookie.as_bytes())
+            }
+            Carrier::Field(name) => HeaderEdit::set(name, value.as_bytes()),
         }
     }
 }

@@ -56,21 +56,8 @@ impl Request<'_> {
     ) -> Option<Rc<Aim>> {
         let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
         let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
-        let wish = session.map_or(Wish::None, |session| self.wish(session, cluster, record));
+        let wish = session.map_or(Wish::None, |session| wish(session, cluster, record));
         (hash.is_some() || wish != Wish::None).then(|| Rc::new(Aim { hash, wish }))
-    }
-
-    fn wish(&self, session: Session, cluster: &ClusterRun, record: &mut Record) -> Wish {
-        let named = session.named.as_deref();
-        let found = named.map(|named| cluster.index_of(named));
-        let wish = match (found, session.affinity.strict) {
-            (Some(found), true) => Wish::Only(found),
-            (Some(Some(index)), false) => Wish::Rather(index),
-            (Some(None) | None, _) => Wish::None,
-        };
-        let answering = record.answering.get_or_insert_default();
-        answering.keep(session);
-        wish
     }
 
     /// The hash of the request's key; the cookie that it may need for that is noted.
@@ -87,4 +74,18 @@ impl Request<'_> {
         }
         key.hash
     }
+}
+
+/// The endpoint that a session wants; its client is told which one answers.
+fn wish(session: Session, cluster: &ClusterRun, record: &mut Record) -> Wish {
+    let named = session.named.as_deref();
+    let found = named.map(|named| cluster.index_of(named));
+    let wish = match (found, session.affinity.strict) {
+        (Some(found), true) => Wish::Only(found),
+        (Some(Some(index)), false) => Wish::Rather(index),
+        (Some(None) | None, _) => Wish::None,
+    };
+    let answering = record.answering.get_or_insert_default();
+    answering.keep(session);
+    wish
 }

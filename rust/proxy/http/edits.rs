@@ -1,7 +1,7 @@
 //! Changes of fields that routes ask for, and what the operators of their values stand for.
 
 use super::aim::Session;
-use super::record::Record;
+use super::record::{Record, Source};
 use super::request::Request;
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Field, values};
@@ -77,10 +77,15 @@ impl Answering {
         make(&self.edits, &mut tell, &mut made);
         make(&self.cors, &mut tell, &mut made);
         if let Some(session) = &self.session
-            && let Some(endpoint) = record.answered_by()
-            && session.named.as_deref() != Some(endpoint)
+            && record.source == Source::Upstream
+            && record.error.is_none()
+            && session.named.as_deref() != Some(record.endpoint())
         {
-            session.affinity.give(endpoint, &mut made);
+            make(
+                &[session.affinity.give(record.endpoint())],
+                &mut tell,
+                &mut made,
+            );
         }
         made
     }

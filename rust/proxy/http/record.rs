@@ -183,13 +183,6 @@ impl Record {
         self.endpoint.as_ref().map_or("", |run| &run.endpoint.text)
     }
 
-    /// The address of the endpoint whose answer it is.
-    pub(super) fn answered_by(&self) -> Option<&str> {
-        let upstreams = self.error.is_none() && self.source == Source::Upstream;
-        let endpoint = self.endpoint.as_ref().filter(|_| upstreams);
-        endpoint.map(|run| &*run.endpoint.text)
-    }
-
     /// What the route changes in an answer with this status and these fields.
     pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
         let answering = self.answering.as_ref()?;
