@@ -25,6 +25,7 @@ pub struct ClusterRun {
     /// In its place where not all endpoints are equal.
     levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
+    worker: usize,
     fitness: Fitness,
     /// By address; made when a session first asks.
     names: OnceCell<HashMap<Arc<str>, usize>>,
@@ -90,6 +91,7 @@ impl ClusterRun {
             levels: levels.map(RefCell::new),
             names: OnceCell::new(),
             endpoints,
+            worker,
         }
     }
 
@@ -215,6 +217,13 @@ impl ClusterRun {
         self.stats
             .pool_idle
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        if let Some(gradient) = &self.cluster.adaptive
+            && gradient.is_told_by(self.worker)
+        {
+            self.stats.adaptive_limit.set(gradient.limit().into());
+            let least = i64::try_from(gradient.min_rtt().as_micros());
+            self.stats.adaptive_min_rtt.set(least.unwrap_or(i64::MAX));
+        }
     }
 
     /// The cluster has left the configuration.

@@ -36,6 +36,7 @@ pub(super) fn decide(
     request.answer(route)?;
     // Who else may refuse a request does so here.
     let chosen = request.choose(route, record)?;
+    request.enter(route, &chosen.cluster, record)?;
     request.plan(route, &chosen, record)
 }
 
