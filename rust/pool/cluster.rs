@@ -1,12 +1,14 @@
 //! A cluster as a worker sees it.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::session::Names;
+use super::shares::Shares;
+use super::{EndpointRun, Tried};
 use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
@@ -27,8 +29,8 @@ pub struct ClusterRun {
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
     fitness: Fitness,
-    /// By address; made when a session first asks.
-    names: OnceCell<HashMap<Arc<str>, usize>>,
+    names: Names,
+    shares: Option<Shares>,
 }
 
 impl ClusterRun {
@@ -85,11 +87,12 @@ impl ClusterRun {
         }
         Self {
             fitness: Fitness::new(&cluster),
+            shares: Shares::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
-            names: OnceCell::new(),
+            names: Names::default(),
             endpoints,
             worker,
         }
@@ -111,21 +114,30 @@ impl ClusterRun {
             }
         }
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
-        let index = if let Some(levels) = &self.levels {
-            let asking = Asking {
-                random,
-                now_us,
-                hash,
-            };
-            self.pick_of_levels(&mut levels.borrow_mut(), asking, tried)
-        } else {
-            let all = self.takes_all();
-            let skip = |index| tried.contains(index) || !(all || self.is_available(index));
-            let mut picker = self.picker.borrow_mut();
-            match hash {
-                Some(hash) => picker.pick_hashed(hash, &skip),
-                None => picker.pick(random, now_us, &skip),
+        let passed = |index| tried.contains(index);
+        let index = match &self.shares {
+            Some(shares) if hash.is_none() => {
+                let pick = |random: &mut Random, refused: &dyn Fn(usize) -> bool| {
+                    let passed = |index| passed(index) || refused(index);
+                    self.pick_among(
+                        Asking {
+                            random,
+                            now_us,
+                            hash,
+                        },
+                        passed,
+                    )
+                };
+                shares.pick(&self.cluster, random, pick)
             }
+            _ => self.pick_among(
+                Asking {
+                    random,
+                    now_us,
+                    hash,
+                },
+                passed,
+            ),
         }?;
         tried.add(index);
         self.endpoints.get(index)
@@ -133,34 +145,39 @@ impl ClusterRun {
 
     /// The endpoint of a session, as long as it can take the request: also one that takes nothing new.
     fn wanted(&self, wish: Wish, tried: &Tried) -> Option<usize> {
-        let wanted = match wish {
-            Wish::None | Wish::Only(None) => None,
-            Wish::Rather(index) | Wish::Only(Some(index)) => Some(index),
-        };
-        wanted.filter(|index| !tried.contains(*index) && self.is_available(*index))
+        let can = |index: &usize| !tried.contains(*index) && self.is_available(*index);
+        wish.index().filter(can)
     }
 
     /// The index of the endpoint with this address.
     pub fn index_of(&self, address: &str) -> Option<usize> {
-        let names = self.names.get_or_init(|| {
-            let endpoints = self.cluster.endpoints.iter().enumerate();
-            let names = endpoints.map(|(index, endpoint)| (Arc::clone(&endpoint.text), index));
-            names.collect()
-        });
-        names.get(address).copied()
+        self.names.index_of(&self.cluster, address)
+    }
+
+    fn pick_among(&self, asking: Asking<'_>, passed: impl Fn(usize) -> bool) -> Option<usize> {
+        if let Some(levels) = &self.levels {
+            return self.pick_of_levels(&mut levels.borrow_mut(), asking, &passed);
+        }
+        let all = self.takes_all();
+        let skip = |index| passed(index) || !(all || self.is_available(index));
+        let mut picker = self.picker.borrow_mut();
+        match asking.hash {
+            Some(hash) => picker.pick_hashed(hash, &skip),
+            None => picker.pick(asking.random, asking.now_us, &skip),
+        }
     }
 
     fn pick_of_levels(
         &self,
         levels: &mut Levels,
         asking: Asking<'_>,
-        tried: &Tried,
+        passed: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
         let available = Availability {
             generation: self.fitness.generation(),
             is_available: &|index| self.is_available(index),
         };
-        let index = levels.pick(asking, available, &|index| tried.contains(index))?;
+        let index = levels.pick(asking, available, passed)?;
         if levels.is_in_panic(index) {
             self.stats.healthy_panic_total.increment();
         }

@@ -25,6 +25,16 @@ pub enum Wish {
     Only(Option<usize>),
 }
 
+impl Wish {
+    /// The endpoint that it is for, where there is one.
+    pub(super) const fn index(self) -> Option<usize> {
+        match self {
+            Self::None | Self::Only(None) => None,
+            Self::Rather(index) | Self::Only(Some(index)) => Some(index),
+        }
+    }
+}
+
 /// Endpoints that a request has tried already, and its wish.
 #[derive(Debug, Default)]
 pub struct Tried {

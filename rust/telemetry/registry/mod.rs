@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
+    RouteStats, WorkerStats,
 };
 use super::metric::Block;
 
@@ -51,6 +52,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
 }
 
@@ -90,6 +92,11 @@ impl Registry {
         block(&mut self.lock().endpoints, worker, (cluster, address))
     }
 
+    /// The block of a cluster's active health checks.
+    pub fn health_checks(&self, name: &str) -> Arc<HealthCheckStats> {
+        block(&mut self.lock().health_checks, 0, (name, ""))
+    }
+
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
@@ -123,6 +130,7 @@ impl Registry {
             Resource::Cluster(name) => {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
+                forget(&mut tables.health_checks, |key| &*key.0 == name);
             }
             Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
@@ -142,6 +150,8 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        // They end with the checks, which hold them.
+        sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);
     }
 
