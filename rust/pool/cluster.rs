@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::fitness::{Fitness, Level};
 use super::session::Names;
 use super::shares::Shares;
-use super::{EndpointRun, Tried};
 use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
