@@ -6,6 +6,7 @@ mod hash_on;
 mod matches;
 mod priority;
 mod rate_limit;
+mod retries;
 mod session_affinity;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use priority::{Level, RoutePriority};
 pub use rate_limit::{LocalRate, RateLimit};
+pub use retries::{BackOff, Retries, RetryOn};
 pub use session_affinity::SessionAffinity;
 
 /// The routes of the listeners that name it.
@@ -85,6 +87,9 @@ pub struct Route {
     /// How much its requests matter when not all can be served.
     #[serde(default)]
     pub priority: Option<Box<RoutePriority>>,
+    /// What is tried again.
+    #[serde(default)]
+    pub retries: Option<Box<Retries>>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
