@@ -100,6 +100,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamTls
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
+        | Kind::RateLimitUnavailable
         | Kind::FaultInjected
         | Kind::Overload => Code::Unavailable,
     }

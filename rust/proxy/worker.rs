@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::limiter::Services;
 use super::listener::ListenerRun;
 use super::renew;
 use crate::balance::Random;
@@ -33,6 +34,8 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// Read buffers.
     pub buffers: Buffers,
+    /// Services that count requests for several proxies.
+    pub limiters: Services,
     view: RefCell<Rc<View>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
     random: RefCell<Random>,
@@ -68,6 +71,7 @@ impl Worker {
             stats: registry.worker(index),
             registry,
             buffers: Buffers::default(),
+            limiters: Services::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
@@ -176,7 +180,9 @@ impl Worker {
 
     /// Closes pooled connections that are of no more use, and renews those that have become old.
     pub fn sweep(self: &Rc<Self>) {
-        for (cluster, run) in self.view().sweep(clock::now()) {
+        let now = clock::now();
+        self.limiters.sweep(now);
+        for (cluster, run) in self.view().sweep(now) {
             renew::spawn(self, cluster, run);
         }
     }

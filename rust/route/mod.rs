@@ -28,6 +28,7 @@ mod fault;
 mod hash_on;
 mod headers;
 mod host;
+mod limit;
 mod operator;
 mod path;
 mod path_text;
@@ -46,7 +47,6 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
@@ -63,6 +63,9 @@ pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
+pub use limit::LimitService;
+pub use limit::Question;
+pub use limit::RouteLimit;
 pub use operator::Fact;
 pub use operator::FieldOperator;
 pub use operator::Operator;
@@ -161,7 +164,7 @@ pub struct Route {
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
     /// How many requests pass; most routes let all pass.
-    pub limits: Box<[RateLimit]>,
+    pub limits: Box<[Arc<RouteLimit>]>,
     /// What a request's key is made of; most routes need none.
     pub hash_on: Option<Box<HashOn>>,
 }
@@ -192,7 +195,8 @@ impl RouteTable {
             let Some(old) = old.get(&*route.name) else {
                 continue;
             };
-            for limit in &mut route.limits {
+            // Nobody has it yet.
+            for limit in route.limits.iter_mut().filter_map(Arc::get_mut) {
                 limit.inherit(&old.limits);
             }
         }

@@ -5,6 +5,7 @@ mod fault;
 mod hash_on;
 mod matches;
 mod rate_limit;
+mod rate_limit_service;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,8 @@ pub use action::{
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
-pub use rate_limit::{LocalRate, RateLimit};
+pub use rate_limit::{Rate, RateLimit};
+pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]

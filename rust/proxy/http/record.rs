@@ -1,6 +1,6 @@
 //! What is counted and logged of one request.
 
-mod fault;
+mod held;
 mod quoted;
 
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
-pub(super) use fault::Held;
+pub(super) use held::Held;
 pub(super) use quoted::LogFields;
 
 /// Bytes of a refused head that its log line shows.
@@ -165,7 +165,7 @@ impl Record {
     /// Envoy's letters for what went wrong.
     pub(super) fn flags(&self) -> Cow<'static, str> {
         let flag = self.error.map_or("", ErrorKind::flag);
-        match self.held {
+        match self.held.as_ref().and_then(|held| held.delay) {
             None => Cow::Borrowed(flag),
             Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
             Some(_) => Cow::Owned(format!("DI,{flag}")),

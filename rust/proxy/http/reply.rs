@@ -117,6 +117,16 @@ impl Reply {
         }))
     }
 
+    /// The same with another body, unless that is empty.
+    pub(super) fn saying(mut self, body: Vec<u8>) -> Self {
+        if let Self::Made(made) = &mut self
+            && !body.is_empty()
+        {
+            made.body = body.into();
+        }
+        self
+    }
+
     fn made(
         status: u16,
         source: Source,

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, LimitServiceStats, ListenerStats, LogStats,
+    RouteStats, WorkerStats,
 };
 use super::metric::Block;
 
@@ -51,6 +52,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    limit_services: Arc<Table<LimitServiceStats>>,
     logs: Arc<Table<LogStats>>,
 }
 
@@ -67,6 +69,8 @@ pub enum Resource<'a> {
     Cluster(&'a str),
     /// An endpoint of a cluster.
     Endpoint(&'a str, &'a str),
+    /// A rate limit service.
+    LimitService(&'a str),
 }
 
 impl Registry {
@@ -93,6 +97,11 @@ impl Registry {
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
+    }
+
+    /// The worker's block of a rate limit service.
+    pub fn limit_service(&self, worker: usize, name: &str) -> Arc<LimitServiceStats> {
+        block(&mut self.lock().limit_services, worker, (name, ""))
     }
 
     /// The worker's own block.
@@ -124,6 +133,9 @@ impl Registry {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
             }
+            Resource::LimitService(name) => {
+                forget(&mut tables.limit_services, |key| &*key.0 == name);
+            }
             Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
     }
@@ -142,6 +154,8 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        let keep = |key: &Key| configured(Resource::LimitService(&key.0));
+        sweep(&mut tables.limit_services, keep);
         sweep(&mut tables.logs, |_| false);
     }
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::telemetry::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, LimitServiceStats, ListenerStats, LogStats,
+    RouteStats, WorkerStats,
 };
 use crate::telemetry::metric::{Block, Source};
 
@@ -35,6 +36,7 @@ fn page() -> String {
     section::<RouteStats>(&mut out, "Routes", "routes.TABLE.NAME");
     section::<ClusterStats>(&mut out, "Clusters", "clusters.NAME");
     section::<EndpointStats>(&mut out, "Endpoints", "clusters.NAME.endpoints.ADDRESS");
+    section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
     out
 }
@@ -83,6 +85,7 @@ fn names_follow_the_conventions() {
     follow::<RouteStats>();
     follow::<ClusterStats>();
     follow::<EndpointStats>();
+    follow::<LimitServiceStats>();
     follow::<LogStats>();
 }
 
