@@ -83,6 +83,10 @@ ISSUES = {
     "4": (
         Row("5", "limits: within ±1 % of the rate over two workers, told in x-ratelimit-*",
             ("tests/e2e/test_route_limits.py",)),
+        Row("5", "limits of three proxies on one Redis: overshoot ≤ 2 %; killed, frozen and back",
+            ("tests/e2e/test_shared_limits.py",)),
+        Row("5", "limits: Envoy's rate limit service as a client",
+            ("tests/e2e/test_rate_limit_service.py",)),
         Row("6", "faults: percentages within ±1 point, others' p99 left alone",
             ("tests/e2e/test_route_faults.py",)),
     ),

@@ -16,22 +16,13 @@ fn a_question_is_a_domain_and_one_descriptor() {
 
 #[test]
 fn an_answer_tells_limit_fields_and_body() {
-    // A unit, a name, a code and a duration's nanos are there too.
-    let limit = b"\x08\xac\x02\x10\x01\x1a\x01n";
-    let status = [
-        b"\x08\x02\x12\x08",
-        &limit[..],
-        b"\x18\x07\x22\x04\x08\x3c\x10\x01",
-    ]
-    .concat();
-    let header = b"\x0a\x03X-A\x12\x01b";
+    // As Google's library writes it; a unit, a name, a code and a duration's nanos are there too.
     let bytes = [
-        b"\x08\x02\x12\x12",
-        &status[..],
-        b"\x1a\x08",
-        header,
+        &b"\x08\x02"[..],
+        b"\x12\x14\x08\x02\x12\x08\x08\xac\x02\x10\x02\x1a\x01n\x18\x07\x22\x04\x08<\x10\x01",
+        b"\x1a\x08\x0a\x03X-A\x12\x01b",
         b"\x1a\x08\x0a\x03a b\x12\x01b",
-        b"\x2a\x04body",
+        b"*\x04body",
     ]
     .concat();
     let answer = Answer::read(&bytes).unwrap();

@@ -28,9 +28,10 @@ pub struct Lease {
     refused_until: u64,
     /// A question is under way; others wait for its answer.
     asking: bool,
-    asked_at: u64,
-    /// Requests since then.
-    seen: u32,
+    /// When a moment began, and how many requests have come in it and in the one before.
+    moment_at: u64,
+    came: u32,
+    came_before: u32,
     /// What was told of the bucket: more that were there, when there is another, when it is full.
     remaining: u64,
     next_at: u64,
@@ -74,13 +75,20 @@ pub enum Step {
 }
 
 impl Lease {
-    /// Counts a request that comes.
-    pub fn arrive(&mut self) {
-        self.seen = self.seen.saturating_add(1);
+    /// Counts a request that comes at `now`, where `per` is the time of the rate.
+    pub fn arrive(&mut self, now: u64, per: u64) {
+        let passed = now.saturating_sub(self.moment_at);
+        if passed >= moment(per) {
+            let follows = passed < moment(per).saturating_mul(2);
+            self.came_before = if follows { self.came } else { 0 };
+            self.moment_at = now;
+            self.came = 0;
+        }
+        self.came = self.came.saturating_add(1);
     }
 
-    /// What a request that has come does at `now`, where `per` is the time of the rate.
-    pub fn step(&mut self, now: u64, per: u64) -> Step {
+    /// What a request that has come does at `now`.
+    pub fn step(&mut self, now: u64) -> Step {
         if now < self.good_until && self.left > 0 {
             self.left -= 1;
             return self.passes(now);
@@ -91,22 +99,14 @@ impl Lease {
         if self.asking {
             return Step::Waits;
         }
-        Step::Asks(self.wanted(now, per))
-    }
-
-    /// As many as came within the last moment.
-    fn wanted(&self, now: u64, per: u64) -> u32 {
-        let moment = moment(per);
-        let since = now.saturating_sub(self.asked_at).max(moment).max(1);
-        let came = u64::from(self.seen).saturating_mul(moment) / since;
-        u32::try_from(came).unwrap_or(u32::MAX).clamp(1, TAKEN_MAX)
+        // As many as come within a moment.
+        let wanted = self.came.max(self.came_before);
+        Step::Asks(wanted.clamp(1, TAKEN_MAX))
     }
 
     /// A question goes out.
-    pub fn asked(&mut self, now: u64) {
+    pub fn asked(&mut self) {
         self.asking = true;
-        self.asked_at = now;
-        self.seen = 0;
     }
 
     /// The answer came: what becomes of the request that asked, and passes first.
@@ -147,7 +147,7 @@ impl Lease {
     /// Whether nothing is known that matters after `now`.
     pub fn is_idle(&self, now: u64) -> bool {
         let over = now >= self.good_until.max(self.refused_until);
-        over && !self.asking && now.saturating_sub(self.asked_at) > MOMENT_MAX
+        over && !self.asking && now.saturating_sub(self.moment_at) > MOMENT_MAX
     }
 }
 

@@ -57,11 +57,11 @@ impl Worker {
     /// Lets those who wait go on; gives what is asked for.
     fn turn(&mut self, now: u64, passed: &mut Vec<u64>) -> Option<u32> {
         while self.waiting > 0 {
-            match self.lease.step(now, SECOND) {
+            match self.lease.step(now) {
                 Step::Passes { .. } => passed.push(now),
                 Step::Refused { .. } => {}
                 Step::Asks(wanted) => {
-                    self.lease.asked(now);
+                    self.lease.asked();
                     return Some(wanted);
                 }
                 Step::Waits => return None,
@@ -116,7 +116,7 @@ fn run(seed: u64, rate: u64, load: u64, seconds: u64) -> (Vec<u64>, u64) {
         }
         let index = usize::try_from(numbers.below(WORKERS)).unwrap();
         let worker = &mut workers[index];
-        worker.lease.arrive();
+        worker.lease.arrive(now, SECOND);
         worker.waiting += 1;
         ask(
             worker.turn(now, &mut passed),
@@ -187,31 +187,28 @@ fn where_much_is_there_few_ask() {
 #[test]
 fn who_asked_in_vain_lets_the_next_ask() {
     let mut lease = Lease::default();
-    lease.arrive();
-    assert_eq!(lease.step(SECOND, SECOND), Step::Asks(1));
-    lease.asked(SECOND);
-    assert_eq!(lease.step(SECOND, SECOND), Step::Waits);
+    lease.arrive(SECOND, SECOND);
+    assert_eq!(lease.step(SECOND), Step::Asks(1));
+    lease.asked();
+    assert_eq!(lease.step(SECOND), Step::Waits);
     lease.unanswered();
-    assert_eq!(lease.step(SECOND, SECOND), Step::Asks(1));
+    assert_eq!(lease.step(SECOND), Step::Asks(1));
 }
 
 #[test]
 fn a_refusal_is_believed_for_a_while() {
     let mut lease = Lease::default();
-    lease.asked(SECOND);
+    lease.asked();
     let answer = Answer {
         wait: 3_600 * SECOND,
         reset: 7_200 * SECOND,
         ..Answer::default()
     };
     lease.answered(answer, SECOND, SECOND);
-    let refused = lease.step(SECOND, SECOND);
+    let refused = lease.step(SECOND);
     let (wait, reset) = (3_600 * SECOND, 7_200 * SECOND);
     assert_eq!(refused, Step::Refused { wait, reset });
     assert!(!lease.is_idle(SECOND));
-    assert!(matches!(
-        lease.step(SECOND + REFUSED_MAX, SECOND),
-        Step::Asks(_)
-    ));
+    assert!(matches!(lease.step(SECOND + REFUSED_MAX), Step::Asks(_)));
     assert!(lease.is_idle(SECOND + REFUSED_MAX));
 }

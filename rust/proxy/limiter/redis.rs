@@ -63,8 +63,8 @@ struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    fn begin(bucket: &'a Bucket, now: u64) -> Self {
-        bucket.lease.borrow_mut().asked(now);
+    fn begin(bucket: &'a Bucket) -> Self {
+        bucket.lease.borrow_mut().asked();
         Self {
             bucket,
             answered: Cell::new(false),
@@ -95,17 +95,16 @@ pub(super) async fn take(
     (key, rate): (Vec<u8>, &Rate),
 ) -> Result<Decided, ErrorKind> {
     let bucket = run.redis.get(&key);
-    bucket.lease.borrow_mut().arrive();
+    bucket.lease.borrow_mut().arrive(nanos(), rate.per);
     loop {
-        let now = nanos();
-        let step = bucket.lease.borrow_mut().step(now, rate.per);
+        let step = bucket.lease.borrow_mut().step(nanos());
         let step = match step {
             Step::Waits => {
                 bucket.answers.notified().await;
                 continue;
             }
             Step::Asks(wanted) => {
-                let asking = Asking::begin(&bucket, now);
+                let asking = Asking::begin(&bucket);
                 run.stats.questions_total.increment();
                 let link = run.redis.link.obtain(worker, cluster, patience);
                 let key = &key[..];

@@ -39,7 +39,7 @@ from meshcore.config.model.listener import (
     Mesh,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
-from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -61,6 +61,7 @@ __all__ = [
     "Drain",
     "Endpoint",
     "Fault",
+    "Grpc",
     "Hash",
     "HashCookie",
     "HashOn",
@@ -71,14 +72,16 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
-    "LocalRate",
     "Match",
     "Mesh",
     "Part",
     "PathMatch",
     "Pool",
+    "Rate",
     "RateLimit",
+    "RateLimitService",
     "Redirect",
+    "Redis",
     "RegexRewrite",
     "Rewrite",
     "Route",
@@ -106,6 +109,8 @@ class Config(Part):
     """Addresses that accept."""
     clusters: tuple[Cluster, ...] = ()
     """Where it goes."""
+    rate_limit_services: tuple[RateLimitService, ...] = ()
+    """Who counts requests for several proxies."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()

@@ -58,7 +58,9 @@ def refuse(config: Config, troubles: list[Trouble]) -> None:
 
 def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | None:
     """The clusters that differ, when nothing else does and their names are the same."""
-    if old.listeners is not new.listeners or len(old.clusters) != len(new.clusters):
+    if old.listeners is not new.listeners or old.rate_limit_services != new.rate_limit_services:
+        return None
+    if len(old.clusters) != len(new.clusters):
         return None
     found = _differing(old, new)
     if any(new.clusters[at].name != old.clusters[at].name for at in found):
