@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod events;
+pub mod explain;
 mod names;
 mod options;
 mod service;
