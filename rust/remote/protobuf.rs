@@ -82,9 +82,12 @@ pub fn write_number(out: &mut Vec<u8>, field: u64, number: u64) {
 }
 
 fn varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        if number < 0x80 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
 }

@@ -15,6 +15,9 @@ const FIELDS_MAX: usize = 32;
 /// `RateLimitResponse.Code`: the request is over the limit.
 const OVER_LIMIT: u64 = 2;
 
+/// A field's name and value.
+pub type OwnedField = (Vec<u8>, Vec<u8>);
+
 /// What is asked: one more request of these.
 #[derive(Debug)]
 pub struct Question<'a> {
@@ -32,7 +35,7 @@ pub struct Answer {
     /// The limit that decided, where it was told.
     pub told: Option<Told>,
     /// Fields for the response.
-    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+    pub fields: Vec<OwnedField>,
     /// The body of a refusal.
     pub body: Vec<u8>,
 }
@@ -123,7 +126,7 @@ fn first_number(bytes: &[u8]) -> Result<u64, Malformed> {
 }
 
 /// A `HeaderValue`; none without a name that a response can have.
-fn header(bytes: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Malformed> {
+fn header(bytes: &[u8]) -> Result<Option<OwnedField>, Malformed> {
     let (mut name, mut value) = (Vec::new(), Vec::new());
     for field in protobuf::fields(bytes) {
         match field? {

@@ -17,15 +17,16 @@ versions = pytest.mark.parametrize("version", [1, 2])
 
 def document(address: str, on_error: str = "closed") -> Document:
     """A route that answers itself what a service lets pass."""
-    limits = [
+    limits: list[dict[str, object]] = [
         {"name": "everybody", "service": "rules"},
         {"name": "each", "service": "rules", "key": "header.X-User", "status": 403},
     ]
+    given = web("127.0.0.1:1")
     routes = [{"name": "r", "rate_limits": limits, "direct_response": {"status": 200}}]
-    given = web("127.0.0.1:1", routes=routes)
+    given["listeners"][0]["routes"] = routes
     given["clusters"].append({"name": "rls", "protocol": "http2", "endpoints": [address]})
     grpc = {"cluster": "rls", "domain": "test"}
-    service = {"name": "rules", "grpc": grpc, "timeout": "5s", "on_error": on_error}
+    service: dict[str, object] = {"name": "rules", "grpc": grpc, "timeout": "5s", "on_error": on_error}
     given["rate_limit_services"] = [service]
     return given
 

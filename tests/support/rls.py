@@ -105,6 +105,7 @@ def ruling() -> Iterator[tuple[Rules, str]]:
     rules = Rules()
     with ThreadPoolExecutor(4) as pool:
         server = grpc.server(pool, options=OPTIONS)
+        method: grpc.RpcMethodHandler[bytes, bytes]
         method = grpc.unary_unary_rpc_method_handler(rules.decide)
         name = "envoy.service.ratelimit.v3.RateLimitService"
         handler = grpc.method_handlers_generic_handler(name, {"ShouldRateLimit": method})

@@ -1,7 +1,8 @@
 //! Limits of a route: each request takes from their buckets, and answers tell what is left.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::admit::Refusal;
 use super::record::Record;
@@ -14,7 +15,6 @@ use crate::proxy::worker::Worker;
 use crate::route::{HeaderEdit, LimitService, Route, RouteLimit};
 use crate::runtime::clock;
 use crate::wire::route::OnError;
-use std::rc::Rc;
 
 impl Request<'_> {
     /// Refuses what is too much. The limits of this proxy are asked in their order: what a later one
@@ -124,8 +124,7 @@ fn go_by(
         Err(reply) => Err(reply.saying(decided.body)),
         Ok(()) if refused => {
             record.limited();
-            let wait = std::time::Duration::ZERO;
-            Err(Reply::limited(ask.limit.limit.status, wait).saying(decided.body))
+            Err(Reply::limited(ask.limit.limit.status, Duration::ZERO).saying(decided.body))
         }
         Ok(()) => Ok(()),
     }

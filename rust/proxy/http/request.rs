@@ -73,10 +73,6 @@ impl<'a> Request<'a> {
         Refusal::new(reply.into(), self.facts, self.head.framing)
     }
 
-    fn is_connect(&self) -> bool {
-        matches!(self.facts.method, RequestMethod::Connect)
-    }
-
     /// What routes look at.
     pub(super) fn view(&self) -> RequestView<'_> {
         let peer = Peer {

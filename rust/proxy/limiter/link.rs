@@ -63,11 +63,11 @@ impl Link {
                 }
                 State::Connecting | State::Open(..) | State::Pauses(_) | State::None => {}
             }
-            let state = self.state.replace(State::Connecting);
-            if !matches!(state, State::Connecting) {
-                if let State::Open(old, _) = state {
-                    old.end();
-                }
+            let before = self.state.replace(State::Connecting);
+            if let State::Open(old, _) = &before {
+                old.end();
+            }
+            if !matches!(before, State::Connecting) {
                 // In a task of its own: who asks may lose patience, the next one needs it too.
                 let making = Rc::clone(self).run(Rc::clone(worker), Rc::clone(cluster), patience);
                 tokio::task::spawn_local(making);
@@ -84,9 +84,8 @@ impl Link {
     }
 
     async fn run(self: Rc<Self>, worker: Rc<Worker>, cluster: Rc<ClusterRun>, patience: Duration) {
-        let (flight, upstream) = match connect(&worker, &cluster).await {
-            Ok(made) => made,
-            Err(_) => return self.pause(&worker),
+        let Ok((flight, upstream)) = connect(&worker, &cluster).await else {
+            return self.pause(&worker);
         };
         let connection = Rc::new(Connection::new(patience * SILENCE));
         let endpoint = Rc::clone(flight.run());

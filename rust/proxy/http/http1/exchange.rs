@@ -70,11 +70,10 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     drop(current);
-    if record.held.is_some() {
-        let kind = (facts, plan.framing);
-        if let Some(next) = Box::pin(held::back(conn, kind, &plan.cluster, &mut record)).await {
-            return (next, Some(buffer));
-        }
+    if record.held.is_some()
+        && let Some(next) = Box::pin(held::back(conn, &plan, &mut record)).await
+    {
+        return (next, Some(buffer));
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
     if plan.speaks != Speaks::Http1 {

@@ -6,30 +6,23 @@ use std::task::Poll;
 use super::ClientWatch;
 use super::exchange::answer;
 use crate::error::Error;
-use crate::pool::ClusterRun;
-use crate::protocol::http1::Framing;
 use crate::proxy::connection::Downstream;
-use crate::proxy::http::admit::{Facts, Refusal};
+use crate::proxy::http::admit::{Facts, Plan, Refusal};
 use crate::proxy::http::held::{self, Waited};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::{Next, reply};
-use std::rc::Rc;
 
 /// Holds a request back; `Some` where it goes no further, and what becomes of its connection. What of
 /// a body has come is left where it is.
-pub(super) async fn back(
-    conn: &Downstream,
-    (facts, framing): (Facts, Framing),
-    cluster: &Rc<ClusterRun>,
-    record: &mut Record,
-) -> Option<Next> {
+pub(super) async fn back(conn: &Downstream, plan: &Plan, record: &mut Record) -> Option<Next> {
+    let facts = plan.facts;
     let next = match wait(conn, facts, record).await {
         Waited::Over => {
-            record.goes_to(cluster);
+            record.goes_to(&plan.cluster);
             return None;
         }
         Waited::Refused(reply) => {
-            let refusal = Refusal::new(reply, facts, framing);
+            let refusal = Refusal::new(reply, facts, plan.framing);
             answer(conn, refusal, record).await
         }
         Waited::Left(error) => left(conn, &error, record),
