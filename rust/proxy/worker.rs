@@ -1,5 +1,7 @@
 //! One worker: everything that its connections share, none of it shared with other threads.
 
+mod accepting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -17,6 +19,8 @@ use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{ListenerStats, Registry, WorkerStats};
+
+pub use accepting::Accepting;
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -225,35 +229,6 @@ impl Worker {
     fn wake_connections(&self) {
         for waker in self.connections.borrow().wakers.values().flatten() {
             waker.wake_by_ref();
-        }
-    }
-}
-
-/// A task that accepts.
-#[derive(Debug)]
-pub struct Accepting {
-    worker: Rc<Worker>,
-    socket: u64,
-}
-
-impl Accepting {
-    /// The worker.
-    pub fn worker(&self) -> &Rc<Worker> {
-        &self.worker
-    }
-
-    /// Whether another task accepts on the same socket too, for the listener that has it now.
-    pub fn is_succeeded(&self) -> bool {
-        let accepting = self.worker.accepting.borrow();
-        accepting.iter().filter(|id| **id == self.socket).count() > 1
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        let mut accepting = self.worker.accepting.borrow_mut();
-        if let Some(place) = accepting.iter().position(|id| *id == self.socket) {
-            accepting.swap_remove(place);
         }
     }
 }

@@ -9,6 +9,7 @@ mod compile;
 mod hashing;
 mod http2;
 mod listener;
+mod locality;
 mod open;
 mod references;
 mod stage;

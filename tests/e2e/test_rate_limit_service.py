@@ -26,8 +26,13 @@ def document(address: str, on_error: str = "closed") -> Document:
     given["listeners"][0]["routes"] = routes
     given["clusters"].append({"name": "rls", "protocol": "http2", "endpoints": [address]})
     grpc = {"cluster": "rls", "domain": "test"}
-    service: dict[str, object] = {"name": "rules", "grpc": grpc, "timeout": "5s", "on_error": on_error}
-    given["rate_limit_services"] = [service]
+    service: dict[str, object] = {
+        "name": "rules",
+        "grpc": grpc,
+        "timeout": "5s",
+        "on_error": on_error,
+    }
+    given["rate_limit_services"] = [service | {"on_error": on_error}]
     return given
 
 

@@ -6,6 +6,8 @@ mod balance;
 #[cfg(test)]
 mod hashing;
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod routes;

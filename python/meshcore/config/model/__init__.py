@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, StrictStr
 
 from meshcore.config.model.action import (
     Cors,
@@ -38,6 +38,13 @@ from meshcore.config.model.listener import (
     ListenerTls,
     Mesh,
 )
+from meshcore.config.model.locality import (
+    Distribute,
+    Failover,
+    Locality,
+    LocalityName,
+    ZoneAware,
+)
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.route import Route, Target
@@ -57,9 +64,11 @@ __all__ = [
     "Cors",
     "Delay",
     "DirectResponse",
+    "Distribute",
     "Dns",
     "Drain",
     "Endpoint",
+    "Failover",
     "Fault",
     "Grpc",
     "Hash",
@@ -72,6 +81,7 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
+    "Locality",
     "Match",
     "Mesh",
     "Part",
@@ -87,6 +97,7 @@ __all__ = [
     "Route",
     "StringMatch",
     "Target",
+    "ZoneAware",
 ]
 
 
@@ -115,6 +126,10 @@ class Config(Part):
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""
+    locality: LocalityName = ""
+    """Where this proxy runs: `region/zone/subzone`; `meshcore proxy --locality` wins."""
+    labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    """What this proxy is called by; a cluster's `locality.failover_priority` compares them."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _step: Step = PrivateAttr(default_factory=Step)

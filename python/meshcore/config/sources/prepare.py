@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshcore.config.check import check, check_cluster
-from meshcore.config.compile import compile_config, recompile_clusters
+from meshcore.config.compile import compile_config, here_of, recompile_clusters
 from meshcore.config.sources.credentials import Credentials, cluster_files, read_credentials
 from meshcore.errors import ConfigError
 
@@ -58,7 +58,9 @@ def refuse(config: Config, troubles: list[Trouble]) -> None:
 
 def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | None:
     """The clusters that differ, when nothing else does and their names are the same."""
-    if old.listeners is not new.listeners or old.rate_limit_services != new.rate_limit_services:
+    if old.listeners is not new.listeners or here_of(old) != here_of(new):
+        return None
+    if old.rate_limit_services != new.rate_limit_services:
         return None
     if len(old.clusters) != len(new.clusters):
         return None
@@ -87,6 +89,9 @@ def _only(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) 
     found = [t for at, cluster in clusters for t in check_cluster(cluster, ("clusters", at))]
     refuse(config, found)
     compiled, changed = recompile_clusters(
-        after.compiled, (cluster for _, cluster in clusters), after.credentials.names
+        after.compiled,
+        (cluster for _, cluster in clusters),
+        after.credentials.names,
+        here_of(config),
     )
     return Prepared(config, compiled, after.credentials, changed)
