@@ -3,5 +3,7 @@
 //! Deciders know no clock and draw no numbers: both are arguments.
 
 pub mod fault;
+pub mod gradient;
 pub mod health;
+pub mod priority;
 pub mod rate_limit;

@@ -24,6 +24,7 @@ pub struct ClusterRun {
     /// In its place where not all endpoints are equal.
     levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
+    worker: usize,
     fitness: Fitness,
 }
 
@@ -86,6 +87,7 @@ impl ClusterRun {
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
             endpoints,
+            worker,
         }
     }
 
@@ -184,6 +186,13 @@ impl ClusterRun {
         self.stats
             .pool_idle
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        if let Some(gradient) = &self.cluster.adaptive
+            && gradient.is_told_by(self.worker)
+        {
+            self.stats.adaptive_limit.set(gradient.limit().into());
+            let least = i64::try_from(gradient.min_rtt().as_micros());
+            self.stats.adaptive_min_rtt.set(least.unwrap_or(i64::MAX));
+        }
     }
 
     /// The cluster has left the configuration.

@@ -22,6 +22,7 @@ use super::path::Root;
 use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
+use crate::policy::priority::PriorityRule;
 use crate::wire;
 use crate::wire::Problems;
 use crate::wire::route::RouteOrder;
@@ -59,6 +60,10 @@ impl RouteTable {
                     changes,
                     fault,
                     limits,
+                    priority: route
+                        .priority
+                        .as_deref()
+                        .map(|rule| Box::new(PriorityRule::from(rule))),
                     hash_on,
                 });
             }

@@ -4,6 +4,7 @@ mod action;
 mod fault;
 mod hash_on;
 mod matches;
+mod priority;
 mod rate_limit;
 mod rate_limit_service;
 
@@ -15,6 +16,7 @@ pub use action::{
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
+pub use priority::{Level, RoutePriority};
 pub use rate_limit::{Rate, RateLimit};
 pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
 
@@ -80,6 +82,9 @@ pub struct Route {
     /// How many requests pass; all of them must let a request pass.
     #[serde(default)]
     pub rate_limits: Vec<RateLimit>,
+    /// How much its requests matter when not all can be served.
+    #[serde(default)]
+    pub priority: Option<Box<RoutePriority>>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,

@@ -8,6 +8,7 @@ mod held;
 pub mod http1;
 pub mod http2;
 mod limit;
+mod overload;
 mod phases;
 mod record;
 mod reply;

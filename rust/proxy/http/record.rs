@@ -1,6 +1,7 @@
 //! What is counted and logged of one request.
 
 mod held;
+mod place;
 mod quoted;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
+use crate::policy::gradient::Place;
 use crate::pool::{ClusterRun, EndpointRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
@@ -23,8 +25,8 @@ use crate::wire::listener::HalfClose;
 pub(super) use held::Held;
 pub(super) use quoted::LogFields;
 
-/// Bytes of a refused head that its log line shows.
-const REFUSED_SHOWN: usize = 128;
+/// Stands for no route, in less room than an option; tables are shorter.
+const NO_ROUTE: u32 = u32::MAX;
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +70,11 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
+    /// Counts it under its cluster's learned limit until it is answered.
+    pub(super) place: Option<Box<Place>>,
     route: Option<Arc<RouteStats>>,
-    route_index: Option<u32>,
+    /// `NO_ROUTE` before one was found.
+    route_index: u32,
     cluster: Option<Rc<ClusterRun>>,
     endpoint: Option<Rc<EndpointRun>>,
 }
@@ -91,8 +96,9 @@ impl Record {
             log: None,
             answering: None,
             held: None,
+            place: None,
             route: None,
-            route_index: None,
+            route_index: NO_ROUTE,
             cluster: None,
             endpoint: None,
         }
@@ -105,7 +111,7 @@ impl Record {
             .current
             .route(route.index, &route.name, registry)
             .cloned();
-        self.route_index = Some(route.index);
+        self.route_index = route.index;
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }
@@ -128,11 +134,6 @@ impl Record {
         self.endpoint = Some(Rc::clone(endpoint));
     }
 
-    pub(super) fn answered(&mut self, status: u16) {
-        self.status = status;
-        self.answered = Some(clock::now());
-    }
-
     /// What the listener takes a client's end for.
     pub(super) fn half_close(&self) -> HalfClose {
         self.current.listener.wire.http.half_close
@@ -141,6 +142,9 @@ impl Record {
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         self.error.get_or_insert(kind);
+        if kind.blame() == Blame::Upstream {
+            self.leave(true);
+        }
     }
 
     pub(super) fn route_name(&self) -> &str {
@@ -154,8 +158,7 @@ impl Record {
 
     fn taken_route(&self) -> Option<&Route> {
         let table = self.current.listener.routes.as_ref();
-        self.route_index
-            .and_then(|index| table?.routes().get(index as usize))
+        table?.routes().get(self.route_index as usize)
     }
 
     pub(super) fn cluster_name(&self) -> &str {
@@ -187,19 +190,6 @@ impl Record {
     pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
         let answering = self.answering.as_ref()?;
         Some(answering.of_answer(status, fields, self))
-    }
-
-    /// Quotes what can be quoted of a head that couldn't be parsed.
-    pub(super) fn refused_head(&mut self, head: &[u8]) {
-        if self.current.listener.access_log.is_some() {
-            let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next();
-            let line = line.unwrap_or_default();
-            let target = line.get(..REFUSED_SHOWN).unwrap_or(line).to_vec();
-            self.log = Some(Box::new(LogFields {
-                target,
-                ..LogFields::default()
-            }));
-        }
     }
 
     /// Counts and logs the end.

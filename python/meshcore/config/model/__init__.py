@@ -14,6 +14,7 @@ from meshcore.config.model.action import (
     RegexRewrite,
     Rewrite,
 )
+from meshcore.config.model.adaptive import AdaptiveConcurrency, MinRttCalc
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -46,6 +47,7 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
@@ -55,6 +57,7 @@ __all__ = [
     "DEFAULT_ADMIN",
     "Abort",
     "AccessLog",
+    "AdaptiveConcurrency",
     "Admin",
     "CertificateFiles",
     "Cluster",
@@ -84,6 +87,7 @@ __all__ = [
     "Locality",
     "Match",
     "Mesh",
+    "MinRttCalc",
     "Part",
     "PathMatch",
     "Pool",
@@ -95,6 +99,7 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "RoutePriority",
     "StringMatch",
     "Target",
     "ZoneAware",
