@@ -1,5 +1,6 @@
-//! What is said to services that several proxies ask: formats, and who waits for which answer.
+//! Clients of what decisions need to know from elsewhere.
 
+pub mod health;
 pub mod protobuf;
 pub mod redis;
 pub mod rls;

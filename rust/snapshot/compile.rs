@@ -7,6 +7,7 @@ use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
+use super::slow_start;
 use super::stage::Staged;
 use super::{adaptive, hashing, locality};
 use crate::route::{ClusterSlot, RouteTable};
@@ -187,6 +188,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
         hashing: hashing::table(&parts.wire, &endpoints, before),
+        slow_start: slow_start::compile(&parts.wire),
         layout,
         endpoints,
         adaptive: adaptive::gradient(&parts.wire, before),

@@ -8,11 +8,13 @@ mod client_tls;
 mod cluster;
 mod compile;
 mod hashing;
+mod health_check;
 mod http2;
 mod listener;
 mod locality;
 mod open;
 mod references;
+mod slow_start;
 mod stage;
 
 use std::sync::Arc;

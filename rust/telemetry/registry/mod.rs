@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, LimitServiceStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 use super::metric::Block;
 
@@ -53,6 +53,7 @@ struct Tables {
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
     limit_services: Arc<Table<LimitServiceStats>>,
+    health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
 }
 
@@ -94,6 +95,11 @@ impl Registry {
         block(&mut self.lock().endpoints, worker, (cluster, address))
     }
 
+    /// The block of a cluster's active health checks.
+    pub fn health_checks(&self, name: &str) -> Arc<HealthCheckStats> {
+        block(&mut self.lock().health_checks, 0, (name, ""))
+    }
+
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
@@ -132,6 +138,7 @@ impl Registry {
             Resource::Cluster(name) => {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
+                forget(&mut tables.health_checks, |key| &*key.0 == name);
             }
             Resource::LimitService(name) => {
                 forget(&mut tables.limit_services, |key| &*key.0 == name);
@@ -156,6 +163,8 @@ impl Registry {
         sweep(&mut tables.endpoints, keep);
         let keep = |key: &Key| configured(Resource::LimitService(&key.0));
         sweep(&mut tables.limit_services, keep);
+        // They end with the checks, which hold them.
+        sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);
     }
 
