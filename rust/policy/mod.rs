@@ -8,3 +8,5 @@ pub mod health;
 pub mod health_check;
 pub mod priority;
 pub mod rate_limit;
+pub mod retry;
+pub mod retry_budget;

@@ -7,6 +7,7 @@ mod matches;
 mod priority;
 mod rate_limit;
 mod rate_limit_service;
+mod retries;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ pub use matches::{Match, PathMatch, StringMatch};
 pub use priority::{Level, RoutePriority};
 pub use rate_limit::{Rate, RateLimit};
 pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
+pub use retries::{BackOff, Retries, RetryOn};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -85,6 +87,9 @@ pub struct Route {
     /// How much its requests matter when not all can be served.
     #[serde(default)]
     pub priority: Option<Box<RoutePriority>>,
+    /// What is tried again.
+    #[serde(default)]
+    pub retries: Option<Box<Retries>>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
