@@ -5,6 +5,7 @@ mod admit;
 mod aim;
 mod bridge;
 mod edits;
+mod held;
 pub mod http1;
 pub mod http2;
 mod limit;

@@ -123,7 +123,9 @@ impl<'a> Request<'a> {
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
         let chosen = share.zip(cluster.map(Rc::clone));
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
-        record.chose_cluster(&cluster);
+        if !record.asks() {
+            record.chose_cluster(&cluster);
+        }
         let aim = self.aim(route, session, &cluster, record);
         Ok(Chosen {
             share,
