@@ -7,7 +7,9 @@ mod matches;
 mod mirror;
 mod priority;
 mod rate_limit;
+mod rate_limit_service;
 mod retries;
+mod session_affinity;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,10 @@ pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use mirror::Mirror;
 pub use priority::{Level, RoutePriority};
-pub use rate_limit::{LocalRate, RateLimit};
+pub use rate_limit::{Rate, RateLimit};
+pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
 pub use retries::{BackOff, Retries, RetryOn};
+pub use session_affinity::SessionAffinity;
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -96,6 +100,9 @@ pub struct Route {
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
+    /// Requests of one session keep to one endpoint.
+    #[serde(default)]
+    pub session_affinity: Option<Box<SessionAffinity>>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]
