@@ -3,6 +3,7 @@
 mod fault;
 mod place;
 mod quoted;
+mod wish;
 
 use std::borrow::Cow;
 use std::rc::Rc;

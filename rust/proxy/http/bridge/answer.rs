@@ -157,6 +157,7 @@ fn begin(
 fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
     let mut record = exchange.record.borrow_mut();
     record.answered(head.status);
+    record.heed(head.status, head.fields, exchange.plan.facts.grpc);
     if exchange.plan.facts.grpc {
         // A response of trailers alone carries its status here.
         let status = values(head.fields, "grpc-status").next();
