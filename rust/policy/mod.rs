@@ -9,3 +9,5 @@ pub mod health_check;
 pub mod hold;
 pub mod priority;
 pub mod rate_limit;
+pub mod retry;
+pub mod retry_budget;

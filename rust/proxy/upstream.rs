@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::budget;
 use super::link::Speaks;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
+use crate::policy::retry_budget::Spent;
 use crate::pool::http2::{self, Connection};
 use crate::pool::{
     Age, ClusterRun, Destination, EndpointRun, InFlight, Tried, Upstream, establish,
@@ -41,7 +43,8 @@ pub async fn obtain(
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
     let mut last = Error::new(ErrorKind::NoEndpoint);
-    while let Some((flight, now)) = next_endpoint(worker, cluster, tried) {
+    let before = tried.len();
+    while let Some((flight, now, _spent)) = next_endpoint(worker, cluster, (tried, before)) {
         let run = flight.run();
         if ask.reuse
             && let Some(upstream) = run.checkout(&cluster.cluster.wire, now)
@@ -60,17 +63,24 @@ pub async fn obtain(
     Err(last)
 }
 
+/// An endpoint that this look-out hasn't tried; `before` it began so many had been. A further
+/// one has a place in the budget until it is connected to.
 pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
-    tried: &mut Tried,
-) -> Option<(InFlight, Instant)> {
-    if tried.len() >= ATTEMPTS_MAX {
+    (tried, before): (&mut Tried, usize),
+) -> Option<(InFlight, Instant, Option<Spent>)> {
+    let further = tried.len().saturating_sub(before);
+    if further >= ATTEMPTS_MAX {
         return None;
     }
+    let spent = match further {
+        0 => None,
+        _ => Some(budget::spend(worker, cluster)?),
+    };
     let now = clock::now();
     let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
-    Some((InFlight::begin(Rc::clone(picked?)), now))
+    Some((InFlight::begin(Rc::clone(picked?)), now, spent))
 }
 
 /// A connection that was just made.

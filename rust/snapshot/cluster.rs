@@ -12,6 +12,7 @@ use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
 use crate::policy::hold::Hold;
+use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -50,6 +51,8 @@ pub struct Cluster {
     pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// Further attempts under way.
+    pub retrying: Arc<Retrying>,
     /// How many requests it may work on at once, where that is learned.
     pub adaptive: Option<Arc<Gradient>>,
 }

@@ -169,7 +169,7 @@ impl Compiler {
     }
 }
 
-/// Puts a cluster together; endpoints that `before` had keep their live state.
+/// Puts a cluster together; it keeps its live state, and endpoints that `before` had keep theirs.
 pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> Cluster {
     let known = before.map_or(&[][..], |cluster| &cluster.endpoints);
     let endpoints = cluster::endpoints(&parts.endpoints, names, known);
@@ -184,6 +184,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         slow_start: slow_start::compile(&parts.wire),
         layout,
         endpoints,
+        retrying: before.map_or_else(Arc::default, |before| Arc::clone(&before.retrying)),
         adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }

@@ -57,6 +57,7 @@ from meshcore.config.model.locality import (
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -67,6 +68,7 @@ __all__ = [
     "AccessLog",
     "AdaptiveConcurrency",
     "Admin",
+    "BackOff",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -106,6 +108,8 @@ __all__ = [
     "RateLimit",
     "Redirect",
     "RegexRewrite",
+    "Retries",
+    "RetryBudget",
     "Rewrite",
     "Route",
     "RoutePriority",

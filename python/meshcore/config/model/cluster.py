@@ -21,6 +21,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
+from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
@@ -180,6 +181,8 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    retry_budget: RetryBudget = RetryBudget()
+    """How many requests may be retries at once."""
     health_checks: tuple[HealthCheck, ...] = ()
     """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
     All must pass where there are several."""
