@@ -84,6 +84,24 @@ async def test_the_last_one_is_never_left_alone(tmp_path: Path) -> None:
                 assert (answer.status, answer.error) == (503, None)
 
 
+async def test_an_answer_that_is_tried_again_is_heeded_too(tmp_path: Path) -> None:
+    async def script(wire: Wire) -> None:
+        while True:
+            full.requests.append(await wire.request())
+            await wire.send(refusing(b"Retry-After: 20"))
+
+    async with answering("well") as well, upstream(script) as full:
+        document = honoring(well.address, full.address)
+        retries = {"attempts": 1, "retry_on": ["5xx"]}
+        document["listeners"][0]["routes"] = [{"to": "web", "retries": retries}]
+        async with (
+            running(tmp_path, document, "--workers", "1") as proxy,
+            connect(await proxy.port()) as wire,
+        ):
+            assert {(await wire.get()).status for _ in range(20)} == {200}
+        assert len(full.requests) == 1
+
+
 @contextmanager
 def echo(name: str, pushback: str | None) -> Iterator[str]:
     """A gRPC server that names itself, or refuses each call with a push-back."""
