@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Route,
         StringMatch,
         Target,
+        TcpKeepalive,
     )
     from meshcore.config.sources import load, loads
     from meshcore.engine import Engine, Socket, Stats
@@ -107,6 +108,7 @@ __all__ = [
     "Stats",
     "StringMatch",
     "Target",
+    "TcpKeepalive",
     "__version__",
     "load",
     "loads",

@@ -9,7 +9,7 @@ use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::slow_start;
 use super::stage::Staged;
-use super::{adaptive, hashing, locality};
+use super::{adaptive, hashing, locality, tcp_keepalive};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -187,5 +187,10 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         retrying: before.map_or_else(Arc::default, |before| Arc::clone(&before.retrying)),
         adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
+        keepalive: parts
+            .wire
+            .tcp_keepalive
+            .as_ref()
+            .map(tcp_keepalive::compile),
     }
 }

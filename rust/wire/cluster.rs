@@ -6,7 +6,7 @@ pub mod locality;
 use serde::{Deserialize, Serialize};
 
 use super::route::Percentage;
-use super::{HealthCheck, Http2};
+use super::{HealthCheck, Http2, TcpKeepalive};
 
 pub use adaptive::AdaptiveConcurrency;
 pub use adaptive::MinRttCalc;
@@ -47,6 +47,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    #[serde(default)]
+    pub tcp_keepalive: Option<TcpKeepalive>,
     /// How many requests may be retries at once.
     #[serde(default)]
     pub retry_budget: RetryBudget,

@@ -11,6 +11,7 @@ pub mod http2;
 pub mod listener;
 pub mod problem;
 pub mod route;
+pub mod tcp_keepalive;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub use http2::Http2;
 pub use listener::Listener;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;
+pub use tcp_keepalive::TcpKeepalive;
 
 /// What one `apply` changes: each listed resource replaces the one of its name.
 #[derive(Debug, Default, Deserialize, Serialize)]

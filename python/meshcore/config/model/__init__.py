@@ -26,6 +26,7 @@ from meshcore.config.model.cluster import (
     Hash,
     Pool,
     SlowStart,
+    TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
@@ -117,6 +118,7 @@ __all__ = [
     "StringMatch",
     "Target",
     "TcpCheck",
+    "TcpKeepalive",
     "ZoneAware",
 ]
 

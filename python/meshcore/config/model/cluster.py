@@ -91,6 +91,17 @@ class Dns(Part):
     """Never later than this; also the wait after a failure."""
 
 
+class TcpKeepalive(Part):
+    """Whether the kernel asks silent endpoints if they are still there (RFC 1122 §4.2.3.6)."""
+
+    probes: Annotated[StrictInt, Field(ge=0, le=127)] = 0
+    """Probes without an answer before the connection is given up; 0 is the system's."""
+    time: Duration = timedelta(0)
+    """Silence before the first probe, in whole seconds; `0s` is the system's."""
+    interval: Duration = timedelta(0)
+    """Between two probes, in whole seconds; `0s` is the system's."""
+
+
 _RING_SIZE_MAX = 65_536
 _TABLE_SIZE_MAX = 5_000_011
 _LOAD_FACTOR_MAX = 1_000
@@ -181,6 +192,8 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    tcp_keepalive: TcpKeepalive | None = None
+    """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
     retry_budget: RetryBudget = RetryBudget()
     """How many requests may be retries at once."""
     health_checks: tuple[HealthCheck, ...] = ()
