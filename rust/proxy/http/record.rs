@@ -4,6 +4,7 @@ mod flags;
 mod held;
 mod place;
 mod quoted;
+mod wish;
 
 use std::rc::Rc;
 use std::sync::Arc;
