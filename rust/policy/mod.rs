@@ -2,6 +2,9 @@
 //!
 //! Deciders know no clock and draw no numbers: both are arguments.
 
+pub mod breaker;
 pub mod fault;
 pub mod health;
+pub mod outcome;
+pub mod outlier;
 pub mod rate_limit;
