@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod events;
+mod guards;
 mod names;
 mod options;
 mod service;

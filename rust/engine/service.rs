@@ -8,12 +8,14 @@ use tokio::task::spawn_local;
 
 use super::changes;
 use super::events::Event;
+use super::guards;
 use super::names::Resolver;
 use super::options::Credential;
 use super::sockets::Sockets;
 use super::view::{AdminView, Seen};
 use super::worker::Command;
 use crate::admin;
+use crate::runtime::clock;
 use crate::snapshot::{Compiler, Snapshot};
 use crate::tls::credentials::Credentials;
 
@@ -62,6 +64,7 @@ impl Service {
     /// Runs until the engine stops.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let seen = Arc::clone(&self.seen);
+        spawn_local(guards::watch(Arc::clone(&seen), clock::wall_micros()));
         let socket = seen.admin().map(|admin| admin.listener.try_clone());
         let socket = socket.map(|copy| copy.and_then(tokio::net::TcpListener::from_std));
         if let Some(Ok(listener)) = socket {
@@ -147,6 +150,7 @@ impl Service {
             }
         }
         all(waits).await;
+        guards::settle(snapshot);
         self.seen.install(snapshot);
     }
 

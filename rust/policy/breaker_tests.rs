@@ -119,7 +119,9 @@ fn a_probe_that_comes_to_nothing_makes_room() {
 fn waits_differ_by_a_quarter_at_most() {
     for random in [0, 1, 63, 64, 65, u64::MAX] {
         let breaker = Arc::new(Breaker::default());
-        (0..20).for_each(|_| drop(breaker.note(true, &SETTINGS, (0, random))));
+        for _ in 0..20 {
+            breaker.note(true, &SETTINGS, (0, random));
+        }
         assert!(!breaker.would_pass(SECOND * 3 / 4 - 1));
         assert!(breaker.would_pass(SECOND));
     }
@@ -130,6 +132,9 @@ fn who_no_longer_breaks_circuits_leaves_none_open() {
     let (breaker, since) = opened();
     let probe = probe(&breaker, since + SECOND).expect("due");
     assert!(breaker.reset() && !breaker.reset());
-    assert_eq!(breaker.end(probe, true, &SETTINGS, at(since + SECOND)), None);
+    assert_eq!(
+        breaker.end(probe, true, &SETTINGS, at(since + SECOND)),
+        None
+    );
     assert_eq!(breaker.f(), 0);
 }

@@ -72,14 +72,21 @@ mod tests {
     fn only_what_the_endpoint_did_is_an_outcome() {
         for kind in ErrorKind::ALL {
             let outcome = Outcome::of(kind);
-            assert_eq!(outcome.is_some(), kind.blame() == Blame::Upstream, "{kind:?}");
+            assert_eq!(
+                outcome.is_some(),
+                kind.blame() == Blame::Upstream,
+                "{kind:?}"
+            );
             assert!(outcome.is_none_or(Outcome::is_failure), "{kind:?}");
         }
         assert_eq!(
             Outcome::of(ErrorKind::UpstreamConnectTimeout),
             Some(Outcome::Unconnected)
         );
-        assert_eq!(Outcome::of(ErrorKind::RequestTimeout), Some(Outcome::TimedOut));
+        assert_eq!(
+            Outcome::of(ErrorKind::RequestTimeout),
+            Some(Outcome::TimedOut)
+        );
     }
 
     #[test]

@@ -115,7 +115,8 @@ impl Tally {
 
     #[cold]
     fn note_failure(&self, outcome: Outcome, settings: &Settings) -> Option<Cause> {
-        let gateway = !matches!(outcome, Outcome::Answered(status) if !(502..=504).contains(&status));
+        let gateway =
+            !matches!(outcome, Outcome::Answered(status) if !(502..=504).contains(&status));
         if settings.splits {
             // It has answered.
             clear(&self.row_local);
@@ -232,7 +233,9 @@ pub fn eject(
     if !enforced || one.health.has(Obstacle::Ejected) {
         return Verdict::Spared;
     }
-    let ejected = peers.iter().filter(|peer| peer.health.has(Obstacle::Ejected));
+    let ejected = peers
+        .iter()
+        .filter(|peer| peer.health.has(Obstacle::Ejected));
     let ejected = ejected.count();
     let most = usize::from(settings.max_ejection_percent);
     if most == 0 || (ejected > 0 && (ejected + 1) * 100 > most * peers.len()) {

@@ -42,7 +42,11 @@ fn rows(settings: &Settings, outcomes: &[Outcome]) -> Vec<Cause> {
 #[test]
 fn five_failures_in_a_row_are_an_outlier() {
     assert_eq!(rows(&settings(), &[ERROR; 5]), [Cause::Consecutive5xx]);
-    assert_eq!(rows(&settings(), &[ERROR; 10]).len(), 2, "the row begins anew");
+    assert_eq!(
+        rows(&settings(), &[ERROR; 10]).len(),
+        2,
+        "the row begins anew"
+    );
     let broken = [ERROR, ERROR, ERROR, ERROR, ANSWER, ERROR];
     assert_eq!(rows(&settings(), &broken), []);
     let ways = [

@@ -9,7 +9,7 @@ use super::fitness::{Fitness, Level};
 use super::{EndpointRun, Tried};
 use crate::balance::{Candidate, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
-use crate::telemetry::{ClusterStats, Registry};
+use crate::telemetry::{ClusterStats, GuardStats, Registry};
 use crate::wire;
 use crate::wire::cluster::Balance;
 
@@ -23,6 +23,8 @@ pub struct ClusterRun {
     picker: RefCell<Picker>,
     endpoints: Vec<Rc<EndpointRun>>,
     fitness: Fitness,
+    /// Of its guards, where it has some.
+    pub(super) guard_stats: Option<Arc<GuardStats>>,
 }
 
 impl ClusterRun {
@@ -73,8 +75,10 @@ impl ClusterRun {
             let gone = before.endpoints.iter().filter(|run| !kept(run));
             gone.for_each(|run| run.leave());
         }
+        let guarded = cluster.guard.is_some();
         Self {
             fitness: Fitness::new(&cluster),
+            guard_stats: guarded.then(|| registry.guard(worker, &cluster.name)),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -119,7 +123,12 @@ impl ClusterRun {
 
     fn is_available(&self, index: usize) -> bool {
         let endpoint = self.cluster.endpoints.get(index);
-        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
+        endpoint.is_some_and(|it| it.health.is_available() || self.awaits_probe(&it.health))
+    }
+
+    /// Whether an endpoint is picked although it isn't available.
+    pub(super) fn panics(&self) -> bool {
+        self.fitness.level(&self.cluster) == Level::Panic
     }
 
     /// Tells the picker how long an endpoint took.

@@ -41,8 +41,12 @@ pub async fn obtain(
     tried: &mut Tried,
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
-    let mut last = Error::new(ErrorKind::NoEndpoint);
-    while let Some((flight, now)) = next_endpoint(worker, cluster, tried) {
+    let mut last = None;
+    loop {
+        let (flight, now) = match next_endpoint(worker, cluster, tried) {
+            Ok(found) => found,
+            Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
+        };
         let run = flight.run();
         if ask.reuse
             && let Some(upstream) = run.checkout(&cluster.cluster.wire, now)
@@ -55,23 +59,26 @@ pub async fn obtain(
                 let upstream = made.into_upstream(cluster, worker.age(clock::now()));
                 return Ok((flight, upstream));
             }
-            Err(error) => last = error,
+            Err(error) => {
+                cluster.failed(&flight, error.kind);
+                last = Some(error);
+            }
         }
     }
-    Err(last)
 }
 
 pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
     tried: &mut Tried,
-) -> Option<(InFlight, Instant)> {
+) -> Result<(InFlight, Instant), ErrorKind> {
     if tried.len() >= ATTEMPTS_MAX {
-        return None;
+        return Err(ErrorKind::NoEndpoint);
     }
     let now = clock::now();
-    let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
-    Some((InFlight::begin(Rc::clone(picked?)), now))
+    let picked =
+        worker.with_random(|random| cluster.begin(random, (now, worker.micros(now)), tried));
+    Ok((picked?, now))
 }
 
 /// A connection that was just made.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, hashing, http2};
+use super::{Guard, Leases, guard, hashing, http2};
 use crate::balance::{HashTable, Load};
 use crate::net::Address;
 use crate::net::address::Written;
@@ -39,6 +39,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who takes which key, where `balance` goes by keys.
     pub hashing: Option<Arc<HashTable>>,
+    /// What keeps requests away from what fails.
+    pub guard: Option<Arc<Guard>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -81,14 +83,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
-    if cluster.panic_threshold > 100 {
-        problems.add(
-            "percentage_invalid",
-            "panic_threshold",
-            format!("{} is no percentage", cluster.panic_threshold),
-            "write 0 to 100",
-        );
-    }
+    guard::check(cluster, problems);
     hashing::check(&cluster.hash, problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
+use super::guard;
 use super::hashing;
 use super::listener::Listener;
 use super::stage::Staged;
@@ -178,6 +179,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         wire: Arc::clone(&parts.wire),
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
+        guard: guard::compile(&parts.wire, before),
         hashing: hashing::table(&parts.wire, &endpoints, before),
         endpoints,
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),

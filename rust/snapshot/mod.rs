@@ -6,6 +6,7 @@
 mod client_tls;
 mod cluster;
 mod compile;
+mod guard;
 mod hashing;
 mod http2;
 mod listener;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use cluster::{Cluster, Endpoint, Names};
 pub use compile::Compiler;
+pub use guard::{Guard, Live};
 pub use listener::{AccessLog, Listener};
 pub use open::{Lease, Leases, OpenCount, Place};
 pub use stage::{Staged, Surroundings};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
+use super::resilience::{Breaker, OutlierDetection};
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -40,6 +41,12 @@ pub struct Cluster {
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,
+    /// When requests are kept away from what fails.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
+    /// When an endpoint is left out for a while.
+    #[serde(default)]
+    pub outlier_detection: Option<OutlierDetection>,
 }
 
 /// The protocol spoken upstream.

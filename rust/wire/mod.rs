@@ -9,6 +9,7 @@ pub mod endpoints;
 pub mod http2;
 pub mod listener;
 pub mod problem;
+pub mod resilience;
 pub mod route;
 
 use serde::{Deserialize, Serialize};

@@ -18,10 +18,16 @@ struct Seen<'a> {
 /// there. Begins the next interval.
 pub(super) fn outliers<'a>(settings: &Settings, peers: &[Peer<'a>]) -> Vec<(Peer<'a>, Cause)> {
     let mut found = Vec::new();
-    let answers: Vec<_> = peers.iter().map(|peer| seen(*peer, &peer.tally.answers)).collect();
+    let answers: Vec<_> = peers
+        .iter()
+        .map(|peer| seen(*peer, &peer.tally.answers))
+        .collect();
     judge(settings, &answers, &mut found);
     if settings.splits {
-        let ways: Vec<_> = peers.iter().map(|peer| seen(*peer, &peer.tally.ways)).collect();
+        let ways: Vec<_> = peers
+            .iter()
+            .map(|peer| seen(*peer, &peer.tally.ways))
+            .collect();
         judge(settings, &ways, &mut found);
     }
     found

@@ -12,7 +12,8 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
-use crate::pool::{ClusterRun, EndpointRun};
+use crate::policy::outcome::Outcome;
+use crate::pool::{ClusterRun, EndpointRun, InFlight, Probes};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
 use crate::route::Route;
@@ -72,6 +73,10 @@ pub(super) struct Record {
     route_index: Option<u32>,
     cluster: Option<Rc<ClusterRun>>,
     endpoint: Option<Rc<EndpointRun>>,
+    /// The circuits that the attempt decides about.
+    probes: Option<Rc<Probes>>,
+    /// How the attempt ended is told at its end.
+    outcome_due: bool,
 }
 
 impl Record {
@@ -95,6 +100,8 @@ impl Record {
             route_index: None,
             cluster: None,
             endpoint: None,
+            probes: None,
+            outcome_due: false,
         }
     }
 
@@ -124,13 +131,31 @@ impl Record {
         self.cluster = Some(Rc::clone(cluster));
     }
 
-    pub(super) fn chose_endpoint(&mut self, endpoint: &Rc<EndpointRun>) {
-        self.endpoint = Some(Rc::clone(endpoint));
+    /// An attempt begins.
+    pub(super) fn chose_endpoint(&mut self, flight: &InFlight) {
+        self.endpoint = Some(Rc::clone(flight.run()));
+        self.probes = flight.probes().cloned();
     }
 
     pub(super) fn answered(&mut self, status: u16) {
         self.status = status;
         self.answered = Some(clock::now());
+        self.came_to(Outcome::answered(status, self.grpc_status));
+    }
+
+    /// A gRPC call is answered; how it went is still to come.
+    pub(super) fn answered_call(&mut self, status: u16) {
+        self.status = status;
+        self.answered = Some(clock::now());
+        self.outcome_due = true;
+    }
+
+    /// Notes what the attempt came to.
+    pub(super) fn came_to(&mut self, outcome: Outcome) {
+        self.outcome_due = false;
+        if let (Some(cluster), Some(endpoint)) = (&self.cluster, &self.endpoint) {
+            cluster.came_to(endpoint, self.probes.as_deref(), outcome);
+        }
     }
 
     /// What the listener takes a client's end for.
@@ -140,7 +165,18 @@ impl Record {
 
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
+        if self.error.is_none() {
+            self.attempt_failed(kind);
+        }
         self.error.get_or_insert(kind);
+    }
+
+    /// The attempt failed; another may follow. Of connects, those who make them tell.
+    pub(super) fn attempt_failed(&mut self, kind: ErrorKind) {
+        match Outcome::of(kind) {
+            None | Some(Outcome::Unconnected) => {}
+            Some(outcome) => self.came_to(outcome),
+        }
     }
 
     pub(super) fn route_name(&self) -> &str {
@@ -203,7 +239,10 @@ impl Record {
     }
 
     /// Counts and logs the end.
-    pub(super) fn finish(&self, conn: &Downstream) {
+    pub(super) fn finish(&mut self, conn: &Downstream) {
+        if self.outcome_due && self.error.is_none() {
+            self.came_to(Outcome::answered(self.status, self.grpc_status));
+        }
         let now = clock::now();
         let took = clock::micros_between(self.begun, now);
         let listener = &conn.listener.stats;

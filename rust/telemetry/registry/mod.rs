@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::blocks::{
     ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
 };
+use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
 
 /// What a block belongs to: the values of its labels, the second empty where there is one label.
@@ -52,6 +53,8 @@ struct Tables {
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
     logs: Arc<Table<LogStats>>,
+    guards: Arc<Table<GuardStats>>,
+    endpoint_guards: Arc<Table<EndpointGuardStats>>,
 }
 
 /// Something of the configuration that is counted.
@@ -70,6 +73,9 @@ pub enum Resource<'a> {
 }
 
 impl Registry {
+    /// Who is no worker: the service thread.
+    pub const SERVICE: usize = usize::MAX;
+
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
@@ -88,6 +94,17 @@ impl Registry {
     /// The worker's block of an endpoint of a cluster.
     pub fn endpoint(&self, worker: usize, cluster: &str, address: &str) -> Arc<EndpointStats> {
         block(&mut self.lock().endpoints, worker, (cluster, address))
+    }
+
+    /// The worker's block of a guarded cluster.
+    pub fn guard(&self, worker: usize, name: &str) -> Arc<GuardStats> {
+        block(&mut self.lock().guards, worker, (name, ""))
+    }
+
+    /// The block of an endpoint of a guarded cluster.
+    pub fn endpoint_guard(&self, cluster: &str, address: &str) -> Arc<EndpointGuardStats> {
+        let worker = Self::SERVICE;
+        block(&mut self.lock().endpoint_guards, worker, (cluster, address))
     }
 
     /// The worker's block of a route of a table.
@@ -123,8 +140,13 @@ impl Registry {
             Resource::Cluster(name) => {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
+                forget(&mut tables.guards, |key| &*key.0 == name);
+                forget(&mut tables.endpoint_guards, |key| &*key.0 == name);
             }
-            Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
+            Resource::Endpoint(name, at) => {
+                forget(endpoints, |key| named(key) == (name, at));
+                forget(&mut tables.endpoint_guards, |key| named(key) == (name, at));
+            }
         }
     }
 
@@ -142,6 +164,9 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        // They end with the guards.
+        sweep(&mut tables.guards, |_| false);
+        sweep(&mut tables.endpoint_guards, |_| false);
         sweep(&mut tables.logs, |_| false);
     }
 

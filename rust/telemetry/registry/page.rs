@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::telemetry::blocks::{
     ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
 };
+use crate::telemetry::guard::{EndpointGuardStats, GuardStats};
 use crate::telemetry::metric::{Block, Source};
 
 const HEAD: &str = "\
@@ -35,6 +36,10 @@ fn page() -> String {
     section::<RouteStats>(&mut out, "Routes", "routes.TABLE.NAME");
     section::<ClusterStats>(&mut out, "Clusters", "clusters.NAME");
     section::<EndpointStats>(&mut out, "Endpoints", "clusters.NAME.endpoints.ADDRESS");
+    let guard = "clusters.NAME.guard";
+    section::<GuardStats>(&mut out, "Guarded clusters", guard);
+    let guard = "clusters.NAME.endpoints.ADDRESS.guard";
+    section::<EndpointGuardStats>(&mut out, "Endpoints of guarded clusters", guard);
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
     out
 }
@@ -83,6 +88,8 @@ fn names_follow_the_conventions() {
     follow::<RouteStats>();
     follow::<ClusterStats>();
     follow::<EndpointStats>();
+    follow::<GuardStats>();
+    follow::<EndpointGuardStats>();
     follow::<LogStats>();
 }
 

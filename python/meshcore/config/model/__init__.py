@@ -40,6 +40,7 @@ from meshcore.config.model.listener import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -49,6 +50,7 @@ __all__ = [
     "Abort",
     "AccessLog",
     "Admin",
+    "Breaker",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -74,6 +76,7 @@ __all__ = [
     "LocalRate",
     "Match",
     "Mesh",
+    "OutlierDetection",
     "Part",
     "PathMatch",
     "Pool",

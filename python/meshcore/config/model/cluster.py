@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictSt
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
@@ -142,6 +143,10 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    breaker: Breaker | None = None
+    """When requests are kept away from what fails; left out, never."""
+    outlier_detection: OutlierDetection | None = None
+    """When an endpoint is left out for a while; left out, never."""
     panic_threshold: Percent = 0
     """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
     cluster without an available endpoint answers 503."""

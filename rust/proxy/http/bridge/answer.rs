@@ -156,12 +156,16 @@ fn begin(
 
 fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
     let mut record = exchange.record.borrow_mut();
-    record.answered(head.status);
     if exchange.plan.facts.grpc {
         // A response of trailers alone carries its status here.
         let status = values(head.fields, "grpc-status").next();
         record.grpc_status = status.and_then(grpc::parse_status);
+        if record.grpc_status.is_none() && head.status == 200 {
+            record.answered_call(head.status);
+            return;
+        }
     }
+    record.answered(head.status);
 }
 
 /// What was asked of an HTTP/2 upstream: a WebSocket begins with CONNECT there.

@@ -47,7 +47,7 @@ impl Exchange<'_> {
         let mut resends = 0;
         loop {
             let (flight, link) = self.obtain(client, resends).await?;
-            self.record.borrow_mut().chose_endpoint(flight.run());
+            self.record.borrow_mut().chose_endpoint(&flight);
             let held = self.asks_for_tunnel(&link);
             let mut upload = Upload::new(source, self.plan.body_limit, held);
             let error = match self.attempt(client, &link, &mut upload).await {
