@@ -4,8 +4,12 @@
 #[cfg(test)]
 mod balance;
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
 mod hashing;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod outlier;
 #[cfg(test)]
 mod routes;
