@@ -39,7 +39,8 @@ def test_every_error_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["proxy"], ["check"], ["analyze"], ["config", "schema"], ["version"]]
+    "command",
+    [[], ["proxy"], ["check"], ["analyze"], ["explain"], ["config", "schema"], ["version"]],
 )
 def test_every_command_and_flag_is_explained(command: list[str]) -> None:
     meshcore_command = str(Path(sys.executable).parent / "meshcore")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["Engine", "check", "features", "version"]
+__all__ = ["Engine", "check", "explain", "features", "version"]
 
 version: str
 features: str
@@ -17,6 +17,27 @@ def check(delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]) 
 
     Returns:
         The problems as JSON: a list of objects with code, kind, name, path, message and hint.
+    """
+
+def explain(
+    delta: bytes,
+    credentials: Sequence[tuple[str, bytes, bytes | None]],
+    questions: bytes,
+) -> bytes:
+    """Ask a complete configuration, which isn't installed, what becomes of requests.
+
+    Args:
+        delta: As for `check`.
+        credentials: As for `check`.
+        questions: JSON: a list of {"listener", "head", "tls", "identity"}; a head is HTTP/1's.
+
+    Returns:
+        JSON: {"answers": [{"error", "path", "considered": [{"route", "failed"}], "route"}]} in the
+        order of the questions, with routes by their position in the table; or {"problems": […]} as
+        `check` has them.
+
+    Raises:
+        ValueError: The questions have another form.
     """
 
 @final

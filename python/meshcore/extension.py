@@ -27,3 +27,22 @@ def check(delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]]) 
         The problems as JSON: a list of objects with code, kind, name, path, message and hint.
     """
     return _engine.check(delta, credentials)
+
+
+def explain(
+    delta: bytes, credentials: Sequence[tuple[str, bytes, bytes | None]], questions: bytes
+) -> bytes:
+    """Ask a complete configuration, which isn't installed, what becomes of requests.
+
+    Args:
+        delta: Every resource, as JSON.
+        credentials: As for `check`.
+        questions: A list of {"listener", "head", "tls", "identity"} as JSON.
+
+    Returns:
+        {"answers": […]} as JSON, or {"problems": […]}.
+
+    Raises:
+        ValueError: The questions have another form.
+    """
+    return _engine.explain(delta, credentials, questions)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::options::Credential;
 use super::service::Service;
 use super::sockets::Bound;
-use crate::snapshot::{Compiler, Names, Surroundings};
+use crate::snapshot::{Compiler, Names, Staged, Surroundings};
 use crate::telemetry::{LogSinks, Registry};
 use crate::tls::credentials::Credentials;
 use crate::wire::{Delta, Kind, Problem, Problems};
@@ -134,10 +134,15 @@ fn no_descriptor(listener: &str, error: &std::io::Error) -> Vec<Problem> {
 
 /// Compiles a complete configuration without putting it in force: what an `apply` would refuse.
 pub fn check(delta: &[u8], credentials: Vec<Credential>) -> Vec<Problem> {
-    let delta = match parse(delta) {
-        Ok(delta) => delta,
-        Err(problems) => return problems,
-    };
+    stage_alone(delta, credentials).err().unwrap_or_default()
+}
+
+/// A complete configuration, compiled and not in force.
+pub(super) fn stage_alone(
+    delta: &[u8],
+    credentials: Vec<Credential>,
+) -> Result<Staged, Vec<Problem>> {
+    let delta = parse(delta)?;
     let mut store = Credentials::default();
     let mut problems = insert(&mut store, credentials);
     let logs = LogSinks::new(Arc::new(Registry::default()));
@@ -147,8 +152,12 @@ pub fn check(delta: &[u8], credentials: Vec<Credential>) -> Vec<Problem> {
         logs: &logs,
         names: &names,
     };
-    if let Err(more) = Compiler::default().stage(delta, &around) {
-        problems.extend(more);
+    match Compiler::default().stage(delta, &around) {
+        Ok(staged) if problems.is_empty() => Ok(staged),
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems)
+        }
     }
-    problems
 }

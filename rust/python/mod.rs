@@ -26,7 +26,7 @@ mod _engine {
 
     use super::FEATURES;
     #[pymodule_export]
-    use super::{Engine, check};
+    use super::{Engine, check, explain};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -214,4 +214,23 @@ fn check<'py>(
             .unwrap_or_default()
             .as_bytes(),
     )
+}
+
+/// Asks a complete configuration, which isn't put in force, what becomes of requests.
+#[pyfunction]
+fn explain<'py>(
+    py: Python<'py>,
+    delta: &[u8],
+    credentials: Vec<CredentialTuple>,
+    questions: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    let credentials = self::credentials(credentials);
+    let asked: Vec<engine::explain::Question> = serde_json::from_slice(questions)
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let answers = detached(py, || engine::explain::explain(delta, credentials, &asked));
+    let json = match answers {
+        Ok(answers) => serde_json::json!({"answers": answers}),
+        Err(problems) => serde_json::json!({"problems": problems}),
+    };
+    Ok(PyBytes::new(py, json.to_string().as_bytes()))
 }

@@ -43,31 +43,55 @@ pub(super) enum TextMatch {
     Absent,
 }
 
+/// What doesn't hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure<'t> {
+    /// `match.path`.
+    Path,
+    /// `match.method` or `method_match`.
+    Method,
+    /// `match.scheme`.
+    Scheme,
+    /// `match.authority`.
+    Authority,
+    /// One of `match.headers`.
+    Header(&'t str),
+    /// One of `match.without_headers`.
+    WithoutHeader(&'t str),
+    /// One of `match.query`.
+    Query(&'t str),
+    /// `match.identity`.
+    Identity,
+}
+
 impl Conditions {
-    /// Whether all of them hold.
-    pub(super) fn hold(&self, view: &RequestView<'_>) -> bool {
-        self.method_holds(view.method)
-            && self.line.as_ref().is_none_or(|line| line.hold(view))
-            && self
-                .fields
-                .iter()
-                .all(|(name, condition)| condition.holds(view.values(name)))
-            && self.without.iter().all(|(name, condition)| {
-                let mut values = view.values(name).peekable();
-                !match condition {
-                    TextMatch::Present | TextMatch::Absent => condition.holds(values),
-                    _ if values.peek().is_none() => condition.holds([b"".as_slice()]),
-                    _ => condition.holds(values),
-                }
-            })
-            && self
-                .query
-                .iter()
-                .all(|(name, condition)| condition.holds(parameter(view.query, name)))
-            && self
-                .identity
-                .as_ref()
-                .is_none_or(|condition| condition.holds(view.identity.map(str::as_bytes)))
+    /// The first of them that doesn't hold.
+    pub(super) fn failure(&self, view: &RequestView<'_>) -> Option<Failure<'_>> {
+        if !self.method_holds(view.method) {
+            return Some(Failure::Method);
+        }
+        if let Some(failed) = self.line.as_ref().and_then(|line| line.failure(view)) {
+            return Some(failed);
+        }
+        let field =
+            |(name, condition): &&(Box<str>, TextMatch)| !condition.holds(view.values(name));
+        if let Some((name, _)) = self.fields.iter().find(field) {
+            return Some(Failure::Header(name));
+        }
+        let without = |(name, condition): &&(Box<str>, TextMatch)| condition.is_met(view, name);
+        if let Some((name, _)) = self.without.iter().find(without) {
+            return Some(Failure::WithoutHeader(name));
+        }
+        let query = |(name, condition): &&(Box<str>, TextMatch)| {
+            !condition.holds(parameter(view.query, name))
+        };
+        if let Some((name, _)) = self.query.iter().find(query) {
+            return Some(Failure::Query(name));
+        }
+        let identity = self.identity.as_ref();
+        identity
+            .is_some_and(|condition| !condition.holds(view.identity.map(str::as_bytes)))
+            .then_some(Failure::Identity)
     }
 
     /// Whether they hold for every request.
@@ -98,14 +122,18 @@ impl Conditions {
 }
 
 impl LineConditions {
-    fn hold(&self, view: &RequestView<'_>) -> bool {
-        let holds = |condition: &Option<TextMatch>, value: &str| {
+    fn failure(&self, view: &RequestView<'_>) -> Option<Failure<'static>> {
+        let fails = |condition: &Option<TextMatch>, value: &str| {
             let condition = condition.as_ref();
-            condition.is_none_or(|condition| condition.holds([value.as_bytes()]))
+            condition.is_some_and(|condition| !condition.holds([value.as_bytes()]))
         };
-        holds(&self.method, view.method)
-            && holds(&self.scheme, view.scheme)
-            && holds(&self.authority, view.authority)
+        if fails(&self.method, view.method) {
+            Some(Failure::Method)
+        } else if fails(&self.scheme, view.scheme) {
+            Some(Failure::Scheme)
+        } else {
+            fails(&self.authority, view.authority).then_some(Failure::Authority)
+        }
     }
 
     /// Those that count as fields do.
@@ -115,6 +143,16 @@ impl LineConditions {
 }
 
 impl TextMatch {
+    /// Whether a field that must be absent is there.
+    fn is_met(&self, view: &RequestView<'_>, name: &str) -> bool {
+        let mut values = view.values(name).peekable();
+        match self {
+            Self::Present | Self::Absent => self.holds(values),
+            _ if values.peek().is_none() => self.holds([b"".as_slice()]),
+            _ => self.holds(values),
+        }
+    }
+
     pub(super) fn holds<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> bool {
         let mut values = values.into_iter();
         match self {

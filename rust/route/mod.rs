@@ -40,6 +40,7 @@ mod split;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,7 @@ use crate::wire::route::RouteOrder;
 pub use action::Action;
 pub use action::Changes;
 pub use action::DirectResponse;
+pub use condition::Failure;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
 pub use fault::RouteFault;
@@ -77,6 +79,7 @@ pub use split::Share;
 pub use split::Split;
 pub use split::TargetChanges;
 pub use template::Template;
+pub use trace::Considered;
 
 use condition::Conditions;
 use host::HostIndex;
@@ -200,7 +203,15 @@ impl RouteTable {
 
     /// The route that `view` takes.
     pub fn find(&self, view: &RequestView<'_>) -> Option<&Route> {
-        let accepts = |position| self.accepts(position, view);
+        self.search(view, |position| self.failure(position, view).is_none())
+    }
+
+    /// The best route that `accepts`, which is asked about positions in `candidates`.
+    fn search(
+        &self,
+        view: &RequestView<'_>,
+        accepts: impl Fn(u32) -> bool + Copy,
+    ) -> Option<&Route> {
         let candidate = match self.order {
             RouteOrder::Specific => self
                 .hosts
@@ -218,16 +229,21 @@ impl RouteTable {
         &self.routes
     }
 
-    fn accepts(&self, position: u32, view: &RequestView<'_>) -> bool {
-        self.candidates
-            .get(position as usize)
-            .is_some_and(|candidate| candidate.guard.as_ref().is_none_or(|it| it.lets(view)))
+    /// What keeps a candidate that stands at the request's host and path from being its route.
+    fn failure(&self, position: u32, view: &RequestView<'_>) -> Option<Failure<'_>> {
+        let Some(candidate) = self.candidates.get(position as usize) else {
+            return Some(Failure::Path);
+        };
+        candidate.guard.as_ref().and_then(|it| it.failure(view))
     }
 }
 
 impl Guard {
-    fn lets(&self, view: &RequestView<'_>) -> bool {
+    fn failure(&self, view: &RequestView<'_>) -> Option<Failure<'_>> {
         let matches = |text: &PathText| text.holds(view.path);
-        self.text.as_ref().is_none_or(matches) && self.conditions.hold(view)
+        if !self.text.as_ref().is_none_or(matches) {
+            return Some(Failure::Path);
+        }
+        self.conditions.failure(view)
     }
 }

@@ -33,6 +33,11 @@ app.command(
     name="analyze",
     help="Say what a configuration probably doesn't mean.",
 )
+app.command(
+    "meshcore.cli.explain:explain",
+    name="explain",
+    help="Say which rules a request would meet, which one wins, and what applies to it.",
+)
 app.command(config)
 config.command(
     "meshcore.cli.schema:schema",

@@ -14,6 +14,8 @@ mod request;
 mod rewrite;
 mod stall;
 
+pub use request::{Peer, see};
+
 use std::future::poll_fn;
 use std::time::{Duration, Instant};
 

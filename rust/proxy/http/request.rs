@@ -9,8 +9,9 @@ use super::record::{LogFields, Record};
 use super::reply::{Reply, Shape};
 use super::rewrite::RequestId;
 use crate::error::ErrorKind;
+use crate::protocol::error::HeadError;
 use crate::protocol::head::{FieldSet, values};
-use crate::protocol::http1::{Framing, RequestHead, RequestMethod};
+use crate::protocol::http1::{FieldStorage, Framing, RequestHead, RequestMethod, parse_request};
 use crate::protocol::{grpc, grpc_web, path};
 use crate::route::RequestView;
 use crate::snapshot::Listener;
@@ -49,23 +50,17 @@ impl<'a> Request<'a> {
             path: Cow::Borrowed(head.path),
             host: head.authority.host_for_match(),
             id: None,
-            body_limit: match listener.wire.limits.body_bytes {
-                0 => u64::MAX,
-                limit => limit,
-            },
+            body_limit: body_limit(listener),
         };
-        if request.is_connect() && !listener.wire.http.allow_connect {
-            return Err(request.refuse(ErrorKind::ConnectRefused));
-        }
-        if matches!(head.framing, Framing::Length(length) if length > request.body_limit) {
-            return Err(request.refuse(ErrorKind::BodyTooLarge));
-        }
-        request.path = path::normalize(head.path, listener.wire.http.path_normalization)
-            // A path with two readings is refused as a malformed head is: nothing after it is parsed.
-            .map_err(|e| Refusal {
-                reusable: false,
-                ..request.refuse(e.kind())
-            })?;
+        request.path = admissible(listener, head, request.body_limit).map_err(|kind| {
+            let refusal = request.refuse(kind);
+            // After a path with two readings nothing is parsed, as after a malformed head.
+            let reusable = refusal.reusable && kind != ErrorKind::BadRequest;
+            Refusal {
+                reusable,
+                ..refusal
+            }
+        })?;
         request.id = RequestId::wanted(conn, &listener.wire.http, head);
         if let (Some(log), Some(id)) = (&mut record.log, &request.id) {
             log.request_id = id.as_bytes().to_vec();
@@ -94,34 +89,103 @@ impl<'a> Request<'a> {
 
     /// What routes look at.
     pub(super) fn view(&self) -> RequestView<'_> {
-        let Self { conn, head, .. } = self;
-        let trusted = self.current.listener.wire.http.trusted_hops > 0;
-        RequestView {
-            host: &self.host,
-            path: &self.path,
-            query: head.query,
-            method: head.method,
-            scheme: scheme(conn, head, trusted),
-            authority: head.authority.text,
-            fields: head.fields,
-            hidden: if trusted {
-                FieldSet::EMPTY
-            } else {
-                head.forwarded
-            },
-            identity: conn.identity.as_ref().map(|identity| identity.name()),
-        }
+        let peer = Peer {
+            tls: self.conn.is_tls(),
+            identity: self.conn.identity.as_ref().map(|identity| identity.name()),
+        };
+        view(
+            &self.current.listener,
+            self.head,
+            (&self.path, &self.host),
+            peer,
+        )
+    }
+}
+
+/// What routes look at, by the rules of a listener.
+fn view<'a>(
+    listener: &Listener,
+    head: &'a RequestHead<'a, 'a>,
+    (path, host): (&'a str, &'a str),
+    peer: Peer<'a>,
+) -> RequestView<'a> {
+    let trusted = listener.wire.http.trusted_hops > 0;
+    RequestView {
+        host,
+        path,
+        query: head.query,
+        method: head.method,
+        scheme: scheme(peer.tls, head, trusted),
+        authority: head.authority.text,
+        fields: head.fields,
+        hidden: if trusted {
+            FieldSet::EMPTY
+        } else {
+            head.forwarded
+        },
+        identity: peer.identity,
     }
 }
 
 /// That of the connection, unless a trusted proxy has ended another one before.
-fn scheme(conn: &Downstream, head: &RequestHead<'_, '_>, trusted: bool) -> &'static str {
+fn scheme(tls: bool, head: &RequestHead<'_, '_>, trusted: bool) -> &'static str {
     let told = head.value(head.known.forwarded_proto).filter(|_| trusted);
     match told {
         Some(b"https") => "https",
         Some(b"http") => "http",
-        _ if conn.is_tls() => "https",
+        _ if tls => "https",
         _ => "http",
+    }
+}
+
+/// Refuses what a listener takes from nobody; else the path in its normal form.
+fn admissible<'h>(
+    listener: &Listener,
+    head: &RequestHead<'h, '_>,
+    body_limit: u64,
+) -> Result<Cow<'h, str>, ErrorKind> {
+    let connect = matches!(RequestMethod::of(head.method), RequestMethod::Connect);
+    if connect && !listener.wire.http.allow_connect {
+        return Err(ErrorKind::ConnectRefused);
+    }
+    if matches!(head.framing, Framing::Length(length) if length > body_limit) {
+        return Err(ErrorKind::BodyTooLarge);
+    }
+    path::normalize(head.path, listener.wire.http.path_normalization).map_err(HeadError::kind)
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Peer<'a> {
+    /// Whether by TLS.
+    pub tls: bool,
+    /// What its certificate proves.
+    pub identity: Option<&'a str>,
+}
+
+/// Gives `look` what the routes of a listener would see of a head of HTTP/1, and its path; or why it
+/// would get no further.
+///
+/// # Errors
+/// What the client would be told.
+pub fn see<T>(
+    listener: &Listener,
+    head: &[u8],
+    peer: Peer<'_>,
+    look: impl FnOnce(&RequestView<'_>) -> T,
+) -> Result<T, ErrorKind> {
+    let mut storage = FieldStorage::new();
+    let head = parse_request(head, &mut storage, &listener.head_limits);
+    let head = head.map_err(HeadError::kind)?;
+    let path = admissible(listener, &head, body_limit(listener))?;
+    let host = head.authority.host_for_match();
+    Ok(look(&view(listener, &head, (&path, &host), peer)))
+}
+
+fn body_limit(listener: &Listener) -> u64 {
+    match listener.wire.limits.body_bytes {
+        0 => u64::MAX,
+        limit => limit,
     }
 }
 

@@ -53,7 +53,12 @@ pub(super) const GET: RequestView<'_> = RequestView {
 };
 
 fn at(table: &RouteTable, view: &RequestView<'_>) -> Option<u32> {
-    table.find(view).map(|route| route.index)
+    let found = table.find(view).map(|route| route.index);
+    let (traced, considered) = table.trace(view);
+    assert_eq!(traced.map(|route| route.index), found);
+    let held = considered.iter().find(|it| it.failure.is_none());
+    assert_eq!(held.map(|it| it.route).is_some(), found.is_some());
+    found
 }
 
 fn at_path(table: &RouteTable, path: &str) -> Option<u32> {
