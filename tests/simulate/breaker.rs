@@ -13,6 +13,10 @@ const SECOND: u64 = 1_000_000;
 const SEEDS: u64 = 400;
 const STEPS: u64 = 3_000;
 
+fn index(random: &mut Random, length: usize) -> usize {
+    usize::try_from(random.below(length as u64)).expect("small")
+}
+
 fn settings(random: &mut Random) -> Settings {
     let open_for_us = SECOND / 10 + random.below(SECOND);
     Settings {
@@ -89,11 +93,11 @@ fn f_is_zero_or_one_and_moves_by_the_formula_alone() {
             let failed = random.below(100) < 40;
             let change = match random.below(10) {
                 0 if !probes.is_empty() => {
-                    drop(probes.swap_remove(random.index(probes.len())));
+                    drop(probes.swap_remove(index(&mut random, probes.len())));
                     None
                 }
                 1..=3 if !probes.is_empty() => {
-                    let probe = probes.swap_remove(random.index(probes.len()));
+                    let probe = probes.swap_remove(index(&mut random, probes.len()));
                     breaker.end(probe, failed, &settings, (now, jitter))
                 }
                 _ => match breaker.admit(&settings, now) {

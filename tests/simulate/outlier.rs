@@ -9,6 +9,10 @@ use meshcore::policy::outlier::{Peer, Settings, Tally, Verdict, eject, sweep};
 
 const SECOND: u64 = 1_000_000;
 
+fn index(random: &mut Random, length: usize) -> usize {
+    usize::try_from(random.below(length as u64)).expect("small")
+}
+
 fn settings(random: &mut Random) -> Settings {
     let percent = |random: &mut Random| u8::try_from(random.below(101)).expect("small");
     Settings {
@@ -46,7 +50,7 @@ fn outcome(random: &mut Random, failing: u64) -> Outcome {
         Outcome::Answered(500),
         Outcome::Answered(503),
     ];
-    ways[random.index(ways.len())]
+    ways[index(random, ways.len())]
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn no_more_than_the_bound_are_ever_out_and_all_who_are_well_come_back() {
     for seed in 0..200 {
         let mut random = Random::seeded(seed);
         let settings = settings(&mut random);
-        let count = 1 + random.index(20);
+        let count = 1 + index(&mut random, 20);
         let generation = Arc::new(Generation::default());
         let house: Vec<(Health, Tally)> = (0..count)
             .map(|_| (Health::new(&generation), Tally::default()))
