@@ -81,10 +81,16 @@ ISSUES = {
             ("tests/e2e/test_http2_clients.py",)),
     ),
     "4": (
+        Row("2", "splits: 90/10 over 10,000 requests within ±1 point",
+            ("tests/e2e/test_routing.py",)),
         Row("5", "limits: within ±1 % of the rate over two workers, told in x-ratelimit-*",
             ("tests/e2e/test_route_limits.py",)),
         Row("6", "faults: percentages within ±1 point, others' p99 left alone",
             ("tests/e2e/test_route_faults.py",)),
+        Row("11", "keys: one endpoint each over versions, workers, restarts; few move; bounded",
+            ("tests/e2e/test_hashing.py",)),
+        Row("locality", "the nearest answer, others take over; shares within ±1 point; draining",
+            ("tests/e2e/test_locality.py",)),
     ),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@
 mod endpoint;
 mod hashing;
 mod least_request;
+mod levels;
 mod maglev;
 mod p2c_ewma;
 mod random;
@@ -28,6 +29,11 @@ pub use hashing::Named;
 pub use hashing::combine;
 pub use hashing::stable_hash;
 pub use least_request::SCANNED as LEAST_REQUEST_SCANNED;
+pub use levels::Asking;
+pub use levels::Availability;
+pub use levels::Layout;
+pub use levels::Levels;
+pub use levels::Place;
 pub use maglev::is_prime;
 pub use random::Random;
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
 use super::{EndpointRun, Tried};
-use crate::balance::{Candidate, Picker, Random};
+use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, GuardStats, Registry};
 use crate::wire;
@@ -21,6 +21,8 @@ pub struct ClusterRun {
     /// Its counters.
     pub stats: Arc<ClusterStats>,
     picker: RefCell<Picker>,
+    /// In its place where not all endpoints are equal.
+    levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
     fitness: Fitness,
     /// Of its guards, where it has some.
@@ -59,7 +61,7 @@ impl ClusterRun {
                 }
             })
             .collect();
-        let mut picker = picker(&cluster);
+        let (mut picker, mut levels) = pickers(&cluster);
         if let Some(before) = comparable {
             let same = |index: usize| {
                 let address = &endpoints.get(index)?.endpoint.address;
@@ -68,7 +70,11 @@ impl ClusterRun {
                     .iter()
                     .position(|run| run.endpoint.address == *address)
             };
-            picker.carry_over(&before.picker.borrow(), same);
+            match (&mut levels, &before.levels) {
+                (Some(levels), Some(before)) => levels.carry_over(&before.borrow(), same),
+                (None, None) => picker.carry_over(&before.picker.borrow(), same),
+                _ => {}
+            }
         }
         if let Some(before) = before {
             let kept = |run: &&Rc<EndpointRun>| endpoints.iter().any(|kept| Rc::ptr_eq(kept, run));
@@ -82,6 +88,7 @@ impl ClusterRun {
             cluster,
             stats,
             picker: RefCell::new(picker),
+            levels: levels.map(RefCell::new),
             endpoints,
         }
     }
@@ -93,15 +100,42 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
-        let all = self.takes_all();
-        let skip = |index| tried.contains(index) || !(all || self.is_available(index));
-        let mut picker = self.picker.borrow_mut();
-        let index = match tried.aim.as_ref().and_then(|aim| aim.hash) {
-            Some(hash) => picker.pick_hashed(hash, &skip),
-            None => picker.pick(random, now_us, &skip),
+        let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
+        let index = if let Some(levels) = &self.levels {
+            let asking = Asking {
+                random,
+                now_us,
+                hash,
+            };
+            self.pick_of_levels(&mut levels.borrow_mut(), asking, tried)
+        } else {
+            let all = self.takes_all();
+            let skip = |index| tried.contains(index) || !(all || self.is_available(index));
+            let mut picker = self.picker.borrow_mut();
+            match hash {
+                Some(hash) => picker.pick_hashed(hash, &skip),
+                None => picker.pick(random, now_us, &skip),
+            }
         }?;
         tried.add(index);
         self.endpoints.get(index)
+    }
+
+    fn pick_of_levels(
+        &self,
+        levels: &mut Levels,
+        asking: Asking<'_>,
+        tried: &Tried,
+    ) -> Option<usize> {
+        let available = Availability {
+            generation: self.fitness.generation(),
+            is_available: &|index| self.is_available(index),
+        };
+        let index = levels.pick(asking, available, &|index| tried.contains(index))?;
+        if levels.is_in_panic(index) {
+            self.stats.healthy_panic_total.increment();
+        }
+        Some(index)
     }
 
     /// Whether requests should bring the hash of a key.
@@ -139,7 +173,10 @@ impl ClusterRun {
                 .iter()
                 .position(|known| Rc::ptr_eq(known, run))
         {
-            self.picker.borrow_mut().observe(index, latency_us, now_us);
+            match &self.levels {
+                Some(levels) => levels.borrow_mut().observe(index, latency_us, now_us),
+                None => self.picker.borrow_mut().observe(index, latency_us, now_us),
+            }
         }
     }
 
@@ -166,16 +203,23 @@ impl ClusterRun {
     }
 }
 
-fn picker(cluster: &Cluster) -> Picker {
+fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     let candidate = |endpoint: &Arc<Endpoint>| Candidate {
         weight: endpoint.weight,
         load: Arc::clone(&endpoint.load),
     };
     let candidates: Vec<Candidate> = cluster.endpoints.iter().map(candidate).collect();
-    match &cluster.hashing {
-        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
-        None => Picker::new(cluster.wire.balance, &candidates),
+    let balance = cluster.wire.balance;
+    if let Some(layout) = &cluster.layout {
+        let panic_threshold = cluster.wire.panic_threshold.into();
+        let levels = Levels::new(layout, balance, &candidates, panic_threshold);
+        return (Picker::new(balance, &[]), Some(levels));
     }
+    let picker = match &cluster.hashing {
+        Some(table) => Picker::hashing(Arc::clone(table), &candidates),
+        None => Picker::new(balance, &candidates),
+    };
+    (picker, None)
 }
 
 /// Whether the picker looks at how many requests each endpoint has.

@@ -34,6 +34,12 @@ impl Fitness {
         }
     }
 
+    /// Another number whenever that may have changed.
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.as_ref().map_or(0, |it| it.now())
+    }
+
     /// How many are in use now.
     #[inline]
     pub(super) fn level(&self, cluster: &Cluster) -> Level {

@@ -1,12 +1,12 @@
 //! Compiles a cluster with its endpoints.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Guard, Leases, guard, hashing, http2};
-use crate::balance::{HashTable, Load};
+use super::{Guard, Leases, guard, hashing, http2, locality};
+use crate::balance::{HashTable, Layout, Load};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::health::{Generation, Health};
@@ -16,6 +16,9 @@ use crate::wire::{self, Problems};
 
 /// The weight above which sums could grow out of hand; the document's bound too.
 const WEIGHT_MAX: u32 = 65_535;
+
+/// Levels cost a picker each; Envoy's bound.
+const PRIORITY_MAX: u32 = 128;
 
 /// A cluster, ready for use.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Cluster {
     pub hashing: Option<Arc<HashTable>>,
     /// What keeps requests away from what fails.
     pub guard: Option<Arc<Guard>>,
+    /// Who comes first, where not all are equal; then each group has a table of its own.
+    pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
 }
@@ -58,6 +63,12 @@ pub struct Endpoint {
     pub weight: u32,
     /// `region/zone/subzone`.
     pub locality: Arc<str>,
+    /// What it is called by.
+    pub labels: BTreeMap<String, String>,
+    /// The lower comes first.
+    pub priority: u32,
+    /// Takes nothing new, but keeps the sessions that it has.
+    pub draining: bool,
     /// Active requests (TCP: connections) over all workers, where the algorithm needs them.
     pub load: Arc<Load>,
     /// Open connections over all workers.
@@ -85,6 +96,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     http2::check(&cluster.http2, problems);
     guard::check(cluster, problems);
     hashing::check(&cluster.hash, problems);
+    locality::check(cluster.locality.as_ref(), problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(
             "dns_bounds",
@@ -114,6 +126,14 @@ pub(super) fn check_endpoints(endpoints: &wire::Endpoints, problems: &mut Proble
                 format!("endpoints[{index}].weight"),
                 format!("{} is out of range", endpoint.weight),
                 "write a weight from 1 to 65535, or leave the endpoint out",
+            );
+        }
+        if endpoint.priority > PRIORITY_MAX {
+            problems.add(
+                "priority_invalid",
+                format!("endpoints[{index}].priority"),
+                format!("{} is out of range", endpoint.priority),
+                "write a priority from 0, the first, to 128",
             );
         }
     }
@@ -163,6 +183,8 @@ fn build(
         && old.weight == endpoint.weight
         && old.host == host
         && *old.locality == *endpoint.locality
+        && old.labels == endpoint.labels
+        && (old.priority, old.draining) == (endpoint.priority, endpoint.draining)
     {
         return Arc::clone(old);
     }
@@ -171,6 +193,9 @@ fn build(
         host,
         weight: endpoint.weight,
         locality: Arc::from(endpoint.locality.as_str()),
+        labels: endpoint.labels.clone(),
+        priority: endpoint.priority,
+        draining: endpoint.draining,
         load: old.map_or_else(Arc::default, |old| Arc::clone(&old.load)),
         open: old.map_or_else(Arc::default, |old| Arc::clone(&old.open)),
         health: old.map_or_else(

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
-use super::guard;
-use super::hashing;
 use super::listener::Listener;
 use super::stage::Staged;
+use super::{guard, hashing, locality};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -173,6 +172,7 @@ impl Compiler {
 pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> Cluster {
     let known = before.map_or(&[][..], |cluster| &cluster.endpoints);
     let endpoints = cluster::endpoints(&parts.endpoints, names, known);
+    let layout = locality::layout(&parts.wire, &endpoints, before);
     Cluster {
         name: Arc::from(parts.wire.name.as_str()),
         slot: parts.slot,
@@ -181,6 +181,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls_h2: parts.tls.h2.clone(),
         guard: guard::compile(&parts.wire, before),
         hashing: hashing::table(&parts.wire, &endpoints, before),
+        layout,
         endpoints,
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }

@@ -54,13 +54,21 @@ pub(super) fn table(
     endpoints: &[Arc<Endpoint>],
     before: Option<&Cluster>,
 ) -> Option<Arc<HashTable>> {
-    if !ring_fits(&wire.hash) || !table_fits(&wire.hash) {
-        return None;
-    }
     if let Some(before) = before.filter(|before| is_same(wire, endpoints, before)) {
         return before.hashing.clone();
     }
-    let named = endpoints.iter().map(|endpoint| Named {
+    make(wire, endpoints.iter())
+}
+
+/// The table of these endpoints; none where the algorithm needs none, or `check` found a problem.
+pub(super) fn make<'a>(
+    wire: &wire::Cluster,
+    endpoints: impl Iterator<Item = &'a Arc<Endpoint>>,
+) -> Option<Arc<HashTable>> {
+    if !ring_fits(&wire.hash) || !table_fits(&wire.hash) {
+        return None;
+    }
+    let named = endpoints.map(|endpoint| Named {
         name: &endpoint.text,
         weight: endpoint.weight,
     });

@@ -10,6 +10,7 @@ mod guard;
 mod hashing;
 mod http2;
 mod listener;
+mod locality;
 mod open;
 mod references;
 mod stage;

@@ -1,5 +1,7 @@
 //! Clusters: a named group of endpoints and how to reach and choose among them.
 
+pub mod locality;
+
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
@@ -20,6 +22,9 @@ pub struct Cluster {
     /// How keys are spread, where the algorithm goes by keys.
     #[serde(default)]
     pub hash: Hash,
+    /// Which endpoints come first, by where they are.
+    #[serde(default)]
+    pub locality: Option<locality::Locality>,
     /// TLS towards the endpoints.
     #[serde(default)]
     pub tls: Option<Tls>,

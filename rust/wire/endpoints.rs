@@ -1,5 +1,7 @@
 //! Endpoints: the addresses of a cluster, replaced without touching the cluster.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The endpoints of the cluster of the same name.
@@ -24,6 +26,15 @@ pub struct Endpoint {
     /// `region/zone/subzone`, may be empty.
     #[serde(default)]
     pub locality: String,
+    /// What it is called by.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The lower comes first; 0 to 128.
+    #[serde(default)]
+    pub priority: u32,
+    /// Takes nothing new, but keeps the sessions that it has.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 fn one() -> u32 {

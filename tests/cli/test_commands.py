@@ -99,9 +99,12 @@ def test_versions() -> None:
     assert run("--version").stdout.strip() == short
 
 
+SINGLE = {"admin", "drain", "locality", "labels"}
+
+
 def test_the_schema_is_json() -> None:
     schema = json.loads(run("config", "schema").stdout)
-    assert set(schema["properties"]) == {"listeners", "clusters", "admin", "drain"}
+    assert set(schema["properties"]) == {"listeners", "clusters", *SINGLE}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

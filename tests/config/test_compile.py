@@ -148,6 +148,14 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
     assert keys_of(tls["http2"]) == wire_fields("http2.rs")["Http2"]
     for key, struct in {"timeouts": "Timeouts", "pool": "Pool", "dns": "Dns"}.items():
         assert keys_of(api[key]) == fields[struct], struct
+    fields = wire_fields("cluster/locality.rs")
+    locality, shares = api["locality"], tls["locality"]
+    assert keys_of(locality) | keys_of(shares) == fields["Locality"]
+    assert isinstance(locality, dict)
+    assert isinstance(shares, dict)
+    assert keys_of(locality["failover"][0]) == fields["Failover"]
+    assert keys_of(shares["distribute"][0]) == fields["Distribute"]
+    assert keys_of(locality["zone_aware"]) == fields["ZoneAware"]
     fields = wire_fields("endpoints.rs")
     endpoints = resource(every_key.compiled, "Endpoints", "api")
     assert keys_of(endpoints) == fields["Endpoints"]

@@ -8,6 +8,8 @@ mod breaker;
 #[cfg(test)]
 mod hashing;
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod outlier;

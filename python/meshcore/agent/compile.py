@@ -69,9 +69,9 @@ def examined(settings: Settings, check: object = None) -> Examined:
     engine_check = _nothing if check is _nothing else extension.check
     if settings.config:
         found = examine(settings.config, engine_check)
-        if settings.access_log and found.config is not None:
-            config = _logged(found.config, settings.access_log)
-            found = examine_config(config, [], engine_check) if found.prepared else found
+        if found.config is not None and found.prepared is not None:
+            config = _told(found.config, settings)
+            found = found if config is found.config else examine_config(config, [], engine_check)
         return found
     return _short(settings)
 
@@ -124,9 +124,7 @@ def _short(settings: Settings) -> Examined:
         problems = [placed(trouble) for trouble in explain(error)]
         return Examined(None, problems, None, {})
     config.read_from(Origin(str(Path.cwd()), (), placed))
-    if settings.access_log:
-        config = _logged(config, settings.access_log)
-    return examine_config(config, [], extension.check)
+    return examine_config(_told(config, settings), [], extension.check)
 
 
 class _by_flag:
@@ -145,6 +143,15 @@ class _by_flag:
             case ("clusters", _, "balance", *_):
                 path = "--balance"
         return Problem(trouble.code, path, trouble.message, trouble.hint)
+
+
+def _told(config: Config, settings: Settings) -> Config:
+    """With what the command line adds to a document."""
+    if settings.access_log:
+        config = _logged(config, settings.access_log)
+    if settings.locality:
+        config = config.model_copy(update={"locality": settings.locality})
+    return config
 
 
 def _logged(config: Config, path: str) -> Config:

@@ -31,6 +31,8 @@ class Settings:
     name: str = ""
     """What `--replace` finds it by."""
     state_dir: str = ""
+    locality: str = ""
+    """Where the proxy runs, instead of the document's."""
     replace: bool = False
 
     def to_json(self) -> str:

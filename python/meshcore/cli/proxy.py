@@ -27,6 +27,7 @@ def proxy(
     admin: str | None = None,
     name: str = "",
     state_dir: str = "",
+    locality: str = "",
     replace: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Run a proxy until SIGTERM or SIGINT, which drain it; a second one ends it at once.
@@ -56,6 +57,8 @@ def proxy(
         What --replace finds it by; left out, made from the document's path or the addresses.
     state_dir
         Where running proxies are found; $XDG_RUNTIME_DIR/meshcore, or /tmp/meshcore-<uid>.
+    locality
+        Where the proxy runs, region/zone/subzone, instead of the document's.
     replace
         Take the listening sockets over from the running proxy of that name, which then drains.
     """
@@ -72,6 +75,7 @@ def proxy(
         admin="" if admin == "none" else admin,
         name=name,
         state_dir=state_dir,
+        locality=locality,
         replace=replace,
     )
     if wrong := _usage(settings):
@@ -81,6 +85,8 @@ def proxy(
 
 
 def _usage(settings: Settings) -> str:
+    from meshcore.config.model.locality import is_locality
+
     if settings.config and (settings.listen or settings.to or settings.balance):
         return "either --config, or --listen and --to with --balance; not both"
     if not settings.config and not (settings.listen and settings.to):
@@ -90,6 +96,8 @@ def _usage(settings: Settings) -> str:
         )
     if "/" in settings.name or settings.name.startswith("."):
         return "--name is not a path: letters, digits, - and _"
+    if not is_locality(settings.locality):
+        return "--locality is region, region/zone or region/zone/subzone"
     return "--workers counts from 0 up" if settings.workers < 0 else ""
 
 

@@ -17,6 +17,7 @@ from meshcore.config.model import (
     Hash,
     Listener,
     ListenerTls,
+    Locality,
     Match,
     Part,
     Route,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from meshcore.config.resources import Key, Pem
 
 Wire: TypeAlias = "dict[str, Wire] | list[Wire] | str | int | float | bool | None"
+
+Here = tuple[str, "Mapping[str, str]"]
+"""The proxy's locality and its labels."""
 
 Files = tuple[str, str | None]
 """A certificate's file and its key's, as the document has them; None: trust anchors."""
@@ -54,18 +58,23 @@ def compile_config(
     for listener in config.listeners:
         _add_listener(compiled, listener, names)
     for cluster in config.clusters:
-        _add_cluster(compiled, cluster, names)
+        _add_cluster(compiled, cluster, names, here_of(config))
     return compiled
 
 
+def here_of(config: Config) -> Here:
+    """Where the proxy runs, and what it is called by."""
+    return config.locality, config.labels
+
+
 def recompile_clusters(
-    compiled: Compiled, clusters: Iterable[Cluster], names: Mapping[Files, str]
+    compiled: Compiled, clusters: Iterable[Cluster], names: Mapping[Files, str], here: Here
 ) -> tuple[Compiled, list[Key]]:
     """The same with these clusters replaced, and what differs then."""
     changed = compiled.copy(compiled.credentials)
     keys: list[Key] = []
     for cluster in clusters:
-        _add_cluster(changed, cluster, names)
+        _add_cluster(changed, cluster, names, here)
         keys += ((CLUSTER, cluster.name), (ENDPOINTS, cluster.name))
     return changed, [key for key in keys if changed.digests[key] != compiled.digests.get(key)]
 
@@ -107,8 +116,12 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
     compiled.add((LISTENER, listener.name), _encode(wire).encode(), tuple(uses))
 
 
-def _add_cluster(compiled: Compiled, cluster: Cluster, names: Mapping[Files, str]) -> None:
-    wire = _fields(cluster, leave=("tls", "endpoints", "hash"))
+def _add_cluster(
+    compiled: Compiled, cluster: Cluster, names: Mapping[Files, str], here: Here
+) -> None:
+    wire = _fields(cluster, leave=("tls", "endpoints", "hash", "locality"))
+    if cluster.locality is not None:
+        wire["locality"] = _locality(cluster.locality, here)
     if "hash" in cluster.model_fields_set:
         wire["hash"] = _hash(cluster.hash)
     uses: list[str] = []
@@ -131,6 +144,18 @@ def _hash(hashing: Hash) -> Wire:
     wire = _fields(hashing, leave=("load_factor",))
     if "load_factor" in hashing.model_fields_set:
         wire["load_factor_percent"] = round(hashing.load_factor * 100)
+    return wire
+
+
+def _locality(locality: Locality, here: Here) -> Wire:
+    wire = _fields(locality, leave=("overprovisioning_factor",))
+    if "overprovisioning_factor" in locality.model_fields_set:
+        wire["overprovisioning_percent"] = round(locality.overprovisioning_factor * 100)
+    where, labels = here
+    wire["here"] = where
+    # Others would make a cluster another one whenever a label changes.
+    if locality.failover_priority and labels:
+        wire["labels"] = dict(labels)
     return wire
 
 
@@ -202,9 +227,9 @@ def _fields(part: Part, leave: tuple[str, ...] = ()) -> dict[str, Wire]:
     """The keys that the document gives, as the wire names them."""
     given = part.model_fields_set
     wire: dict[str, Wire] = {}
-    for name in _names(type(part)):
-        if name in given and name not in leave:
-            value = getattr(part, name)
+    for key, name in _names(type(part)):
+        if key in given and key not in leave:
+            value = getattr(part, key)
             if value is None:
                 continue
             if isinstance(value, timedelta):
@@ -215,10 +240,10 @@ def _fields(part: Part, leave: tuple[str, ...] = ()) -> dict[str, Wire]:
 
 
 @cache
-def _names(part: type[Part]) -> tuple[str, ...]:
+def _names(part: type[Part]) -> tuple[tuple[str, str], ...]:
     # In the order of the model: a set's own order changes from process to process, and with it
     # every content hash would.
-    return tuple(part.model_fields)
+    return tuple((key, field.alias or key) for key, field in part.model_fields.items())
 
 
 def _value(value: object) -> Wire:

@@ -81,7 +81,8 @@ def _sections() -> Iterator[str]:
         yield "| key | value | default | meaning |"
         yield "|---|---|---|---|"
         inner: list[tuple[str, type[Part]]] = []
-        for name, field in part.model_fields.items():
+        for key, field in part.model_fields.items():
+            name = field.alias or key
             meaning = _sentence(field.description)
             yield f"| `{name}` | {_kind(field)} | {_default(field)} | {meaning} |"
             if (found := _part(field.annotation)) is not None:

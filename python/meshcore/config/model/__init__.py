@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr, StrictStr
 
 from meshcore.config.model.action import (
     Cors,
@@ -38,6 +38,13 @@ from meshcore.config.model.listener import (
     ListenerTls,
     Mesh,
 )
+from meshcore.config.model.locality import (
+    Distribute,
+    Failover,
+    Locality,
+    LocalityName,
+    ZoneAware,
+)
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.resilience import Breaker, OutlierDetection
@@ -59,9 +66,11 @@ __all__ = [
     "Cors",
     "Delay",
     "DirectResponse",
+    "Distribute",
     "Dns",
     "Drain",
     "Endpoint",
+    "Failover",
     "Fault",
     "Hash",
     "HashCookie",
@@ -74,6 +83,7 @@ __all__ = [
     "ListenerTimeouts",
     "ListenerTls",
     "LocalRate",
+    "Locality",
     "Match",
     "Mesh",
     "OutlierDetection",
@@ -87,6 +97,7 @@ __all__ = [
     "Route",
     "StringMatch",
     "Target",
+    "ZoneAware",
 ]
 
 
@@ -113,6 +124,10 @@ class Config(Part):
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""
+    locality: LocalityName = ""
+    """Where this proxy runs: `region/zone/subzone`; `meshcore proxy --locality` wins."""
+    labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    """What this proxy is called by; a cluster's `locality.failover_priority` compares them."""
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _step: Step = PrivateAttr(default_factory=Step)

@@ -6,10 +6,11 @@ from datetime import timedelta
 from math import isqrt
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
+from meshcore.config.model.locality import Locality
 from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
@@ -23,6 +24,12 @@ class Endpoint(Part):
     """The relative share, 1 to 65535."""
     locality: StrictStr = ""
     """`region/zone/subzone`."""
+    labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
+    """What it is called by, `{version: v1}`."""
+    priority: Annotated[StrictInt, Field(ge=0, le=128)] = 0
+    """The lower comes first: others get what those can't take. From 0 to 128."""
+    draining: StrictBool = False
+    """`true`: it takes nothing new, but keeps the sessions that name it."""
 
 
 class ClusterTls(Part):
@@ -130,7 +137,9 @@ class Cluster(Part):
     hash: Hash = Hash()
     """How keys are spread, with the balance `ring_hash` or `maglev`."""
     endpoints: tuple[EndpointItem, ...] = ()
-    """Addresses, or `{address, weight, locality}`; none answers 503."""
+    """Addresses, or `{address, weight, locality, labels}`; none answers 503."""
+    locality: Locality | None = None
+    """Which endpoints come first, by where they are; left out, places don't count."""
     tls: ClusterTls | None = None
     """TLS towards the endpoints."""
     timeouts: ClusterTimeouts = ClusterTimeouts()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshcore.config.check import check, check_cluster
-from meshcore.config.compile import compile_config, recompile_clusters
+from meshcore.config.compile import compile_config, here_of, recompile_clusters
 from meshcore.config.sources.credentials import Credentials, cluster_files, read_credentials
 from meshcore.errors import ConfigError
 
@@ -58,7 +58,9 @@ def refuse(config: Config, troubles: list[Trouble]) -> None:
 
 def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | None:
     """The clusters that differ, when nothing else does and their names are the same."""
-    if old.listeners is not new.listeners or len(old.clusters) != len(new.clusters):
+    if old.listeners is not new.listeners or here_of(old) != here_of(new):
+        return None
+    if len(old.clusters) != len(new.clusters):
         return None
     found = _differing(old, new)
     if any(new.clusters[at].name != old.clusters[at].name for at in found):
@@ -85,6 +87,9 @@ def _only(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) 
     found = [t for at, cluster in clusters for t in check_cluster(cluster, ("clusters", at))]
     refuse(config, found)
     compiled, changed = recompile_clusters(
-        after.compiled, (cluster for _, cluster in clusters), after.credentials.names
+        after.compiled,
+        (cluster for _, cluster in clusters),
+        after.credentials.names,
+        here_of(config),
     )
     return Prepared(config, compiled, after.credentials, changed)

@@ -88,7 +88,12 @@ def has_key(path: str) -> bool:
     found: object = _ROOTS[root]
     for step in steps:
         parts = _parts(found)
-        fields = [part.model_fields[step] for part in parts if step in part.model_fields]
+        fields = [
+            field
+            for part in parts
+            for key, field in part.model_fields.items()
+            if step == (field.alias or key)
+        ]
         if not fields:
             return False
         found = fields[0].annotation
