@@ -142,10 +142,11 @@ impl House {
     /// Of a hundred requests each, so many fail.
     fn serve(&self, settings: &Settings, failures: &[u32]) {
         for ((_, tally), failed) in self.0.iter().zip(failures) {
-            for turn in 0..100 {
-                // Spread, so that they make no row.
-                let fails = turn * failed % 100 + failed >= 100;
-                tally.note(if fails { ERROR } else { ANSWER }, settings);
+            // Spread, so that they make no row.
+            let fails = |turn: u32| turn * failed % 100 + failed >= 100;
+            let outcomes = (0..100).map(|turn| [ANSWER, ERROR][usize::from(fails(turn))]);
+            for outcome in outcomes {
+                tally.note(outcome, settings);
             }
         }
     }

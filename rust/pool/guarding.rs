@@ -51,35 +51,26 @@ impl ClusterRun {
         (now, now_us): (Instant, u64),
         tried: &mut Tried,
     ) -> Result<InFlight, ErrorKind> {
-        let Some(settings) = &guard.breaker else {
-            return Err(ErrorKind::NoEndpoint);
-        };
         let shared_us = clock::micros(now);
-        let mut of_cluster = None;
-        if guard.of_cluster {
-            match guard.live.breaker.admit(settings, shared_us) {
-                Admission::Pass => {}
-                Admission::Probe(probe) => of_cluster = Some(probe),
-                Admission::Refuse => {
-                    self.count(|stats| stats.breaker_refused_total.increment());
-                    return Err(ErrorKind::CircuitOpen);
-                }
+        let of_cluster = match guard.admit(shared_us) {
+            Admission::Pass => None,
+            Admission::Probe(probe) => Some(probe),
+            Admission::Refuse => {
+                self.count(|stats| stats.breaker_refused_total.increment());
+                return Err(ErrorKind::CircuitOpen);
             }
-        }
+        };
         loop {
             let run = self.pick(random, now_us, tried);
             let run = run.ok_or(ErrorKind::NoEndpoint)?;
-            let mut of_endpoint = None;
-            if guard.of_endpoints {
-                let breaker = &run.endpoint.health.vitals().breaker;
-                match breaker.admit(settings, shared_us) {
-                    Admission::Pass => {}
-                    Admission::Probe(probe) => of_endpoint = Some(probe),
-                    // Others have taken the last place for a probe.
-                    Admission::Refuse if !self.panics() => continue,
-                    Admission::Refuse => {}
-                }
-            }
+            let of_endpoint = match guard.admit_at(&run.endpoint.health, shared_us) {
+                Admission::Pass => None,
+                Admission::Probe(probe) => Some(probe),
+                // In a panic it takes part although its circuit is open.
+                Admission::Refuse if self.panics() => None,
+                // Others have taken the last place for a probe.
+                Admission::Refuse => continue,
+            };
             let probes = self.probes(of_cluster, of_endpoint);
             return Ok(InFlight::begin(Rc::clone(run), probes));
         }
@@ -136,20 +127,13 @@ impl ClusterRun {
         // The clock's last digits are chance enough for jitter.
         let now = (nanos / 1_000, nanos ^ nanos >> 10);
         let health = &run.endpoint.health;
-        let failed = outcome.is_failure();
         if let Some(settings) = &guard.breaker {
-            if guard.of_cluster {
-                let probe = probes.and_then(|probes| probes.cluster.take());
-                self.settle(&guard.live.breaker, (probe, failed), settings, now);
-            }
-            if guard.of_endpoints {
-                let probe = probes.and_then(|probes| probes.endpoint.take());
-                let breaker = &health.vitals().breaker;
-                let change = self.settle(breaker, (probe, failed), settings, now);
-                if change.is_some() {
-                    health.set(Obstacle::BreakerOpen, breaker.f() == 1, now.0);
-                }
-            }
+            self.note_circuits(
+                guard,
+                settings,
+                (health, probes),
+                (outcome.is_failure(), now),
+            );
         }
         if let Some(settings) = &guard.outlier
             && let Some(cause) = health.vitals().tally.note(outcome, settings)
@@ -157,6 +141,27 @@ impl ClusterRun {
             let found = (&*run.endpoint, cause);
             let verdict = guard.eject(&self.cluster.endpoints, found, now);
             self.count(|stats| count_verdict(stats, cause, verdict));
+        }
+    }
+
+    fn note_circuits(
+        &self,
+        guard: &Guard,
+        settings: &Settings,
+        (health, probes): (&Health, Option<&Probes>),
+        (failed, now): (bool, (u64, u64)),
+    ) {
+        if guard.of_cluster {
+            let probe = probes.and_then(|probes| probes.cluster.take());
+            self.settle(&guard.live.breaker, (probe, failed), settings, now);
+        }
+        if guard.of_endpoints {
+            let probe = probes.and_then(|probes| probes.endpoint.take());
+            let breaker = &health.vitals().breaker;
+            let change = self.settle(breaker, (probe, failed), settings, now);
+            if change.is_some() {
+                health.set(Obstacle::BreakerOpen, breaker.f() == 1, now.0);
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cluster::{Cluster, Endpoint};
-use crate::policy::breaker::{self, Breaker};
-use crate::policy::health::{Obstacle, Vitals};
+use crate::policy::breaker::{self, Admission, Breaker};
+use crate::policy::health::{Health, Obstacle, Vitals};
 use crate::policy::outlier::{self, Cause, Peer, Verdict};
 use crate::wire::resilience::{OutlierDetection, Scope};
 use crate::wire::{self, Problems};
@@ -40,6 +40,22 @@ impl Guard {
     /// Whether outcomes matter.
     pub fn watches(&self) -> bool {
         self.outlier.is_some() || self.breaker.is_some()
+    }
+
+    /// Whether the cluster's circuit lets a request pass.
+    pub fn admit(&self, now_us: u64) -> Admission {
+        match &self.breaker {
+            Some(settings) if self.of_cluster => self.live.breaker.admit(settings, now_us),
+            _ => Admission::Pass,
+        }
+    }
+
+    /// Whether an endpoint's circuit lets a request pass.
+    pub fn admit_at(&self, health: &Health, now_us: u64) -> Admission {
+        match &self.breaker {
+            Some(settings) if self.of_endpoints => health.vitals().breaker.admit(settings, now_us),
+            _ => Admission::Pass,
+        }
     }
 
     /// Ejects an endpoint for `cause`, if that may be. `draw` is random.
@@ -89,11 +105,9 @@ impl Cluster {
         let guard = self.guard.as_deref();
         let ejects = guard.is_some_and(|guard| guard.outlier.is_some());
         let breaks = guard.is_some_and(|guard| guard.of_endpoints);
-        for endpoint in &self.endpoints {
-            let health = &endpoint.health;
+        for health in self.endpoints.iter().map(|endpoint| &endpoint.health) {
             if breaks {
-                let open = health.vitals().breaker.f() == 1;
-                health.set(Obstacle::BreakerOpen, open, now_us);
+                settle_circuit(health, now_us);
             } else if health.set(Obstacle::BreakerOpen, false, now_us) {
                 health.vitals().breaker.reset();
             }
@@ -104,6 +118,16 @@ impl Cluster {
         if let Some(guard) = guard.filter(|guard| !guard.of_cluster) {
             guard.live.breaker.reset();
         }
+    }
+}
+
+fn settle_circuit(health: &Health, now_us: u64) {
+    let breaker = &health.vitals().breaker;
+    let open = breaker.f() == 1;
+    health.set(Obstacle::BreakerOpen, open, now_us);
+    if open && breaker.would_pass(now_us) {
+        // Who counts what is available has to count it in: it waits for a probe.
+        health.generation().advance();
     }
 }
 

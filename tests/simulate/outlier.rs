@@ -53,6 +53,47 @@ fn outcome(random: &mut Random, failing: u64) -> Outcome {
     ways[index(random, ways.len())]
 }
 
+/// A cluster and what became of it.
+struct House<'a> {
+    settings: Settings,
+    peers: Vec<Peer<'a>>,
+    ejections: u64,
+}
+
+impl House<'_> {
+    fn out(&self) -> usize {
+        let out = |one: &&Peer<'_>| one.health.has(Obstacle::Ejected);
+        self.peers.iter().filter(out).count()
+    }
+
+    /// How many may be out.
+    fn most(&self) -> usize {
+        match usize::from(self.settings.max_ejection_percent) {
+            0 => 0,
+            percent => (self.peers.len() * percent / 100).max(1),
+        }
+    }
+
+    fn serve(&mut self, one: Peer<'_>, failing: u64, (now, random): (u64, &mut Random)) {
+        for _ in 0..20 {
+            let outcome = outcome(random, failing);
+            if let Some(cause) = one.tally.note(outcome, &self.settings) {
+                let with = (now, random.next_u64());
+                let verdict = eject(&self.settings, &self.peers, (one, cause), with);
+                self.ejections += u64::from(verdict == Verdict::Ejected);
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: u64, random: &mut Random) {
+        let mut draw = || random.next_u64();
+        let mut ejections = 0;
+        let mut told = |_, verdict| ejections += u64::from(verdict == Verdict::Ejected);
+        sweep(&self.settings, &self.peers, (now, &mut draw), &mut told);
+        self.ejections += ejections;
+    }
+}
+
 #[test]
 fn no_more_than_the_bound_are_ever_out_and_all_who_are_well_come_back() {
     for seed in 0..200 {
@@ -60,64 +101,35 @@ fn no_more_than_the_bound_are_ever_out_and_all_who_are_well_come_back() {
         let settings = settings(&mut random);
         let count = 1 + index(&mut random, 20);
         let generation = Arc::new(Generation::default());
-        let house: Vec<(Health, Tally)> = (0..count)
-            .map(|_| (Health::new(&generation), Tally::default()))
-            .collect();
-        let peers: Vec<Peer<'_>> = house
-            .iter()
-            .map(|(health, tally)| Peer { health, tally })
-            .collect();
+        let endpoint = |_| (Health::new(&generation), Tally::default());
+        let endpoints: Vec<(Health, Tally)> = (0..count).map(endpoint).collect();
+        let peers = endpoints.iter();
+        let peers = peers.map(|(health, tally)| Peer { health, tally });
+        let mut house = House {
+            settings,
+            peers: peers.collect(),
+            ejections: 0,
+        };
         let failing: Vec<u64> = (0..count).map(|_| random.below(130)).collect();
-        let most = count * usize::from(settings.max_ejection_percent) / 100;
-        let most = if settings.max_ejection_percent == 0 {
-            0
-        } else {
-            most.max(1)
-        };
-        let out = || {
-            peers
-                .iter()
-                .filter(|one| one.health.has(Obstacle::Ejected))
-                .count()
-        };
         let mut now = SECOND;
-        let mut ejections = 0;
         for turn in 0..60 {
-            // The second half is well.
-            for (at, one) in peers.iter().enumerate() {
-                if one.health.has(Obstacle::Ejected) {
-                    continue;
-                }
-                let failing = if turn < 30 { failing[at] } else { 0 };
-                for _ in 0..20 {
-                    let outcome = outcome(&mut random, failing);
-                    if let Some(cause) = one.tally.note(outcome, &settings) {
-                        let with = (now, random.next_u64());
-                        let verdict = eject(&settings, &peers, (*one, cause), with);
-                        ejections += u64::from(verdict == Verdict::Ejected);
-                    }
-                    assert!(out() <= most, "seed {seed}: {} of {count}", out());
-                }
+            let present: Vec<usize> = (0..count)
+                .filter(|at| !house.peers[*at].health.has(Obstacle::Ejected))
+                .collect();
+            for at in present {
+                // The second half is well.
+                let failing = failing[at] * u64::from(turn < 30);
+                house.serve(house.peers[at], failing, (now, &mut random));
+                assert!(house.out() <= house.most(), "seed {seed}");
             }
             now += SECOND;
-            let mut draw = || random.next_u64();
-            sweep(&settings, &peers, (now, &mut draw), &mut |_, verdict| {
-                ejections += u64::from(verdict == Verdict::Ejected);
-            });
-            assert!(out() <= most, "seed {seed}");
+            house.sweep(now, &mut random);
+            assert!(house.out() <= house.most(), "seed {seed}");
         }
-        let told: u64 = house.iter().map(|(_, tally)| tally.ejections()).sum();
-        assert_eq!(told, ejections, "seed {seed}");
-        sweep(
-            &settings,
-            &peers,
-            (now + 30 * SECOND, &mut || 0),
-            &mut |_, _| {},
-        );
-        assert_eq!(
-            out(),
-            0,
-            "seed {seed}: no ejection is longer than its bound"
-        );
+        let told: u64 = house.peers.iter().map(|one| one.tally.ejections()).sum();
+        assert_eq!(told, house.ejections, "seed {seed}");
+        house.sweep(now + 30 * SECOND, &mut random);
+        let late = house.out() == 0;
+        assert!(late, "seed {seed}: no ejection is longer than its bound");
     }
 }
