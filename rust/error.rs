@@ -83,13 +83,15 @@ pub enum ErrorKind {
     RateLimited,
     /// The route's fault refused the request on purpose.
     FaultInjected,
+    /// The cluster works on as many requests as it can without a queue.
+    ConcurrencyLimit,
     /// The proxy is at its connection limit, or draining.
     Overload,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -117,6 +119,7 @@ impl ErrorKind {
         Self::DownstreamTls,
         Self::RateLimited,
         Self::FaultInjected,
+        Self::ConcurrencyLimit,
         Self::Overload,
     ];
 
@@ -151,6 +154,7 @@ impl ErrorKind {
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
             Self::RateLimited => ("rate_limited", 429, "RL", Local),
             Self::FaultInjected => ("fault_injected", 503, "FI", Local),
+            Self::ConcurrencyLimit => ("reached_concurrency_limit", 503, "UO", Local),
             Self::Overload => ("overload", 503, "OM", Local),
         }
     }

@@ -13,6 +13,7 @@ use super::events::{Event, Events};
 use super::guards;
 use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
+use crate::policy::gradient::Gradient;
 use crate::policy::health::Obstacle;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
@@ -230,7 +231,16 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
         "name": &*cluster.name,
         "balance": json!(cluster.wire.balance),
         "breaker": guard.filter(|guard| guard.of_cluster).map(|guard| guard.live.breaker.f()),
+        "adaptive_concurrency": cluster.adaptive.as_ref().map(adaptive_status),
         "endpoints": cluster.endpoints.iter().map(endpoint).collect::<Value>(),
+    })
+}
+
+fn adaptive_status(gradient: &Arc<Gradient>) -> Value {
+    json!({
+        "limit": gradient.limit(),
+        "in_flight": gradient.in_flight(),
+        "min_rtt_us": u64::try_from(gradient.min_rtt().as_micros()).unwrap_or(u64::MAX),
     })
 }
 

@@ -4,7 +4,9 @@
 
 pub mod breaker;
 pub mod fault;
+pub mod gradient;
 pub mod health;
 pub mod outcome;
 pub mod outlier;
+pub mod priority;
 pub mod rate_limit;

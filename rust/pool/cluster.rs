@@ -24,6 +24,7 @@ pub struct ClusterRun {
     /// In its place where not all endpoints are equal.
     levels: Option<RefCell<Levels>>,
     endpoints: Vec<Rc<EndpointRun>>,
+    worker: usize,
     fitness: Fitness,
     /// Of its guards, where it has some.
     pub(super) guard_stats: Option<Arc<GuardStats>>,
@@ -90,6 +91,7 @@ impl ClusterRun {
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
             endpoints,
+            worker,
         }
     }
 
@@ -193,6 +195,13 @@ impl ClusterRun {
         self.stats
             .pool_idle
             .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        if let Some(gradient) = &self.cluster.adaptive
+            && gradient.is_told_by(self.worker)
+        {
+            self.stats.adaptive_limit.set(gradient.limit().into());
+            let least = i64::try_from(gradient.min_rtt().as_micros());
+            self.stats.adaptive_min_rtt.set(least.unwrap_or(i64::MAX));
+        }
     }
 
     /// The cluster has left the configuration.

@@ -102,6 +102,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
         | Kind::FaultInjected
+        | Kind::ConcurrencyLimit
         | Kind::Overload => Code::Unavailable,
     }
 }

@@ -21,6 +21,7 @@ use super::path::Root;
 use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
+use crate::policy::priority::PriorityRule;
 use crate::policy::rate_limit::RateLimit;
 use crate::wire;
 use crate::wire::Problems;
@@ -63,6 +64,10 @@ impl RouteTable {
                     changes,
                     fault,
                     limits,
+                    priority: route
+                        .priority
+                        .as_deref()
+                        .map(|rule| Box::new(PriorityRule::from(rule))),
                     hash_on,
                 });
             }

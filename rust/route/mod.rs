@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::policy::priority::PriorityRule;
 use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
@@ -165,6 +166,8 @@ pub struct Route {
     pub fault: Option<Box<RouteFault>>,
     /// How many requests pass; most routes let all pass.
     pub limits: Box<[RateLimit]>,
+    /// How much its requests matter; most routes don't say.
+    pub priority: Option<Box<PriorityRule>>,
     /// What a request's key is made of; most routes need none.
     pub hash_on: Option<Box<HashOn>>,
 }

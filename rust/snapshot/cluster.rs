@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Guard, Leases, guard, hashing, http2, locality};
+use super::{Guard, Leases, adaptive, guard, hashing, http2, locality};
 use crate::balance::{HashTable, Layout, Load};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
@@ -48,6 +49,8 @@ pub struct Cluster {
     pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// How many requests it may work on at once, where that is learned.
+    pub adaptive: Option<Arc<Gradient>>,
 }
 
 /// One address of a cluster.
@@ -96,6 +99,7 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     http2::check(&cluster.http2, problems);
     guard::check(cluster, problems);
     hashing::check(&cluster.hash, problems);
+    adaptive::check(cluster.adaptive_concurrency.as_ref(), problems);
     locality::check(cluster.locality.as_ref(), problems);
     if cluster.dns.min_ttl_ms > cluster.dns.max_ttl_ms || cluster.dns.max_ttl_ms == 0 {
         problems.add(

@@ -8,7 +8,7 @@ use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::stage::Staged;
-use super::{guard, hashing, locality};
+use super::{adaptive, guard, hashing, locality};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -183,6 +183,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         hashing: hashing::table(&parts.wire, &endpoints, before),
         layout,
         endpoints,
+        adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
     }
 }

@@ -3,6 +3,7 @@
 //! A request takes the snapshot of its head and keeps it to its end. What must outlive a swap
 //! (active counts, connection counts) hangs on shared objects that compilation finds again by name.
 
+mod adaptive;
 mod client_tls;
 mod cluster;
 mod compile;

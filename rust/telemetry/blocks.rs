@@ -124,6 +124,10 @@ pub struct ClusterStats {
     pub connections_active: Gauge,
     /// Upstream connections waiting for reuse now.
     pub pool_idle: Gauge,
+    /// Requests that the cluster may work on at once, where that is learned.
+    pub adaptive_limit: Gauge,
+    /// Microseconds that an answer takes without a queue, where that is learned.
+    pub adaptive_min_rtt: Gauge,
     /// Requests sent again after a stale connection.
     pub resends_total: Counter,
     /// Requests refused because a limit of the cluster was reached.

@@ -196,6 +196,16 @@ impl Block for ClusterStats {
             "Upstream connections waiting for reuse now.",
             |s| &s.pool_idle,
         ),
+        gauge(
+            "meshcore_cluster_adaptive_concurrency_limit",
+            "Requests that the cluster may work on at once, where `adaptive_concurrency` learns it; 0 elsewhere.",
+            |s| &s.adaptive_limit,
+        ),
+        gauge(
+            "meshcore_cluster_adaptive_min_rtt_microseconds",
+            "What an answer takes without a queue, where `adaptive_concurrency` learns it; 0 elsewhere.",
+            |s| &s.adaptive_min_rtt,
+        ),
         counter(
             "meshcore_cluster_resends_total",
             "Requests sent again after a stale connection.",

@@ -1,11 +1,15 @@
 //! Clusters: a named group of endpoints and how to reach and choose among them.
 
+mod adaptive;
 pub mod locality;
 
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
 use super::resilience::{Breaker, OutlierDetection};
+
+pub use adaptive::AdaptiveConcurrency;
+pub use adaptive::MinRttCalc;
 
 /// One cluster; its addresses stand in the `Endpoints` of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -43,6 +47,9 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// How many requests it may work on at once, learned; `None` is any number.
+    #[serde(default)]
+    pub adaptive_concurrency: Option<AdaptiveConcurrency>,
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,

@@ -4,6 +4,7 @@ mod action;
 mod fault;
 mod hash_on;
 mod matches;
+mod priority;
 mod rate_limit;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use action::{
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
+pub use priority::{Level, RoutePriority};
 pub use rate_limit::{LocalRate, RateLimit};
 
 /// The routes of the listeners that name it.
@@ -78,6 +80,9 @@ pub struct Route {
     /// How many requests pass; all of them must let a request pass.
     #[serde(default)]
     pub rate_limits: Vec<RateLimit>,
+    /// How much its requests matter when not all can be served.
+    #[serde(default)]
+    pub priority: Option<Box<RoutePriority>>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,

@@ -111,6 +111,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     fields = wire_fields("route.rs")
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
     fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
+    fields |= wire_fields("route/priority.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
     routes = table["routes"]
@@ -122,7 +123,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
 
     assert set().union(*routes) == fields["Route"]
     parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
-    parts |= {"rewrite": "Rewrite", "cors": "Cors", "fault": "Fault"}
+    parts |= {"rewrite": "Rewrite", "cors": "Cors", "fault": "Fault", "priority": "RoutePriority"}
     parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
     for key, struct in parts.items():
         assert keys(key) == fields[struct], struct
@@ -148,6 +149,11 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
     assert keys_of(tls["http2"]) == wire_fields("http2.rs")["Http2"]
     for key, struct in {"timeouts": "Timeouts", "pool": "Pool", "dns": "Dns"}.items():
         assert keys_of(api[key]) == fields[struct], struct
+    fields = wire_fields("cluster/adaptive.rs")
+    adaptive = api["adaptive_concurrency"]
+    assert keys_of(adaptive) == fields["AdaptiveConcurrency"]
+    assert isinstance(adaptive, dict)
+    assert keys_of(adaptive["min_rtt_calc"]) == fields["MinRttCalc"]
     fields = wire_fields("cluster/locality.rs")
     locality, shares = api["locality"], tls["locality"]
     assert keys_of(locality) | keys_of(shares) == fields["Locality"]

@@ -2,6 +2,8 @@
 //! seed.
 
 #[cfg(test)]
+mod adaptive;
+#[cfg(test)]
 mod balance;
 #[cfg(test)]
 mod breaker;

@@ -7,6 +7,7 @@ mod edits;
 pub mod http1;
 pub mod http2;
 mod limit;
+mod overload;
 mod phases;
 mod record;
 mod reply;

@@ -37,6 +37,7 @@ pub(super) fn decide(
     request.answer(route)?;
     // Who else may refuse a request does so here.
     let chosen = request.choose(route, record)?;
+    request.enter(route, &chosen.cluster, record)?;
     request.plan(route, &chosen, record)
 }
 

@@ -1,6 +1,8 @@
 //! What is counted and logged of one request.
 
 mod fault;
+mod outcome;
+mod place;
 mod quoted;
 
 use std::borrow::Cow;
@@ -12,8 +14,8 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
-use crate::policy::outcome::Outcome;
-use crate::pool::{ClusterRun, EndpointRun, InFlight, Probes};
+use crate::policy::gradient::Place;
+use crate::pool::{ClusterRun, EndpointRun, Probes};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
 use crate::route::Route;
@@ -24,8 +26,8 @@ use crate::wire::listener::HalfClose;
 pub(super) use fault::Held;
 pub(super) use quoted::LogFields;
 
-/// Bytes of a refused head that its log line shows.
-const REFUSED_SHOWN: usize = 128;
+/// Stands for no route, in less room than an option; tables are shorter.
+const NO_ROUTE: u32 = u32::MAX;
 
 /// Where an answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +71,11 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
+    /// Counts it under its cluster's learned limit until it is answered.
+    pub(super) place: Option<Box<Place>>,
     route: Option<Arc<RouteStats>>,
-    route_index: Option<u32>,
+    /// `NO_ROUTE` before one was found.
+    route_index: u32,
     cluster: Option<Rc<ClusterRun>>,
     endpoint: Option<Rc<EndpointRun>>,
     /// The circuits that the attempt decides about.
@@ -96,8 +101,9 @@ impl Record {
             log: None,
             answering: None,
             held: None,
+            place: None,
             route: None,
-            route_index: None,
+            route_index: NO_ROUTE,
             cluster: None,
             endpoint: None,
             probes: None,
@@ -112,7 +118,7 @@ impl Record {
             .current
             .route(route.index, &route.name, registry)
             .cloned();
-        self.route_index = Some(route.index);
+        self.route_index = route.index;
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }
@@ -131,33 +137,6 @@ impl Record {
         self.cluster = Some(Rc::clone(cluster));
     }
 
-    /// An attempt begins.
-    pub(super) fn chose_endpoint(&mut self, flight: &InFlight) {
-        self.endpoint = Some(Rc::clone(flight.run()));
-        self.probes = flight.probes().cloned();
-    }
-
-    pub(super) fn answered(&mut self, status: u16) {
-        self.status = status;
-        self.answered = Some(clock::now());
-        self.came_to(Outcome::answered(status, self.grpc_status));
-    }
-
-    /// A gRPC call is answered; how it went is still to come.
-    pub(super) fn answered_call(&mut self, status: u16) {
-        self.status = status;
-        self.answered = Some(clock::now());
-        self.outcome_due = true;
-    }
-
-    /// Notes what the attempt came to.
-    pub(super) fn came_to(&mut self, outcome: Outcome) {
-        self.outcome_due = false;
-        if let (Some(cluster), Some(endpoint)) = (&self.cluster, &self.endpoint) {
-            cluster.came_to(endpoint, self.probes.as_deref(), outcome);
-        }
-    }
-
     /// What the listener takes a client's end for.
     pub(super) fn half_close(&self) -> HalfClose {
         self.current.listener.wire.http.half_close
@@ -169,13 +148,8 @@ impl Record {
             self.attempt_failed(kind);
         }
         self.error.get_or_insert(kind);
-    }
-
-    /// The attempt failed; another may follow. Of connects, those who make them tell.
-    pub(super) fn attempt_failed(&mut self, kind: ErrorKind) {
-        match Outcome::of(kind) {
-            None | Some(Outcome::Unconnected) => {}
-            Some(outcome) => self.came_to(outcome),
+        if kind.blame() == Blame::Upstream {
+            self.leave(true);
         }
     }
 
@@ -190,8 +164,7 @@ impl Record {
 
     fn taken_route(&self) -> Option<&Route> {
         let table = self.current.listener.routes.as_ref();
-        self.route_index
-            .and_then(|index| table?.routes().get(index as usize))
+        table?.routes().get(self.route_index as usize)
     }
 
     pub(super) fn cluster_name(&self) -> &str {
@@ -225,24 +198,9 @@ impl Record {
         Some(answering.of_answer(status, fields, self))
     }
 
-    /// Quotes what can be quoted of a head that couldn't be parsed.
-    pub(super) fn refused_head(&mut self, head: &[u8]) {
-        if self.current.listener.access_log.is_some() {
-            let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next();
-            let line = line.unwrap_or_default();
-            let target = line.get(..REFUSED_SHOWN).unwrap_or(line).to_vec();
-            self.log = Some(Box::new(LogFields {
-                target,
-                ..LogFields::default()
-            }));
-        }
-    }
-
     /// Counts and logs the end.
     pub(super) fn finish(&mut self, conn: &Downstream) {
-        if self.outcome_due && self.error.is_none() {
-            self.came_to(Outcome::answered(self.status, self.grpc_status));
-        }
+        self.settle_call();
         let now = clock::now();
         let took = clock::micros_between(self.begun, now);
         let listener = &conn.listener.stats;

@@ -22,6 +22,9 @@ use crate::route::{Change, DirectResponse, HeaderEdits};
 
 pub(super) use send::{SEND_TIME, send, send_http2};
 
+/// Seconds after which a client may come back when there was too much: limits follow within one.
+const OVERLOADED_WAIT: &[u8] = b"1";
+
 /// What a client is answered.
 #[derive(Debug)]
 pub(super) enum Reply {
@@ -112,6 +115,21 @@ impl Reply {
             fields: vec![
                 (Cow::Borrowed("content-type"), b"text/plain".to_vec()),
                 (Cow::Borrowed("retry-after"), seconds.into_bytes()),
+            ],
+            body: Bytes::from(compose::text(kind)),
+        }))
+    }
+
+    /// What is refused because there is too much of it.
+    pub(super) fn overloaded(kind: ErrorKind) -> Self {
+        Self::Made(Box::new(Made {
+            kind: Some(kind),
+            status: kind.status(),
+            grpc: None,
+            source: Source::Route,
+            fields: vec![
+                (Cow::Borrowed("content-type"), b"text/plain".to_vec()),
+                (Cow::Borrowed("retry-after"), OVERLOADED_WAIT.to_vec()),
             ],
             body: Bytes::from(compose::text(kind)),
         }))

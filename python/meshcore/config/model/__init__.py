@@ -14,6 +14,7 @@ from meshcore.config.model.action import (
     RegexRewrite,
     Rewrite,
 )
+from meshcore.config.model.adaptive import AdaptiveConcurrency, MinRttCalc
 from meshcore.config.model.admin import DEFAULT_ADMIN, Admin, Drain
 from meshcore.config.model.base import Part
 from meshcore.config.model.cluster import (
@@ -46,6 +47,7 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.route import Route, Target
@@ -56,6 +58,7 @@ __all__ = [
     "DEFAULT_ADMIN",
     "Abort",
     "AccessLog",
+    "AdaptiveConcurrency",
     "Admin",
     "Breaker",
     "CertificateFiles",
@@ -86,6 +89,7 @@ __all__ = [
     "Locality",
     "Match",
     "Mesh",
+    "MinRttCalc",
     "OutlierDetection",
     "Part",
     "PathMatch",
@@ -95,6 +99,7 @@ __all__ = [
     "RegexRewrite",
     "Rewrite",
     "Route",
+    "RoutePriority",
     "StringMatch",
     "Target",
     "ZoneAware",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 
+from meshcore.config.model.adaptive import AdaptiveConcurrency
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
@@ -156,6 +157,9 @@ class Cluster(Part):
     """When requests are kept away from what fails; left out, never."""
     outlier_detection: OutlierDetection | None = None
     """When an endpoint is left out for a while; left out, never."""
+    adaptive_concurrency: AdaptiveConcurrency | None = None
+    """How many requests it may work on at once, learned from how long it takes to answer; left out,
+    any number."""
     panic_threshold: Percent = 0
     """Where less than this percentage of the endpoints is available, all are used; 0 is off, and a
     cluster without an available endpoint answers 503."""

@@ -12,6 +12,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
+from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.units import Duration, Name, Weight
 
@@ -73,6 +74,9 @@ class Route(Part):
     """Delays and failures on purpose."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How many requests pass; all of them must let a request pass."""
+    priority: RoutePriorityItem | None = None
+    """How much requests matter when not all can be served: `low`, `default` or `high`, or a header
+    that says it."""
     hash_on: tuple[HashOn, ...] = ()
     """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
     `maglev`; a request that has nothing of it goes anywhere."""
