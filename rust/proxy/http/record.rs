@@ -34,6 +34,8 @@ const NO_ROUTE: u32 = u32::MAX;
 pub(super) enum Source {
     /// An endpoint.
     Upstream,
+    /// The same, of a gRPC call whose status is still to come.
+    Call,
     /// The route.
     Route,
     /// What the route says of CORS.
@@ -44,7 +46,7 @@ impl Source {
     /// In the words of Envoy's logs.
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Upstream => "via_upstream",
+            Self::Upstream | Self::Call => "via_upstream",
             Self::Route => "direct_response",
             Self::Preflight => "cors_response",
         }
@@ -80,8 +82,6 @@ pub(super) struct Record {
     endpoint: Option<Rc<EndpointRun>>,
     /// The circuits that the attempt decides about.
     probes: Option<Rc<Probes>>,
-    /// How the attempt ended is told at its end.
-    outcome_due: bool,
 }
 
 impl Record {
@@ -107,7 +107,6 @@ impl Record {
             cluster: None,
             endpoint: None,
             probes: None,
-            outcome_due: false,
         }
     }
 

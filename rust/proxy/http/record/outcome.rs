@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Record;
+use super::{Record, Source};
 use crate::error::ErrorKind;
 use crate::policy::outcome::Outcome;
 use crate::pool::InFlight;
@@ -24,7 +24,7 @@ impl Record {
     /// A gRPC call is answered; how it went is still to come.
     pub(in crate::proxy::http) fn answered_call(&mut self, status: u16) {
         self.has_answer(status);
-        self.outcome_due = true;
+        self.source = Source::Call;
     }
 
     fn has_answer(&mut self, status: u16) {
@@ -43,7 +43,6 @@ impl Record {
 
     /// Notes what the attempt came to.
     pub(in crate::proxy::http) fn came_to(&mut self, outcome: Outcome) {
-        self.outcome_due = false;
         if let (Some(cluster), Some(endpoint)) = (&self.cluster, &self.endpoint) {
             cluster.came_to(endpoint, self.probes.as_deref(), outcome);
         }
@@ -51,7 +50,7 @@ impl Record {
 
     /// A call has ended, and how it went is known.
     pub(super) fn settle_call(&mut self) {
-        if self.outcome_due && self.error.is_none() {
+        if self.source == Source::Call && self.error.is_none() {
             self.came_to(Outcome::answered(self.status, self.grpc_status));
         }
     }
