@@ -6,6 +6,7 @@ pub mod breaker;
 pub mod fault;
 pub mod gradient;
 pub mod health;
+pub mod health_check;
 pub mod outcome;
 pub mod outlier;
 pub mod priority;

@@ -6,15 +6,18 @@
 mod age;
 mod cluster;
 mod endpoint;
+mod establish;
 mod fitness;
 mod guarding;
 pub mod http2;
+mod shares;
 mod tried;
 mod view;
 
 pub use age::Age;
 pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
+pub use establish::{Destination, establish, write_all};
 pub use guarding::{Probes, count_verdict};
 pub use tried::{Aim, Tried};
 pub use view::View;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Guard, Leases, adaptive, guard, hashing, http2, locality};
-use crate::balance::{HashTable, Layout, Load};
+use super::{Guard, Leases, adaptive, guard, hashing, health_check, http2, locality, slow_start};
+use crate::balance::{HashTable, Layout, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
@@ -45,6 +45,8 @@ pub struct Cluster {
     pub hashing: Option<Arc<HashTable>>,
     /// What keeps requests away from what fails.
     pub guard: Option<Arc<Guard>>,
+    /// How endpoints that are new get their share, where that is little by little.
+    pub slow_start: Option<SlowStart>,
     /// Who comes first, where not all are equal; then each group has a table of its own.
     pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
@@ -78,6 +80,8 @@ pub struct Endpoint {
     pub open: Arc<Leases>,
     /// Whether requests may go there.
     pub health: Arc<Health>,
+    /// When it came, in microseconds of the clock that all threads share.
+    pub since_us: u64,
 }
 
 /// Host names and what they resolved to last.
@@ -98,6 +102,8 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     }
     http2::check(&cluster.http2, problems);
     guard::check(cluster, problems);
+    health_check::check(cluster, problems);
+    slow_start::check(cluster, problems);
     hashing::check(&cluster.hash, problems);
     adaptive::check(cluster.adaptive_concurrency.as_ref(), problems);
     locality::check(cluster.locality.as_ref(), problems);
@@ -206,6 +212,7 @@ fn build(
             || Arc::new(Health::new(generation)),
             |old| Arc::clone(&old.health),
         ),
+        since_us: old.map_or_else(slow_start::now_us, |old| old.since_us),
         address,
     })
 }

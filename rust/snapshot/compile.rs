@@ -7,6 +7,7 @@ use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
+use super::slow_start;
 use super::stage::Staged;
 use super::{adaptive, guard, hashing, locality};
 use crate::route::{ClusterSlot, RouteTable};
@@ -181,6 +182,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls_h2: parts.tls.h2.clone(),
         guard: guard::compile(&parts.wire, before),
         hashing: hashing::table(&parts.wire, &endpoints, before),
+        slow_start: slow_start::compile(&parts.wire),
         layout,
         endpoints,
         adaptive: adaptive::gradient(&parts.wire, before),

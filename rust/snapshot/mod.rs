@@ -9,11 +9,13 @@ mod cluster;
 mod compile;
 mod guard;
 mod hashing;
+mod health_check;
 mod http2;
 mod listener;
 mod locality;
 mod open;
 mod references;
+mod slow_start;
 mod stage;
 
 use std::sync::Arc;

@@ -160,6 +160,20 @@ pub struct EndpointStats {
     pub latency: LazyHistogram,
 }
 
+/// What a cluster's active health checks found; written by the service thread.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct HealthCheckStats {
+    /// Checks that have ended.
+    pub attempts_total: Counter,
+    /// Those that failed.
+    pub failures_total: Counter,
+    /// Endpoints that are checked.
+    pub endpoints: Gauge,
+    /// Those of them that aren't held to be unhealthy.
+    pub endpoints_healthy: Gauge,
+}
+
 /// What a route's requests came to.
 #[derive(Debug, Default)]
 #[repr(align(64))]

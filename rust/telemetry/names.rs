@@ -4,8 +4,8 @@
 //! the configuration and from fixed tables only, never from what a peer sent.
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -272,6 +272,33 @@ impl Block for EndpointStats {
             "meshcore_endpoint_request_duration_seconds",
             "From the request's head to the response's last byte.",
             |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for HealthCheckStats {
+    const SCOPE: &'static str = "health_check";
+    const LABELS: &'static [&'static str] = &["cluster"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_health_check_attempts_total",
+            "Active health checks that have ended.",
+            |s| &s.attempts_total,
+        ),
+        counter(
+            "meshcore_health_check_failures_total",
+            "Active health checks that failed.",
+            |s| &s.failures_total,
+        ),
+        gauge(
+            "meshcore_health_check_endpoints",
+            "Endpoints that are checked.",
+            |s| &s.endpoints,
+        ),
+        gauge(
+            "meshcore_health_check_endpoints_healthy",
+            "Endpoints that are checked and not held to be unhealthy.",
+            |s| &s.endpoints_healthy,
         ),
     ];
 }

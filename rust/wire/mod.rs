@@ -6,6 +6,7 @@
 
 pub mod cluster;
 pub mod endpoints;
+pub mod health_check;
 pub mod http2;
 pub mod listener;
 pub mod problem;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::Cluster;
 pub use endpoints::Endpoints;
+pub use health_check::HealthCheck;
 pub use http2::Http2;
 pub use listener::Listener;
 pub use problem::{Problem, Problems};

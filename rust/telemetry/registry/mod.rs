@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
+    RouteStats, WorkerStats,
 };
 use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
@@ -52,6 +53,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     guards: Arc<Table<GuardStats>>,
     endpoint_guards: Arc<Table<EndpointGuardStats>>,
@@ -107,6 +109,11 @@ impl Registry {
         block(&mut self.lock().endpoint_guards, worker, (cluster, address))
     }
 
+    /// The block of a cluster's active health checks.
+    pub fn health_checks(&self, name: &str) -> Arc<HealthCheckStats> {
+        block(&mut self.lock().health_checks, 0, (name, ""))
+    }
+
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
@@ -140,6 +147,7 @@ impl Registry {
             Resource::Cluster(name) => {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
+                forget(&mut tables.health_checks, |key| &*key.0 == name);
                 forget(&mut tables.guards, |key| &*key.0 == name);
                 forget(&mut tables.endpoint_guards, |key| &*key.0 == name);
             }
@@ -167,6 +175,8 @@ impl Registry {
         // They end with the guards.
         sweep(&mut tables.guards, |_| false);
         sweep(&mut tables.endpoint_guards, |_| false);
+        // They end with the checks, which hold them.
+        sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);
     }
 

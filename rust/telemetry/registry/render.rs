@@ -32,6 +32,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.endpoints);
     families(&mut out, &tables.guards);
     families(&mut out, &tables.endpoint_guards);
+    families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
     out
 }
@@ -54,6 +55,10 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
     for (key, owned) in tables.endpoint_guards.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
         cluster["endpoints"][&*key.1]["guard"] = Value::Object(numbers(owned));
+    }
+    for (key, owned) in tables.health_checks.iter() {
+        let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
+        cluster["health_checks"] = Value::Object(numbers(owned));
     }
     let mut routes = Map::new();
     for (key, owned) in tables.routes.iter() {

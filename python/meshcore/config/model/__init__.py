@@ -25,9 +25,17 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Hash,
     Pool,
+    SlowStart,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
+from meshcore.config.model.health_check import (
+    GrpcCheck,
+    HealthCheck,
+    HttpCheck,
+    Payload,
+    TcpCheck,
+)
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -75,12 +83,15 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Fault",
+    "GrpcCheck",
     "Hash",
     "HashCookie",
     "HashOn",
     "HeaderEdits",
+    "HealthCheck",
     "Http",
     "Http2",
+    "HttpCheck",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
@@ -93,6 +104,7 @@ __all__ = [
     "OutlierDetection",
     "Part",
     "PathMatch",
+    "Payload",
     "Pool",
     "RateLimit",
     "Redirect",
@@ -100,8 +112,10 @@ __all__ = [
     "Rewrite",
     "Route",
     "RoutePriority",
+    "SlowStart",
     "StringMatch",
     "Target",
+    "TcpCheck",
     "ZoneAware",
 ]
 
