@@ -69,6 +69,8 @@ pub enum ErrorKind {
     RequestTimeout,
     /// The response's head did not come in time.
     ResponseHeaderTimeout,
+    /// No attempt's response began in the time of one try.
+    PerTryTimeout,
     /// The response stopped moving.
     StreamIdle,
     /// The upstream gave a request's stream no window.
@@ -91,7 +93,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -112,6 +114,7 @@ impl ErrorKind {
         Self::UpstreamProtocol,
         Self::RequestTimeout,
         Self::ResponseHeaderTimeout,
+        Self::PerTryTimeout,
         Self::StreamIdle,
         Self::UpstreamStalled,
         Self::DownstreamStalled,
@@ -147,6 +150,7 @@ impl ErrorKind {
             Self::UpstreamProtocol => ("upstream_protocol_error", 502, "UPE", Upstream),
             Self::RequestTimeout => ("request_timeout", 504, "UT", Upstream),
             Self::ResponseHeaderTimeout => ("response_header_timeout", 504, "UT", Upstream),
+            Self::PerTryTimeout => ("per_try_timeout", 504, "UT", Upstream),
             Self::StreamIdle => ("stream_idle_timeout", 504, "SI", Upstream),
             Self::UpstreamStalled => ("upstream_stalled", 504, "SI", Upstream),
             Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),

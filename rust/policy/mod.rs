@@ -11,3 +11,5 @@ pub mod outcome;
 pub mod outlier;
 pub mod priority;
 pub mod rate_limit;
+pub mod retry;
+pub mod retry_budget;

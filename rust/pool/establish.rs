@@ -36,6 +36,10 @@ pub async fn establish(
     let socket = net::dial::dial(to.address)
         .await
         .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
+    if let (Some(keepalive), Some(_)) = (&cluster.keepalive, to.address.ip()) {
+        let set = socket.keep_alive(keepalive);
+        set.map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
+    }
     let Some(version) = cluster.wire.proxy_protocol else {
         return secure(to, socket).await;
     };

@@ -69,8 +69,9 @@ pub async fn obtain_link(
         return Ok((flight, Link::Http1(Box::new(upstream))));
     }
     let mut last = None;
+    let before = tried.len();
     loop {
-        let (flight, _) = match next_endpoint(worker, cluster, tried) {
+        let (flight, _, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
             Ok(found) => found,
             Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
         };

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::budget;
 use super::link::Speaks;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
+use crate::policy::retry_budget::Spent;
 use crate::pool::http2::{self, Connection};
 use crate::pool::{
     Age, ClusterRun, Destination, EndpointRun, InFlight, Tried, Upstream, establish,
@@ -41,8 +43,9 @@ pub async fn obtain(
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
     let mut last = None;
+    let before = tried.len();
     loop {
-        let (flight, now) = match next_endpoint(worker, cluster, tried) {
+        let (flight, now, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
             Ok(found) => found,
             Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
         };
@@ -66,18 +69,25 @@ pub async fn obtain(
     }
 }
 
+/// An endpoint that this look-out hasn't tried; `before` it began so many had been. A further
+/// one has a place in the budget until it is connected to.
 pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
-    tried: &mut Tried,
-) -> Result<(InFlight, Instant), ErrorKind> {
-    if tried.len() >= ATTEMPTS_MAX {
+    (tried, before): (&mut Tried, usize),
+) -> Result<(InFlight, Instant, Option<Spent>), ErrorKind> {
+    let further = tried.len().saturating_sub(before);
+    if further >= ATTEMPTS_MAX {
         return Err(ErrorKind::NoEndpoint);
     }
+    let spent = match further {
+        0 => None,
+        _ => Some(budget::spend(worker, cluster).ok_or(ErrorKind::NoEndpoint)?),
+    };
     let now = clock::now();
     let picked =
         worker.with_random(|random| cluster.begin(random, (now, worker.micros(now)), tried));
-    Ok((picked?, now))
+    Ok((picked?, now, spent))
 }
 
 /// A connection that was just made.

@@ -5,12 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Guard, Leases, adaptive, guard, hashing, health_check, http2, locality, slow_start};
+use super::{
+    Guard, Leases, adaptive, guard, hashing, health_check, http2, locality, slow_start,
+    tcp_keepalive,
+};
 use crate::balance::{HashTable, Layout, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
+use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -51,6 +55,10 @@ pub struct Cluster {
     pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    pub keepalive: Option<socket2::TcpKeepalive>,
+    /// Further attempts under way.
+    pub retrying: Arc<Retrying>,
     /// How many requests it may work on at once, where that is learned.
     pub adaptive: Option<Arc<Gradient>>,
 }
@@ -102,6 +110,9 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
     }
     http2::check(&cluster.http2, problems);
     guard::check(cluster, problems);
+    if let Some(keepalive) = &cluster.tcp_keepalive {
+        tcp_keepalive::check(keepalive, problems);
+    }
     health_check::check(cluster, problems);
     slow_start::check(cluster, problems);
     hashing::check(&cluster.hash, problems);

@@ -17,6 +17,7 @@ mod open;
 mod references;
 mod slow_start;
 mod stage;
+mod tcp_keepalive;
 
 use std::sync::Arc;
 

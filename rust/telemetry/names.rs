@@ -212,6 +212,31 @@ impl Block for ClusterStats {
             |s| &s.resends_total,
         ),
         counter(
+            "meshcore_cluster_retries_total",
+            "Further attempts that routes asked for after a failure.",
+            |s| &s.retries_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_success_total",
+            "Retried requests that came to an answer not to be retried.",
+            |s| &s.retry_success_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_overflow_total",
+            "Further attempts that were not made because the budget was spent.",
+            |s| &s.retry_overflow_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_limit_exceeded_total",
+            "Requests that failed as often as their route lets them.",
+            |s| &s.retry_limit_exceeded_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_body_too_large_total",
+            "Requests not retried because their body was too long to be kept.",
+            |s| &s.retry_body_too_large_total,
+        ),
+        counter(
             "meshcore_cluster_overflow_total",
             "Requests refused because a limit of the cluster was reached.",
             |s| &s.overflow_total,

@@ -6,7 +6,8 @@ pub mod locality;
 use serde::{Deserialize, Serialize};
 
 use super::resilience::{Breaker, OutlierDetection};
-use super::{HealthCheck, Http2};
+use super::route::Percentage;
+use super::{HealthCheck, Http2, TcpKeepalive};
 
 pub use adaptive::AdaptiveConcurrency;
 pub use adaptive::MinRttCalc;
@@ -47,6 +48,12 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    #[serde(default)]
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// How many requests may be retries at once.
+    #[serde(default)]
+    pub retry_budget: RetryBudget,
     /// What its endpoints are asked, whether they have traffic or not.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
@@ -230,6 +237,25 @@ impl Default for Dns {
         Self {
             min_ttl_ms: 1_000,
             max_ttl_ms: 60_000,
+        }
+    }
+}
+
+/// How many of the requests in flight may be retries, hedges included.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryBudget {
+    /// A share of the requests in flight.
+    pub percent: Percentage,
+    /// So many always.
+    pub min_concurrency: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self {
+            percent: Percentage::of(20),
+            min_concurrency: 3,
         }
     }
 }

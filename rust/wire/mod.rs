@@ -12,6 +12,7 @@ pub mod listener;
 pub mod problem;
 pub mod resilience;
 pub mod route;
+pub mod tcp_keepalive;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,7 @@ pub use http2::Http2;
 pub use listener::Listener;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;
+pub use tcp_keepalive::TcpKeepalive;
 
 /// What one `apply` changes: each listed resource replaces the one of its name.
 #[derive(Debug, Default, Deserialize, Serialize)]

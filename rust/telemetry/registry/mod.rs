@@ -93,6 +93,17 @@ impl Registry {
         block(&mut self.lock().clusters, worker, (name, ""))
     }
 
+    /// Requests of a cluster that are being served now, by all workers.
+    pub fn requests_in_flight(&self, cluster: &str) -> u64 {
+        let tables = self.lock();
+        let blocks = tables.clusters.get(&key((cluster, "")));
+        let active = blocks.into_iter().flatten();
+        let active: i64 = active
+            .map(|owned| owned.block.requests_active.value())
+            .sum();
+        u64::try_from(active).unwrap_or(0)
+    }
+
     /// The worker's block of an endpoint of a cluster.
     pub fn endpoint(&self, worker: usize, cluster: &str, address: &str) -> Arc<EndpointStats> {
         block(&mut self.lock().endpoints, worker, (cluster, address))

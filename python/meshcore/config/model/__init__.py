@@ -26,6 +26,7 @@ from meshcore.config.model.cluster import (
     Hash,
     Pool,
     SlowStart,
+    TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
@@ -58,6 +59,7 @@ from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
@@ -68,6 +70,7 @@ __all__ = [
     "AccessLog",
     "AdaptiveConcurrency",
     "Admin",
+    "BackOff",
     "Breaker",
     "CertificateFiles",
     "Cluster",
@@ -109,6 +112,8 @@ __all__ = [
     "RateLimit",
     "Redirect",
     "RegexRewrite",
+    "Retries",
+    "RetryBudget",
     "Rewrite",
     "Route",
     "RoutePriority",
@@ -116,6 +121,7 @@ __all__ = [
     "StringMatch",
     "Target",
     "TcpCheck",
+    "TcpKeepalive",
     "ZoneAware",
 ]
 

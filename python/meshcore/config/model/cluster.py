@@ -22,6 +22,7 @@ from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
 from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
@@ -89,6 +90,17 @@ class Dns(Part):
     """Never sooner than this."""
     max_ttl: Duration = timedelta(seconds=60)
     """Never later than this; also the wait after a failure."""
+
+
+class TcpKeepalive(Part):
+    """Whether the kernel asks silent endpoints if they are still there (RFC 1122 §4.2.3.6)."""
+
+    probes: Annotated[StrictInt, Field(ge=0, le=127)] = 0
+    """Probes without an answer before the connection is given up; 0 is the system's."""
+    time: Duration = timedelta(0)
+    """Silence before the first probe, in whole seconds; `0s` is the system's."""
+    interval: Duration = timedelta(0)
+    """Between two probes, in whole seconds; `0s` is the system's."""
 
 
 _RING_SIZE_MAX = 65_536
@@ -185,6 +197,10 @@ class Cluster(Part):
     """When requests are kept away from what fails; left out, never."""
     outlier_detection: OutlierDetection | None = None
     """When an endpoint is left out for a while; left out, never."""
+    tcp_keepalive: TcpKeepalive | None = None
+    """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
+    retry_budget: RetryBudget = RetryBudget()
+    """How many requests may be retries at once."""
     health_checks: tuple[HealthCheck, ...] = ()
     """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
     All must pass where there are several."""
