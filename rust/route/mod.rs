@@ -29,6 +29,7 @@ mod fault;
 mod hash_on;
 mod headers;
 mod host;
+mod limit;
 mod operator;
 mod path;
 mod path_text;
@@ -49,7 +50,6 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::policy::priority::PriorityRule;
-use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
@@ -68,6 +68,9 @@ pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
+pub use limit::LimitService;
+pub use limit::Question;
+pub use limit::RouteLimit;
 pub use operator::Fact;
 pub use operator::FieldOperator;
 pub use operator::Operator;
@@ -169,7 +172,7 @@ pub struct Route {
     /// What is done beyond asking once; most routes do no more.
     pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.
-    pub limits: Box<[RateLimit]>,
+    pub limits: Box<[Arc<RouteLimit>]>,
     /// How much its requests matter; most routes don't say.
     pub priority: Option<Box<PriorityRule>>,
     /// What a request's key is made of; most routes need none.
@@ -202,7 +205,8 @@ impl RouteTable {
             let Some(old) = old.get(&*route.name) else {
                 continue;
             };
-            for limit in &mut route.limits {
+            // Nobody has it yet.
+            for limit in route.limits.iter_mut().filter_map(Arc::get_mut) {
                 limit.inherit(&old.limits);
             }
         }

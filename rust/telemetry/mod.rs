@@ -15,8 +15,8 @@ pub mod registry;
 
 pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
 pub use blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 pub use counters::{Counter, Gauge};
 pub use guard::{EndpointGuardStats, GuardStats};

@@ -6,6 +6,7 @@ mod hash_on;
 mod matches;
 mod priority;
 mod rate_limit;
+mod rate_limit_service;
 mod retries;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,8 @@ pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use priority::{Level, RoutePriority};
-pub use rate_limit::{LocalRate, RateLimit};
+pub use rate_limit::{Rate, RateLimit};
+pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
 pub use retries::{BackOff, Retries, RetryOn};
 
 /// The routes of the listeners that name it.

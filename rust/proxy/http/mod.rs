@@ -4,6 +4,7 @@ mod activity;
 mod admit;
 mod bridge;
 mod edits;
+mod held;
 pub mod http1;
 pub mod http2;
 mod limit;

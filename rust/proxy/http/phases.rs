@@ -123,7 +123,9 @@ impl<'a> Request<'a> {
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
         let chosen = share.zip(cluster.map(Rc::clone));
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
-        record.chose_cluster(&cluster);
+        if !record.asks() {
+            record.chose_cluster(&cluster);
+        }
         let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
         let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
         let aim = hash.map(|_| Rc::new(Aim { hash }));

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
@@ -53,6 +53,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    limit_services: Arc<Table<LimitServiceStats>>,
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     guards: Arc<Table<GuardStats>>,
@@ -72,6 +73,8 @@ pub enum Resource<'a> {
     Cluster(&'a str),
     /// An endpoint of a cluster.
     Endpoint(&'a str, &'a str),
+    /// A rate limit service.
+    LimitService(&'a str),
 }
 
 impl Registry {
@@ -130,6 +133,11 @@ impl Registry {
         block(&mut self.lock().routes, worker, (table, route))
     }
 
+    /// The worker's block of a rate limit service.
+    pub fn limit_service(&self, worker: usize, name: &str) -> Arc<LimitServiceStats> {
+        block(&mut self.lock().limit_services, worker, (name, ""))
+    }
+
     /// The worker's own block.
     pub fn worker(&self, worker: usize) -> Arc<WorkerStats> {
         block(&mut self.lock().workers, worker, (&worker.to_string(), ""))
@@ -166,6 +174,9 @@ impl Registry {
                 forget(endpoints, |key| named(key) == (name, at));
                 forget(&mut tables.endpoint_guards, |key| named(key) == (name, at));
             }
+            Resource::LimitService(name) => {
+                forget(&mut tables.limit_services, |key| &*key.0 == name);
+            }
         }
     }
 
@@ -186,6 +197,8 @@ impl Registry {
         // They end with the guards.
         sweep(&mut tables.guards, |_| false);
         sweep(&mut tables.endpoint_guards, |_| false);
+        let keep = |key: &Key| configured(Resource::LimitService(&key.0));
+        sweep(&mut tables.limit_services, keep);
         // They end with the checks, which hold them.
         sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::telemetry::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 use crate::telemetry::guard::{EndpointGuardStats, GuardStats};
 use crate::telemetry::metric::{Block, Source};
@@ -41,6 +41,7 @@ fn page() -> String {
     section::<GuardStats>(&mut out, "Guarded clusters", guard);
     let guard = "clusters.NAME.endpoints.ADDRESS.guard";
     section::<EndpointGuardStats>(&mut out, "Endpoints of guarded clusters", guard);
+    section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
     section::<HealthCheckStats>(&mut out, "Health checks", "clusters.NAME.health_checks");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
     out
@@ -92,6 +93,7 @@ fn names_follow_the_conventions() {
     follow::<EndpointStats>();
     follow::<GuardStats>();
     follow::<EndpointGuardStats>();
+    follow::<LimitServiceStats>();
     follow::<LogStats>();
 }
 

@@ -32,6 +32,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.endpoints);
     families(&mut out, &tables.guards);
     families(&mut out, &tables.endpoint_guards);
+    families(&mut out, &tables.limit_services);
     families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
     out
@@ -76,6 +77,7 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
         "listeners": by_name(&tables.listeners),
         "routes": routes,
         "clusters": clusters,
+        "rate_limit_services": by_name(&tables.limit_services),
         "access_logs": by_name(&tables.logs),
     })
 }

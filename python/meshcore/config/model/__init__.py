@@ -57,7 +57,7 @@ from meshcore.config.model.locality import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
-from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
@@ -86,6 +86,7 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Fault",
+    "Grpc",
     "GrpcCheck",
     "Hash",
     "HashCookie",
@@ -99,7 +100,6 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
-    "LocalRate",
     "Locality",
     "Match",
     "Mesh",
@@ -109,8 +109,11 @@ __all__ = [
     "PathMatch",
     "Payload",
     "Pool",
+    "Rate",
     "RateLimit",
+    "RateLimitService",
     "Redirect",
+    "Redis",
     "RegexRewrite",
     "Retries",
     "RetryBudget",
@@ -145,6 +148,8 @@ class Config(Part):
     """Addresses that accept."""
     clusters: tuple[Cluster, ...] = ()
     """Where it goes."""
+    rate_limit_services: tuple[RateLimitService, ...] = ()
+    """Who counts requests for several proxies."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
