@@ -214,6 +214,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
     let guard = cluster.guard.as_ref();
     let breaks = guard.is_some_and(|guard| guard.of_endpoints);
     let ejects = guard.is_some_and(|guard| guard.outlier.is_some());
+    let now_us = clock::nanos(clock::now()) / 1_000;
     let endpoint = |endpoint: &Arc<crate::snapshot::Endpoint>| {
         json!({
             "address": &*endpoint.text,
@@ -224,6 +225,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
             "breaker": breaks.then(|| endpoint.health.vitals().breaker.f()),
             "ejections": ejects.then(|| endpoint.health.vitals().tally.ejections()),
             "obstacles": endpoint.health.obstacles().map(Obstacle::name).collect::<Value>(),
+            "held_back": endpoint.hold.is_held(now_us),
             "stats": stats["endpoints"][&*endpoint.text].clone(),
         })
     };

@@ -7,6 +7,7 @@ pub mod fault;
 pub mod gradient;
 pub mod health;
 pub mod health_check;
+pub mod hold;
 pub mod outcome;
 pub mod outlier;
 pub mod priority;

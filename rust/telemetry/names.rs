@@ -247,6 +247,11 @@ impl Block for ClusterStats {
             |s| &s.healthy_panic_total,
         ),
         counter(
+            "meshcore_cluster_held_back_total",
+            "Answers after which an endpoint was left alone for a while, because it said so.",
+            |s| &s.held_back_total,
+        ),
+        counter(
             "meshcore_cluster_rx_bytes_total",
             "Bytes read from upstreams.",
             |s| &s.rx_bytes_total,

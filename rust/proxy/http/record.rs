@@ -5,6 +5,7 @@ mod held;
 mod outcome;
 mod place;
 mod quoted;
+mod wish;
 
 use std::rc::Rc;
 use std::sync::Arc;

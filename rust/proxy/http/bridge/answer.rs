@@ -79,6 +79,12 @@ pub(crate) fn pass_on<'a>(
         };
         return client.interim(&head, own).map(Step::Interim);
     }
+    // Of an attempt that is followed by another too.
+    let call = exchange.plan.facts.grpc;
+    exchange
+        .record
+        .borrow()
+        .heed(head.status, head.fields, call);
     if let Some(wait) = course.judge(&head) {
         let status = grpc_status(exchange, &head);
         let outcome = Outcome::answered(head.status, status);
