@@ -23,12 +23,20 @@ const CODES: [&str; ErrorKind::ALL.len()] = {
     codes
 };
 
-const fn counter<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Counter) -> Metric<B> {
+pub(super) const fn counter<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Counter,
+) -> Metric<B> {
     let source = Source::Counter(read);
     Metric { name, help, source }
 }
 
-const fn gauge<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Gauge) -> Metric<B> {
+pub(super) const fn gauge<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Gauge,
+) -> Metric<B> {
     let source = Source::Gauge(read);
     Metric { name, help, source }
 }

@@ -59,6 +59,7 @@ from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
@@ -72,6 +73,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "Admin",
     "BackOff",
+    "Breaker",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -105,6 +107,7 @@ __all__ = [
     "Mesh",
     "MinRttCalc",
     "Mirror",
+    "OutlierDetection",
     "Part",
     "PathMatch",
     "Payload",
