@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from meshcore.config.model import Cluster, Config, Listener, Route, Target
     from meshcore.config.origin import Loc
 
-
 ABSENCES = frozenset({"no_destination", "no_listener"})
 """Codes that say that something is missing."""
 
