@@ -93,6 +93,8 @@ ISSUES = {
             ("tests/e2e/test_route_faults.py",)),
         Row("11", "keys: one endpoint each over versions, workers, restarts; few move; bounded",
             ("tests/e2e/test_hashing.py",)),
+        Row("sessions", "a client comes back to its endpoint; strict; drained ones keep theirs",
+            ("tests/e2e/test_sessions.py",)),
         Row("locality", "the nearest answer, others take over; shares within ±1 point; draining",
             ("tests/e2e/test_locality.py",)),
     ),

@@ -16,6 +16,7 @@ use super::Route;
 use super::RouteFault;
 use super::RouteLimit;
 use super::RouteTable;
+use super::SessionAffinity;
 use super::host::HostIndex;
 use super::path::PathKey;
 use super::path::PathTrie;
@@ -50,6 +51,7 @@ impl RouteTable {
             let limits = RouteLimit::compile_all(&route.rate_limits, &at, resolve, rules.problems);
             let effort = Effort::compile(route, &at, &mut rules);
             let hash_on = HashOn::compile(route, &at, rules.problems);
+            let session_affinity = SessionAffinity::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
             if let (Some(rule), Some(action), Ok(changes), Ok(fault), Ok(limits)) = parts
                 && let Ok(effort) = effort
@@ -70,6 +72,7 @@ impl RouteTable {
                         .as_deref()
                         .map(|rule| Box::new(PriorityRule::from(rule))),
                     hash_on,
+                    session_affinity,
                 });
             }
         }

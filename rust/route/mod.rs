@@ -37,6 +37,7 @@ mod pattern;
 mod redirect;
 mod rewrite;
 mod rules;
+mod session_affinity;
 mod sni;
 mod split;
 mod template;
@@ -80,6 +81,7 @@ pub use operator::tell_of_request;
 pub use redirect::Redirect;
 pub use rewrite::Rewrite;
 pub use rewrite::TooLong;
+pub use session_affinity::SessionAffinity;
 pub use sni::SniTable;
 pub use split::ClusterSlot;
 pub use split::Share;
@@ -178,6 +180,8 @@ pub struct Route {
     pub priority: Option<Box<PriorityRule>>,
     /// What a request's key is made of; most routes need none.
     pub hash_on: Option<Box<HashOn>>,
+    /// What carries a session; most routes have none.
+    pub session_affinity: Option<Arc<SessionAffinity>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match

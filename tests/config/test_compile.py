@@ -132,6 +132,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
         assert keys(key) == fields[struct], struct
     canary = routes[0]
     assert keys_of(canary["to"][0]) == fields["Target"]
+    assert keys("session_affinity") == wire_fields("route/session_affinity.rs")["SessionAffinity"]
     paths = [route["match"]["path"] for route in routes]
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]

@@ -200,7 +200,7 @@ def _hash_on(route: Route, loc: Loc) -> Iterator[Trouble]:
 _ACTIONS = ("to", "redirect", "direct_response")
 
 # What changes nothing where no upstream is asked.
-_OF_UPSTREAMS = ("rewrite", "request_headers", "hash_on")
+_OF_UPSTREAMS = ("rewrite", "request_headers", "hash_on", "session_affinity")
 
 
 def _action(route: Route, loc: Loc) -> Iterator[Trouble]:

@@ -2,6 +2,7 @@
 
 mod activity;
 mod admit;
+mod aim;
 mod bridge;
 mod edits;
 mod held;

@@ -60,6 +60,7 @@ from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
+from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
@@ -117,6 +118,8 @@ __all__ = [
     "Rewrite",
     "Route",
     "RoutePriority",
+    "SessionAffinity",
+    "SessionCookie",
     "SlowStart",
     "StringMatch",
     "Target",
