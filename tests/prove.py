@@ -81,6 +81,9 @@ ISSUES = {
             ("tests/e2e/test_http2_clients.py",)),
     ),
     "4": (
+        Row("4a", "health checks by HTTP, gRPC, TCP; slow start; Retry-After and push-back",
+            ("tests/e2e/test_health_checks.py", "tests/e2e/test_slow_start.py",
+             "tests/e2e/test_retry_after.py")),
         Row("2", "splits: 90/10 over 10,000 requests within ±1 point",
             ("tests/e2e/test_routing.py",)),
         Row("5", "limits: within ±1 % of the rate over two workers, told in x-ratelimit-*",

@@ -82,6 +82,7 @@ async fn carry(
     };
     let cluster = &early.cluster;
     cluster.stats.requests_total.increment();
+    cluster.connected(&early.flight);
     carried.cluster = Some(Rc::clone(cluster));
     carried.endpoint = Some(Rc::clone(early.flight.run()));
     (carried.received, carried.sent) = relay(conn, &early.upstream.io, first, None).await;

@@ -144,6 +144,8 @@ pub struct ClusterStats {
     pub overflow_total: Counter,
     /// Endpoints picked although too few were available to leave the others out.
     pub healthy_panic_total: Counter,
+    /// Answers after which an endpoint was left alone for a while, because it said so.
+    pub held_back_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.

@@ -23,12 +23,20 @@ const CODES: [&str; ErrorKind::ALL.len()] = {
     codes
 };
 
-const fn counter<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Counter) -> Metric<B> {
+pub(super) const fn counter<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Counter,
+) -> Metric<B> {
     let source = Source::Counter(read);
     Metric { name, help, source }
 }
 
-const fn gauge<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Gauge) -> Metric<B> {
+pub(super) const fn gauge<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Gauge,
+) -> Metric<B> {
     let source = Source::Gauge(read);
     Metric { name, help, source }
 }
@@ -237,6 +245,11 @@ impl Block for ClusterStats {
             "meshcore_cluster_healthy_panic_total",
             "Endpoints picked although too few were available to leave the others out.",
             |s| &s.healthy_panic_total,
+        ),
+        counter(
+            "meshcore_cluster_held_back_total",
+            "Answers after which an endpoint was left alone for a while, because it said so.",
+            |s| &s.held_back_total,
         ),
         counter(
             "meshcore_cluster_rx_bytes_total",

@@ -58,6 +58,7 @@ from meshcore.config.model.locality import (
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
@@ -71,6 +72,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "Admin",
     "BackOff",
+    "Breaker",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -103,6 +105,7 @@ __all__ = [
     "Match",
     "Mesh",
     "MinRttCalc",
+    "OutlierDetection",
     "Part",
     "PathMatch",
     "Payload",
