@@ -53,6 +53,8 @@ pub enum ErrorKind {
     NoEndpoint,
     /// A limit of the cluster is reached.
     Overflow,
+    /// The cluster's circuit is open.
+    CircuitOpen,
     /// An upstream connection could not be made.
     UpstreamConnect,
     /// An upstream connection was not made in time.
@@ -81,6 +83,8 @@ pub enum ErrorKind {
     DownstreamTls,
     /// A limit of the route let no more requests pass.
     RateLimited,
+    /// Nobody could say whether a limit of the route lets the request pass.
+    RateLimitUnavailable,
     /// The route's fault refused the request on purpose.
     FaultInjected,
     /// The cluster works on as many requests as it can without a queue.
@@ -91,7 +95,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -104,6 +108,7 @@ impl ErrorKind {
         Self::ConnectRefused,
         Self::NoEndpoint,
         Self::Overflow,
+        Self::CircuitOpen,
         Self::UpstreamConnect,
         Self::UpstreamConnectTimeout,
         Self::UpstreamTls,
@@ -118,6 +123,7 @@ impl ErrorKind {
         Self::DownstreamClosed,
         Self::DownstreamTls,
         Self::RateLimited,
+        Self::RateLimitUnavailable,
         Self::FaultInjected,
         Self::ConcurrencyLimit,
         Self::Overload,
@@ -139,6 +145,7 @@ impl ErrorKind {
             Self::ConnectRefused => ("connect_not_allowed", 405, "NR", Local),
             Self::NoEndpoint => ("no_healthy_upstream", 503, "UH", Local),
             Self::Overflow => ("upstream_overflow", 503, "UO", Local),
+            Self::CircuitOpen => ("circuit_open", 503, "UO", Local),
             Self::UpstreamConnect => ("upstream_connect_failed", 503, "UF", Upstream),
             Self::UpstreamConnectTimeout => ("upstream_connect_timeout", 504, "UF", Upstream),
             Self::UpstreamTls => ("upstream_tls_failed", 503, "UF", Upstream),
@@ -153,6 +160,7 @@ impl ErrorKind {
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
             Self::RateLimited => ("rate_limited", 429, "RL", Local),
+            Self::RateLimitUnavailable => ("rate_limit_unavailable", 503, "RLSE", Local),
             Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::ConcurrencyLimit => ("reached_concurrency_limit", 503, "UO", Local),
             Self::Overload => ("overload", 503, "OM", Local),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::session::Names;
 use super::shares::Shares;
-use super::{EndpointRun, Tried};
+use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
-use crate::telemetry::{ClusterStats, Registry};
+use crate::telemetry::{ClusterStats, GuardStats, Registry};
 use crate::wire;
 use crate::wire::cluster::Balance;
 
@@ -27,6 +28,9 @@ pub struct ClusterRun {
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
     fitness: Fitness,
+    /// Of its guards, where it has some.
+    pub(super) guard_stats: Option<Arc<GuardStats>>,
+    names: Names,
     shares: Option<Shares>,
 }
 
@@ -82,13 +86,16 @@ impl ClusterRun {
             let gone = before.endpoints.iter().filter(|run| !kept(run));
             gone.for_each(|run| run.leave());
         }
+        let guarded = cluster.guard.is_some();
         Self {
             fitness: Fitness::new(&cluster),
+            guard_stats: guarded.then(|| registry.guard(worker, &cluster.name)),
             shares: Shares::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
+            names: Names::default(),
             endpoints,
             worker,
         }
@@ -101,6 +108,14 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
+        let wish = tried.aim.as_ref().map_or(Wish::None, |aim| aim.wish);
+        if wish != Wish::None {
+            let wanted = self.wanted(wish, tried);
+            if wanted.is_some() || matches!(wish, Wish::Only(_)) {
+                tried.add(wanted?);
+                return self.endpoints.get(wanted?);
+            }
+        }
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
         let passed = |index| tried.contains(index);
         let index = match &self.shares {
@@ -129,6 +144,17 @@ impl ClusterRun {
         }?;
         tried.add(index);
         self.endpoints.get(index)
+    }
+
+    /// The endpoint of a session, as long as it can take the request: also one that takes nothing new.
+    fn wanted(&self, wish: Wish, tried: &Tried) -> Option<usize> {
+        let can = |index: &usize| !tried.contains(*index) && self.is_available(*index);
+        wish.index().filter(can)
+    }
+
+    /// The index of the endpoint with this address.
+    pub fn index_of(&self, address: &str) -> Option<usize> {
+        self.names.index_of(&self.cluster, address)
     }
 
     fn pick_among(&self, asking: Asking<'_>, passed: impl Fn(usize) -> bool) -> Option<usize> {
@@ -180,7 +206,12 @@ impl ClusterRun {
 
     fn is_available(&self, index: usize) -> bool {
         let endpoint = self.cluster.endpoints.get(index);
-        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
+        endpoint.is_some_and(|it| it.health.is_available() || self.awaits_probe(&it.health))
+    }
+
+    /// Whether an endpoint is picked although it isn't available.
+    pub(super) fn panics(&self) -> bool {
+        self.fitness.level(&self.cluster) == Level::Panic
     }
 
     /// Tells the picker how long an endpoint took.

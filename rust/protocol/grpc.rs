@@ -97,10 +97,12 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         Kind::UpstreamConnectTimeout
         | Kind::NoEndpoint
         | Kind::Overflow
+        | Kind::CircuitOpen
         | Kind::UpstreamConnect
         | Kind::UpstreamTls
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
+        | Kind::RateLimitUnavailable
         | Kind::FaultInjected
         | Kind::ConcurrencyLimit
         | Kind::Overload => Code::Unavailable,

@@ -82,6 +82,7 @@ async fn carry(
     };
     let cluster = &early.cluster;
     cluster.stats.requests_total.increment();
+    cluster.connected(&early.flight);
     carried.cluster = Some(Rc::clone(cluster));
     carried.endpoint = Some(Rc::clone(early.flight.run()));
     (carried.received, carried.sent) = relay(conn, &early.upstream.io, first, None).await;
@@ -129,7 +130,10 @@ pub fn untried(conn: &Downstream, cluster: &ClusterRun) -> Tried {
     let keyed = cluster.goes_by_keys() && conn.peer.is_some();
     Tried::aiming(keyed.then(|| {
         let hash = Some(stable_hash(conn.peer_ip().as_bytes()));
-        Rc::new(Aim { hash })
+        Rc::new(Aim {
+            hash,
+            ..Aim::default()
+        })
     }))
 }
 

@@ -1,5 +1,7 @@
 //! One worker: everything that its connections share, none of it shared with other threads.
 
+mod accepting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::limiter::Services;
 use super::listener::ListenerRun;
 use super::renew;
 use crate::balance::Random;
@@ -16,6 +19,8 @@ use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{ListenerStats, Registry, WorkerStats};
+
+pub use accepting::Accepting;
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -33,6 +38,8 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// Read buffers.
     pub buffers: Buffers,
+    /// Services that count requests for several proxies.
+    pub limiters: Services,
     view: RefCell<Rc<View>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
     random: RefCell<Random>,
@@ -68,6 +75,7 @@ impl Worker {
             stats: registry.worker(index),
             registry,
             buffers: Buffers::default(),
+            limiters: Services::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
@@ -176,7 +184,9 @@ impl Worker {
 
     /// Closes pooled connections that are of no more use, and renews those that have become old.
     pub fn sweep(self: &Rc<Self>) {
-        for (cluster, run) in self.view().sweep(clock::now()) {
+        let now = clock::now();
+        self.limiters.sweep(now);
+        for (cluster, run) in self.view().sweep(now) {
             renew::spawn(self, cluster, run);
         }
     }
@@ -219,35 +229,6 @@ impl Worker {
     fn wake_connections(&self) {
         for waker in self.connections.borrow().wakers.values().flatten() {
             waker.wake_by_ref();
-        }
-    }
-}
-
-/// A task that accepts.
-#[derive(Debug)]
-pub struct Accepting {
-    worker: Rc<Worker>,
-    socket: u64,
-}
-
-impl Accepting {
-    /// The worker.
-    pub fn worker(&self) -> &Rc<Worker> {
-        &self.worker
-    }
-
-    /// Whether another task accepts on the same socket too, for the listener that has it now.
-    pub fn is_succeeded(&self) -> bool {
-        let accepting = self.worker.accepting.borrow();
-        accepting.iter().filter(|id| **id == self.socket).count() > 1
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        let mut accepting = self.worker.accepting.borrow_mut();
-        if let Some(place) = accepting.iter().position(|id| *id == self.socket) {
-            accepting.swap_remove(place);
         }
     }
 }

@@ -5,12 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, adaptive, hashing, health_check, http2, locality, slow_start, tcp_keepalive};
+use super::{
+    Guard, Leases, adaptive, guard, hashing, health_check, http2, locality, slow_start,
+    tcp_keepalive,
+};
 use crate::balance::{HashTable, Layout, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
+use crate::policy::hold::Hold;
 use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
@@ -44,6 +48,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who takes which key, where `balance` goes by keys.
     pub hashing: Option<Arc<HashTable>>,
+    /// What keeps requests away from what fails.
+    pub guard: Option<Arc<Guard>>,
     /// How endpoints that are new get their share, where that is little by little.
     pub slow_start: Option<SlowStart>,
     /// Who comes first, where not all are equal; then each group has a table of its own.
@@ -83,6 +89,8 @@ pub struct Endpoint {
     pub open: Arc<Leases>,
     /// Whether requests may go there.
     pub health: Arc<Health>,
+    /// Until when it wants to be left alone.
+    pub hold: Arc<Hold>,
     /// When it came, in microseconds of the clock that all threads share.
     pub since_us: u64,
 }
@@ -104,19 +112,12 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    guard::check(cluster, problems);
     if let Some(keepalive) = &cluster.tcp_keepalive {
         tcp_keepalive::check(keepalive, problems);
     }
     health_check::check(cluster, problems);
     slow_start::check(cluster, problems);
-    if cluster.panic_threshold > 100 {
-        problems.add(
-            "percentage_invalid",
-            "panic_threshold",
-            format!("{} is no percentage", cluster.panic_threshold),
-            "write 0 to 100",
-        );
-    }
     hashing::check(&cluster.hash, problems);
     adaptive::check(cluster.adaptive_concurrency.as_ref(), problems);
     locality::check(cluster.locality.as_ref(), problems);
@@ -225,6 +226,7 @@ fn build(
             || Arc::new(Health::new(generation)),
             |old| Arc::clone(&old.health),
         ),
+        hold: old.map_or_else(Arc::default, |old| Arc::clone(&old.hold)),
         since_us: old.map_or_else(slow_start::now_us, |old| old.since_us),
         address,
     })

@@ -9,7 +9,7 @@ use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::slow_start;
 use super::stage::Staged;
-use super::{adaptive, hashing, locality, tcp_keepalive};
+use super::{adaptive, guard, hashing, locality, tcp_keepalive};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -103,6 +103,7 @@ impl Compiler {
                 table.is_some_and(|(wire, _)| wire.routes.iter().any(|route| route.name == name))
             }
             Resource::Cluster(name) => self.clusters.contains_key(name),
+            Resource::LimitService(name) => self.has_limit_service(name),
             Resource::Endpoint(cluster, text) => {
                 let slot = self
                     .clusters
@@ -112,6 +113,12 @@ impl Compiler {
                 cluster.is_some_and(|cluster| cluster.endpoints.iter().any(|at| *at.text == *text))
             }
         }
+    }
+
+    fn has_limit_service(&self, name: &str) -> bool {
+        let routes = self.tables.values().flat_map(|(table, _)| &table.routes);
+        let mut limits = routes.flat_map(|route| &route.rate_limits);
+        limits.any(|limit| limit.service.as_ref().is_some_and(|it| it.name == name))
     }
 
     /// Puts what was staged in force.
@@ -180,6 +187,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         wire: Arc::clone(&parts.wire),
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
+        guard: guard::compile(&parts.wire, before),
         hashing: hashing::table(&parts.wire, &endpoints, before),
         slow_start: slow_start::compile(&parts.wire),
         layout,

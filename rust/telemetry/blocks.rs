@@ -144,6 +144,8 @@ pub struct ClusterStats {
     pub overflow_total: Counter,
     /// Endpoints picked although too few were available to leave the others out.
     pub healthy_panic_total: Counter,
+    /// Answers after which an endpoint was left alone for a while, because it said so.
+    pub held_back_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.
@@ -212,6 +214,28 @@ pub struct WorkerStats {
     pub accept_errors_total: Counter,
     /// Downstream connections open now.
     pub connections_active: Gauge,
+}
+
+/// What was asked of one rate limit service and what came of it, by one worker.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct LimitServiceStats {
+    /// Questions sent.
+    pub questions_total: Counter,
+    /// Requests that it let pass.
+    pub passed_total: Counter,
+    /// Requests that it refused.
+    pub refused_total: Counter,
+    /// Requests that got no decision in time.
+    pub timeouts_total: Counter,
+    /// Requests that got none for another reason.
+    pub errors_total: Counter,
+    /// Requests without a decision that passed.
+    pub fallback_open_total: Counter,
+    /// Requests without a decision that were refused.
+    pub fallback_closed_total: Counter,
+    /// Requests without a decision that the local rate decided on.
+    pub fallback_local_total: Counter,
 }
 
 /// What happened to one access log; written under its sink's lock.

@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod blocks;
 pub mod clock_text;
 pub mod counters;
+pub mod guard;
 pub mod histogram;
 pub mod metric;
 pub mod names;
@@ -14,9 +15,10 @@ pub mod registry;
 
 pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
 pub use blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
 pub use counters::{Counter, Gauge};
+pub use guard::{EndpointGuardStats, GuardStats};
 pub use histogram::{Histogram, LazyHistogram};
 pub use registry::{Registry, Resource};

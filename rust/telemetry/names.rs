@@ -4,8 +4,8 @@
 //! the configuration and from fixed tables only, never from what a peer sent.
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats, ListenerStats,
-    LogStats, RouteStats, WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats,
+    LimitServiceStats, ListenerStats, LogStats, RouteStats, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -23,12 +23,20 @@ const CODES: [&str; ErrorKind::ALL.len()] = {
     codes
 };
 
-const fn counter<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Counter) -> Metric<B> {
+pub(super) const fn counter<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Counter,
+) -> Metric<B> {
     let source = Source::Counter(read);
     Metric { name, help, source }
 }
 
-const fn gauge<B>(name: &'static str, help: &'static str, read: fn(&B) -> &Gauge) -> Metric<B> {
+pub(super) const fn gauge<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &Gauge,
+) -> Metric<B> {
     let source = Source::Gauge(read);
     Metric { name, help, source }
 }
@@ -239,6 +247,11 @@ impl Block for ClusterStats {
             |s| &s.healthy_panic_total,
         ),
         counter(
+            "meshcore_cluster_held_back_total",
+            "Answers after which an endpoint was left alone for a while, because it said so.",
+            |s| &s.held_back_total,
+        ),
+        counter(
             "meshcore_cluster_rx_bytes_total",
             "Bytes read from upstreams.",
             |s| &s.rx_bytes_total,
@@ -375,6 +388,53 @@ impl Block for WorkerStats {
             "meshcore_worker_connections_active",
             "Downstream connections open now.",
             |s| &s.connections_active,
+        ),
+    ];
+}
+
+impl Block for LimitServiceStats {
+    const SCOPE: &'static str = "rate_limit_service";
+    const LABELS: &'static [&'static str] = &["service"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_rate_limit_service_questions_total",
+            "Questions sent; with a Redis one may be for many requests.",
+            |s| &s.questions_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_passed_total",
+            "Requests that the service let pass.",
+            |s| &s.passed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_refused_total",
+            "Requests that the service refused.",
+            |s| &s.refused_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_timeouts_total",
+            "Requests that got no decision in time.",
+            |s| &s.timeouts_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_errors_total",
+            "Requests that got none since the service could not be asked or answered none.",
+            |s| &s.errors_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_open_total",
+            "Requests without a decision that passed.",
+            |s| &s.fallback_open_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_closed_total",
+            "Requests without a decision that were refused.",
+            |s| &s.fallback_closed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_local_total",
+            "Requests without a decision that the limit's local rate decided on.",
+            |s| &s.fallback_local_total,
         ),
     ];
 }

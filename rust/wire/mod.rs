@@ -10,6 +10,7 @@ pub mod health_check;
 pub mod http2;
 pub mod listener;
 pub mod problem;
+pub mod resilience;
 pub mod route;
 pub mod tcp_keepalive;
 

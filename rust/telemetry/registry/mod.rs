@@ -14,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, RouteStats, WorkerStats,
 };
+use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
 
 /// What a block belongs to: the values of its labels, the second empty where there is one label.
@@ -52,8 +53,11 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    limit_services: Arc<Table<LimitServiceStats>>,
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
+    guards: Arc<Table<GuardStats>>,
+    endpoint_guards: Arc<Table<EndpointGuardStats>>,
 }
 
 /// Something of the configuration that is counted.
@@ -69,9 +73,14 @@ pub enum Resource<'a> {
     Cluster(&'a str),
     /// An endpoint of a cluster.
     Endpoint(&'a str, &'a str),
+    /// A rate limit service.
+    LimitService(&'a str),
 }
 
 impl Registry {
+    /// Who is no worker: the service thread.
+    pub const SERVICE: usize = usize::MAX;
+
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
@@ -103,6 +112,17 @@ impl Registry {
         block(&mut self.lock().endpoints, worker, (cluster, address))
     }
 
+    /// The worker's block of a guarded cluster.
+    pub fn guard(&self, worker: usize, name: &str) -> Arc<GuardStats> {
+        block(&mut self.lock().guards, worker, (name, ""))
+    }
+
+    /// The block of an endpoint of a guarded cluster.
+    pub fn endpoint_guard(&self, cluster: &str, address: &str) -> Arc<EndpointGuardStats> {
+        let worker = Self::SERVICE;
+        block(&mut self.lock().endpoint_guards, worker, (cluster, address))
+    }
+
     /// The block of a cluster's active health checks.
     pub fn health_checks(&self, name: &str) -> Arc<HealthCheckStats> {
         block(&mut self.lock().health_checks, 0, (name, ""))
@@ -111,6 +131,11 @@ impl Registry {
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
+    }
+
+    /// The worker's block of a rate limit service.
+    pub fn limit_service(&self, worker: usize, name: &str) -> Arc<LimitServiceStats> {
+        block(&mut self.lock().limit_services, worker, (name, ""))
     }
 
     /// The worker's own block.
@@ -142,8 +167,16 @@ impl Registry {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
                 forget(&mut tables.health_checks, |key| &*key.0 == name);
+                forget(&mut tables.guards, |key| &*key.0 == name);
+                forget(&mut tables.endpoint_guards, |key| &*key.0 == name);
             }
-            Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
+            Resource::Endpoint(name, at) => {
+                forget(endpoints, |key| named(key) == (name, at));
+                forget(&mut tables.endpoint_guards, |key| named(key) == (name, at));
+            }
+            Resource::LimitService(name) => {
+                forget(&mut tables.limit_services, |key| &*key.0 == name);
+            }
         }
     }
 
@@ -161,6 +194,11 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        // They end with the guards.
+        sweep(&mut tables.guards, |_| false);
+        sweep(&mut tables.endpoint_guards, |_| false);
+        let keep = |key: &Key| configured(Resource::LimitService(&key.0));
+        sweep(&mut tables.limit_services, keep);
         // They end with the checks, which hold them.
         sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);

@@ -57,9 +57,11 @@ from meshcore.config.model.locality import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
-from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
+from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
 from meshcore.config.origin import Origin
 
@@ -70,6 +72,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "Admin",
     "BackOff",
+    "Breaker",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -84,6 +87,7 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Fault",
+    "Grpc",
     "GrpcCheck",
     "Hash",
     "HashCookie",
@@ -97,23 +101,28 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
-    "LocalRate",
     "Locality",
     "Match",
     "Mesh",
     "MinRttCalc",
+    "OutlierDetection",
     "Part",
     "PathMatch",
     "Payload",
     "Pool",
+    "Rate",
     "RateLimit",
+    "RateLimitService",
     "Redirect",
+    "Redis",
     "RegexRewrite",
     "Retries",
     "RetryBudget",
     "Rewrite",
     "Route",
     "RoutePriority",
+    "SessionAffinity",
+    "SessionCookie",
     "SlowStart",
     "StringMatch",
     "Target",
@@ -142,6 +151,8 @@ class Config(Part):
     """Addresses that accept."""
     clusters: tuple[Cluster, ...] = ()
     """Where it goes."""
+    rate_limit_services: tuple[RateLimitService, ...] = ()
+    """Who counts requests for several proxies."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()

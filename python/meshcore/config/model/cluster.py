@@ -21,6 +21,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
@@ -192,6 +193,10 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    breaker: Breaker | None = None
+    """When requests are kept away from what fails; left out, never."""
+    outlier_detection: OutlierDetection | None = None
+    """When an endpoint is left out for a while; left out, never."""
     tcp_keepalive: TcpKeepalive | None = None
     """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
     retry_budget: RetryBudget = RetryBudget()
@@ -199,6 +204,10 @@ class Cluster(Part):
     health_checks: tuple[HealthCheck, ...] = ()
     """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
     All must pass where there are several."""
+    honor_retry_after: StrictBool = False
+    """Whether an endpoint that answers 503 or 429 with `Retry-After`, or a gRPC call with
+    `grpc-retry-pushback-ms`, is left alone for so long, at most 30s, while others are left. Off,
+    since what one caller is told would hold for all."""
     slow_start: SlowStart | None = None
     """Endpoints that are new, or have come back, get their share little by little; not where a key
     decides."""
