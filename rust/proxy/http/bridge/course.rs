@@ -143,24 +143,21 @@ impl<'a, 's> Course<'a, 's> {
             }
             return None;
         }
-        let wait = if harmless {
-            Duration::ZERO
-        } else {
-            self.next_wait()?
-        };
+        if harmless {
+            self.resends += 1;
+            stats.resends_total.increment();
+            self.forget_tried();
+            return Some(Duration::ZERO);
+        }
+        let wait = self.next_wait()?;
         self.spent = None;
         let Some(spent) = budget::spend(self.worker, &self.exchange.plan.cluster) else {
             self.exchange.record.borrow_mut().given_up(GaveUp::Overflow);
             return None;
         };
         self.spent = Some(spent);
-        if harmless {
-            self.resends += 1;
-            stats.resends_total.increment();
-        } else {
-            self.retries += 1;
-            stats.retries_total.increment();
-        }
+        self.retries += 1;
+        stats.retries_total.increment();
         self.forget_tried();
         Some(wait)
     }
