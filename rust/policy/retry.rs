@@ -115,7 +115,7 @@ impl RetryPolicy {
                     .has_any(&[RetryOn::Reset, RetryOn::ServerError, RetryOn::GatewayError])
             }
         };
-        names && (seen.unseen || self.may_repeat(seen))
+        names && (seen.unseen || self.may_repeat(seen.repeatable))
     }
 
     fn wants_other(&self, answered: Answered, seen: Seen) -> bool {
@@ -125,7 +125,7 @@ impl RetryPolicy {
             return true;
         }
         if answered.rate_limited {
-            return self.on.has(RetryOn::EnvoyRateLimited) && self.may_repeat(seen);
+            return self.on.has(RetryOn::EnvoyRateLimited) && self.may_repeat(seen.repeatable);
         }
         let status = answered.status;
         let wanted = self.on.has(RetryOn::ServerError) && (500..600).contains(&status)
@@ -133,7 +133,7 @@ impl RetryPolicy {
             || self.on.has(RetryOn::Retriable4xx) && status == CONFLICT
             || self.on.has(RetryOn::RetriableStatusCodes) && self.statuses.contains(&status)
             || self.on.has(RetryOn::RetriableHeaders) && answered.marked;
-        wanted && self.may_repeat(seen)
+        wanted && self.may_repeat(seen.repeatable)
     }
 
     fn names_grpc(&self, status: u32) -> bool {
@@ -147,8 +147,9 @@ impl RetryPolicy {
         }
     }
 
-    const fn may_repeat(&self, seen: Seen) -> bool {
-        seen.repeatable || self.non_idempotent
+    /// Whether what may have reached an application may reach one again.
+    pub const fn may_repeat(&self, repeatable: bool) -> bool {
+        repeatable || self.non_idempotent
     }
 
     /// How long to wait before the retry that has this number, from 1: anything up to a bound that

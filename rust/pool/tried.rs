@@ -36,7 +36,7 @@ impl Wish {
 }
 
 /// Endpoints that a request has tried already, and its wish.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tried {
     endpoints: SmallVec<[u32; 4]>,
     pub(super) aim: Option<Rc<Aim>>,

@@ -9,7 +9,7 @@ use super::rules::Rules;
 use crate::policy::retry::RetryPolicy;
 use crate::protocol::head::{Field, values};
 use crate::wire::Problems;
-use crate::wire::route;
+use crate::wire::route::{self, Retries};
 
 /// Retries of one request; more would be a loop.
 const ATTEMPTS_MAX: u32 = 100;
@@ -26,6 +26,8 @@ pub struct Effort {
     pub attempts: u32,
     /// How long one may take until it is answered.
     pub per_try_timeout: Option<Duration>,
+    /// How long the first attempt may let wait for its answer until a second begins beside it.
+    pub hedge_delay: Option<Duration>,
     /// Endpoints that the request hasn't tried come first.
     pub other_hosts: bool,
     /// Body bytes that are kept.
@@ -40,9 +42,15 @@ impl Effort {
         at: &str,
         rules: &mut Rules<'_>,
     ) -> Result<Option<Arc<Self>>, Noted> {
-        let Some(retries) = &route.retries else {
+        if route.retries.is_none() && route.hedge.is_none() {
             return Ok(None);
+        }
+        let hedge_delay = hedge_delay(route, at, rules.problems)?;
+        let once = Retries {
+            attempts: 0,
+            ..Retries::default()
         };
+        let retries = route.retries.as_deref().unwrap_or(&once);
         let at = format!("{at}.retries");
         let headers = format!("{at}.retriable_headers");
         let marks = rules.fields(&retries.retriable_headers, &headers);
@@ -52,6 +60,7 @@ impl Effort {
             policy: RetryPolicy::new(retries),
             attempts: retries.attempts,
             per_try_timeout: (timeout > 0).then(|| Duration::from_millis(timeout)),
+            hedge_delay,
             other_hosts: retries.other_hosts,
             body_bytes: usize::try_from(retries.body_bytes).unwrap_or(usize::MAX),
             marks: marks.ok_or(Noted)?,
@@ -65,7 +74,29 @@ impl Effort {
     }
 }
 
-fn check(retries: &route::Retries, at: &str, problems: &mut Problems) -> Result<(), Noted> {
+fn hedge_delay(
+    route: &route::Route,
+    at: &str,
+    problems: &mut Problems,
+) -> Result<Option<Duration>, Noted> {
+    let Some(hedge) = &route.hedge else {
+        return Ok(None);
+    };
+    if hedge.delay_ms == 0 {
+        let message = "a second attempt that doesn't wait doubles all requests";
+        let hint = "for example 50ms, above what most answers take";
+        problems.add(
+            "hedge_delay_zero",
+            format!("{at}.hedge.delay"),
+            message,
+            hint,
+        );
+        return Err(Noted);
+    }
+    Ok(Some(Duration::from_millis(hedge.delay_ms)))
+}
+
+fn check(retries: &Retries, at: &str, problems: &mut Problems) -> Result<(), Noted> {
     let mut sound = Ok(());
     let mut add = |code, key: &str, message: String, hint| {
         problems.add(code, format!("{at}.{key}"), message, hint);

@@ -140,6 +140,8 @@ pub struct ClusterStats {
     pub retry_limit_exceeded_total: Counter,
     /// Requests not retried since their body was too long to be kept.
     pub retry_body_too_large_total: Counter,
+    /// Second attempts beside a first.
+    pub hedges_total: Counter,
     /// Copies of requests sent here.
     pub mirrors_total: Counter,
     /// Copies on their way now.

@@ -3,9 +3,10 @@
 //! The exposition, the JSON statistics and docs/metrics.md are all made from it. Labels come from
 //! the configuration and from fixed tables only, never from what a peer sent.
 
+mod process;
+
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats,
-    LimitServiceStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, GRPC_CODES, HealthCheckStats, ListenerStats, RouteStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -237,6 +238,11 @@ impl Block for ClusterStats {
             |s| &s.retry_body_too_large_total,
         ),
         counter(
+            "meshcore_cluster_hedges_total",
+            "Attempts that began beside one that had not answered.",
+            |s| &s.hedges_total,
+        ),
+        counter(
             "meshcore_cluster_mirrors_total",
             "Copies of requests sent to the cluster; no other number of it counts them.",
             |s| &s.mirrors_total,
@@ -386,115 +392,6 @@ impl Block for RouteStats {
             "meshcore_route_request_duration_seconds",
             "From the request's head to the response's last byte.",
             |s| &s.latency,
-        ),
-    ];
-}
-
-impl Block for WorkerStats {
-    const SCOPE: &'static str = "worker";
-    const LABELS: &'static [&'static str] = &["worker"];
-    const METRICS: &'static [Metric<Self>] = &[
-        counter(
-            "meshcore_worker_panics_total",
-            "Panics caught; each ended one connection.",
-            |s| &s.panics_total,
-        ),
-        counter(
-            "meshcore_worker_accept_errors_total",
-            "Accepts that failed, for example for want of file descriptors.",
-            |s| &s.accept_errors_total,
-        ),
-        gauge(
-            "meshcore_worker_connections_active",
-            "Downstream connections open now.",
-            |s| &s.connections_active,
-        ),
-    ];
-}
-
-impl Block for LimitServiceStats {
-    const SCOPE: &'static str = "rate_limit_service";
-    const LABELS: &'static [&'static str] = &["service"];
-    const METRICS: &'static [Metric<Self>] = &[
-        counter(
-            "meshcore_rate_limit_service_questions_total",
-            "Questions sent; with a Redis one may be for many requests.",
-            |s| &s.questions_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_passed_total",
-            "Requests that the service let pass.",
-            |s| &s.passed_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_refused_total",
-            "Requests that the service refused.",
-            |s| &s.refused_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_timeouts_total",
-            "Requests that got no decision in time.",
-            |s| &s.timeouts_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_errors_total",
-            "Requests that got none since the service could not be asked or answered none.",
-            |s| &s.errors_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_fallback_open_total",
-            "Requests without a decision that passed.",
-            |s| &s.fallback_open_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_fallback_closed_total",
-            "Requests without a decision that were refused.",
-            |s| &s.fallback_closed_total,
-        ),
-        counter(
-            "meshcore_rate_limit_service_fallback_local_total",
-            "Requests without a decision that the limit's local rate decided on.",
-            |s| &s.fallback_local_total,
-        ),
-    ];
-}
-
-impl Block for LogStats {
-    const SCOPE: &'static str = "access_log";
-    const LABELS: &'static [&'static str] = &["path"];
-    const METRICS: &'static [Metric<Self>] = &[
-        counter("meshcore_access_log_lines_total", "Lines taken.", |s| {
-            &s.lines_total
-        }),
-        counter(
-            "meshcore_access_log_dropped_total",
-            "Lines lost: the buffer was full, or the file refused them.",
-            |s| &s.dropped_total,
-        ),
-        counter(
-            "meshcore_access_log_errors_total",
-            "Writes and reopenings that failed.",
-            |s| &s.errors_total,
-        ),
-    ];
-}
-
-impl Block for EngineStats {
-    const SCOPE: &'static str = "engine";
-    const LABELS: &'static [&'static str] = &[];
-    const METRICS: &'static [Metric<Self>] = &[
-        gauge(
-            "meshcore_engine_generation",
-            "The generation that every worker runs.",
-            |s| &s.generation,
-        ),
-        counter("meshcore_engine_applies_total", "Deltas applied.", |s| {
-            &s.applies_total
-        }),
-        counter(
-            "meshcore_engine_applies_refused_total",
-            "Deltas refused; they changed nothing.",
-            |s| &s.applies_refused_total,
         ),
     ];
 }

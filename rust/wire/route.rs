@@ -23,7 +23,7 @@ pub use mirror::Mirror;
 pub use priority::{Level, RoutePriority};
 pub use rate_limit::{Rate, RateLimit};
 pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
-pub use retries::{BackOff, Retries, RetryOn};
+pub use retries::{BackOff, Hedge, Retries, RetryOn};
 pub use session_affinity::SessionAffinity;
 
 /// The routes of the listeners that name it.
@@ -97,6 +97,9 @@ pub struct Route {
     /// What is tried again.
     #[serde(default)]
     pub retries: Option<Box<Retries>>,
+    /// A second attempt beside the first.
+    #[serde(default)]
+    pub hedge: Option<Hedge>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,

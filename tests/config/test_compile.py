@@ -125,7 +125,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
 
     assert set().union(*routes) == fields["Route"]
     parts = {"match": "Match", "redirect": "Redirect", "direct_response": "DirectResponse"}
-    parts["retries"] = "Retries"
+    parts |= {"retries": "Retries", "hedge": "Hedge"}
     parts |= {"rewrite": "Rewrite", "cors": "Cors", "fault": "Fault", "priority": "RoutePriority"}
     parts |= {"request_headers": "HeaderEdits", "response_headers": "HeaderEdits"}
     for key, struct in parts.items():

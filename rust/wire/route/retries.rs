@@ -51,6 +51,20 @@ impl Default for Retries {
     }
 }
 
+/// A second attempt beside the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hedge {
+    /// Begins when no answer has come for so long.
+    pub delay_ms: u64,
+}
+
+impl Default for Hedge {
+    fn default() -> Self {
+        Self { delay_ms: 50 }
+    }
+}
+
 /// Random waits from nothing up to a bound that doubles with each retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]

@@ -60,7 +60,7 @@ from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.resilience import Breaker, OutlierDetection
-from meshcore.config.model.retries import BackOff, Retries, RetryBudget
+from meshcore.config.model.retries import BackOff, Hedge, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
@@ -95,6 +95,7 @@ __all__ = [
     "HashOn",
     "HeaderEdits",
     "HealthCheck",
+    "Hedge",
     "Http",
     "Http2",
     "HttpCheck",

@@ -69,6 +69,13 @@ class Retries(Part):
     """Bodies are kept up to so much, at most 64MiB; requests with longer ones are not retried."""
 
 
+class Hedge(Part):
+    """A second attempt beside the first, of what may be repeated; who answers first wins."""
+
+    delay: Duration = timedelta(milliseconds=50)
+    """It begins when no answer has come for so long."""
+
+
 class RetryBudget(Part):
     """How many of a cluster's requests in flight may be retries, over all workers."""
 

@@ -15,7 +15,7 @@ from meshcore.config.model.match import Match
 from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
-from meshcore.config.model.retries import Retries
+from meshcore.config.model.retries import Hedge, Retries
 from meshcore.config.model.session_affinity import SessionAffinity
 from meshcore.config.model.units import Duration, Name, Weight
 
@@ -84,6 +84,8 @@ class Route(Part):
     """Who gets copies of its requests."""
     retries: Retries | None = None
     """What is tried again, beside what provably reached nobody: that always is."""
+    hedge: Hedge | None = None
+    """A second attempt for requests that are not answered soon."""
     hash_on: tuple[HashOn, ...] = ()
     """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
     `maglev`; a request that has nothing of it goes anywhere."""

@@ -34,6 +34,8 @@ pub(crate) struct Course<'a, 's> {
     pub(crate) tried: Tried,
     /// A pooled connection will do: none has failed.
     pub(crate) reuse: bool,
+    /// Another attempt is still on its way: what failed is dropped for that.
+    pub(crate) rivals: bool,
     resends: u32,
     retries: u32,
     /// The attempt that follows has it.
@@ -53,6 +55,7 @@ impl<'a, 's> Course<'a, 's> {
             body,
             tried: exchange.untried(),
             reuse: true,
+            rivals: false,
             resends: 0,
             retries: 0,
             spent: None,
@@ -76,6 +79,18 @@ impl<'a, 's> Course<'a, 's> {
         }
     }
 
+    /// A place for an attempt beside one that hasn't answered; none while the request isn't there whole,
+    /// or where too many requests are retries.
+    pub(crate) fn hedge(&self) -> Option<Spent> {
+        if !self.body.has_ended() || !self.body.can_begin_again() {
+            return None;
+        }
+        let cluster = &self.exchange.plan.cluster;
+        let spent = budget::spend(self.worker, cluster)?;
+        cluster.stats.hedges_total.increment();
+        Some(spent)
+    }
+
     fn effort(&self) -> Option<&'a Effort> {
         self.exchange.plan.effort.as_deref()
     }
@@ -92,6 +107,10 @@ impl<'a, 's> Course<'a, 's> {
             rate_limited: values(head.fields, "x-envoy-ratelimited").next().is_some(),
             marked: effort.marks(head.fields),
         };
+        if self.rivals {
+            let wanted = self.wants(Outcome::Answered(answered), false);
+            return wanted.then_some(Duration::ZERO);
+        }
         let wait = self.again(Outcome::Answered(answered), false);
         if wait.is_none() && self.retries > 0 && !self.wants(Outcome::Answered(answered), false) {
             let stats = &self.exchange.plan.cluster.stats;

@@ -1,27 +1,23 @@
 //! One request and its response over a bridge.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::time::Duration;
 
 use super::answer::{self, Step};
 use super::client::Client;
 use super::course::Course;
+use super::opening::{Begun, Place};
 use super::patience::Patience;
 use super::replay::Replay;
-use super::server::{self, Announced, Interims, Opened};
+use super::server::Interims;
 use super::sink::Sink;
 use super::source::Source;
-use super::upload::Upload;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{InFlight, Tried};
-use crate::protocol::http1::RequestMethod;
-use crate::proxy::connection::Downstream;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::Plan;
 use crate::proxy::http::record::Record;
-use crate::proxy::link::{self, Link};
-use crate::proxy::upstream::Ask;
+use crate::proxy::link::Link;
 use crate::runtime::clock;
 use crate::runtime::timer::Timer;
 
@@ -34,9 +30,6 @@ pub(crate) struct Exchange<'a> {
     pub(crate) activity: &'a Activity,
     pub(crate) record: &'a RefCell<Record>,
 }
-
-/// Where an attempt's connection stands while it lasts.
-type Place = OnceCell<(InFlight, Link)>;
 
 /// How an attempt ended that didn't fail.
 pub(super) enum Ended {
@@ -60,6 +53,13 @@ impl Exchange<'_> {
         let worker = client.conn.worker();
         let mut course = Course::new(self, worker, Replay::new(source, self.keeps()));
         loop {
+            if let Some(delay) = self.hedges_after() {
+                match Box::pin(self.hedged(client, &mut course, delay)).await? {
+                    Some(wait) => Box::pin(self.rest(client, &course, wait)).await?,
+                    None => return Ok(()),
+                }
+                continue;
+            }
             let place = Place::new();
             let wait = match self.attempt(client, &place, &mut course).await {
                 Ok(Ended::Complete { reusable }) => {
@@ -75,13 +75,28 @@ impl Exchange<'_> {
                     None => return Err(error),
                 },
             };
-            self.activity.begin_again();
-            if wait.is_zero() {
-                tokio::task::yield_now().await;
-            } else {
-                Box::pin(pause(client, course.body.has_ended(), wait)).await?;
-            }
+            Box::pin(self.rest(client, &course, wait)).await?;
         }
+    }
+
+    /// Waits before another attempt, unless the client goes away.
+    async fn rest(
+        &self,
+        client: &mut Client<'_>,
+        course: &Course<'_, '_>,
+        wait: Duration,
+    ) -> Result<(), Error> {
+        self.activity.begin_again();
+        if wait.is_zero() {
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
+        let (timer, until) = (Timer::default(), clock::now() + wait);
+        poll_fn(|cx| {
+            client.poll_gone(cx, course.body.has_ended())?;
+            timer.poll_expired(cx, until).map(Ok)
+        })
+        .await
     }
 
     /// What is kept of the body, for further attempts and for copies.
@@ -89,102 +104,6 @@ impl Exchange<'_> {
         let copied = self.plan.copies.as_ref().map_or(0, |_| COPIED_BYTES);
         let effort = self.plan.effort.as_ref();
         effort.map_or(copied, |effort| effort.body_bytes.max(copied))
-    }
-
-    /// No endpoint was tried.
-    pub(super) fn untried(&self) -> Tried {
-        Tried::aiming(self.plan.aim.clone())
-    }
-
-    /// Finds what carries an attempt, and begins it there.
-    async fn open<'p>(
-        &self,
-        conn: &'p Downstream,
-        place: &'p Place,
-        course: &mut Course<'_, '_>,
-    ) -> Result<(&'p Link, Upload, Opened<'p>), Error> {
-        let found = self.obtain(conn, course).await?;
-        let (flight, link) = place.get_or_init(|| found);
-        self.record.borrow_mut().chose_endpoint(flight);
-        let held = self.asks_for_tunnel(link);
-        let mut upload = Upload::new(self.plan.body_limit, held);
-        let ends = self.plan.framing.is_empty() && !held && course.body.is_head_alone();
-        let announced = Announced {
-            framing: self.plan.framing,
-            ends,
-            time_left: self.activity.time_left().filter(|_| self.plan.facts.grpc),
-        };
-        let buffers = &conn.worker().buffers;
-        let opened = server::open(link, buffers, &self.plan.heads, announced).await?;
-        if ends && matches!(link, Link::Http2(_)) {
-            course.body.finish();
-            upload.complete();
-            self.activity.uploaded.set(true);
-        }
-        Ok((link, upload, opened))
-    }
-
-    async fn obtain(
-        &self,
-        conn: &Downstream,
-        course: &mut Course<'_, '_>,
-    ) -> Result<(InFlight, Link), Error> {
-        let proxied = self.wants_proxy_header();
-        let ask = Ask {
-            reuse: course.reuse && !self.is_tunnel() && !proxied,
-            client: conn.peer,
-            local: if proxied {
-                conn.io.socket().local_addr()
-            } else {
-                None
-            },
-        };
-        let (worker, cluster) = (conn.worker(), &self.plan.cluster);
-        let found = link::obtain_link(worker, cluster, &mut course.tried, (ask, self.plan.speaks));
-        match found.await {
-            // All have been tried: again from the first.
-            Err(error) if error.kind == ErrorKind::NoEndpoint && !course.tried.is_empty() => {
-                course.tried = self.untried();
-                let asked = (ask, self.plan.speaks);
-                Box::pin(link::obtain_link(worker, cluster, &mut course.tried, asked)).await
-            }
-            found => found,
-        }
-    }
-
-    fn wants_proxy_header(&self) -> bool {
-        self.plan.cluster.cluster.wire.proxy_protocol.is_some()
-    }
-
-    /// Whether bytes of another protocol may follow the heads.
-    fn is_tunnel(&self) -> bool {
-        self.plan.facts.upgrade || self.is_connect()
-    }
-
-    /// Whether the request that `link` carries asks for a tunnel. In HTTP/2 CONNECT alone does: an
-    /// upgrade that has no form there is left out, and the request is one like any other.
-    pub(crate) fn asks_for_tunnel(&self, link: &Link) -> bool {
-        match link {
-            Link::Http1(_) => self.is_tunnel(),
-            Link::Http2(_) => {
-                let sent = self.plan.heads.http2();
-                sent.is_some_and(|request| request.method() == http::Method::CONNECT)
-            }
-        }
-    }
-
-    fn is_connect(&self) -> bool {
-        matches!(self.plan.facts.method, RequestMethod::Connect)
-    }
-
-    fn give_back(&self, place: Place, reusable: bool) {
-        if let Some((flight, Link::Http1(upstream))) = place.into_inner()
-            && reusable
-            && !self.wants_proxy_header()
-        {
-            let bounds = &self.plan.cluster.cluster.wire;
-            flight.run().checkin(*upstream, bounds, clock::now());
-        }
     }
 
     /// One attempt.
@@ -198,13 +117,22 @@ impl Exchange<'_> {
         let mut patience = within.map(|within| Box::new(Patience::new(within)));
         let conn = client.conn;
         // Not made in one place: it would be stored there and where it is polled.
-        let (link, mut upload, mut opened) = match &patience {
+        let how = (course.reuse, course.body.is_head_alone());
+        let begun = match &patience {
             Some(patience) => {
-                let opening = self.open(conn, place, course);
+                let opening = self.open(conn, place, &mut course.tried, how);
                 Box::pin(patience.connecting(opening)).await?
             }
-            None => self.open(conn, place, course).await?,
+            None => self.open(conn, place, &mut course.tried, how).await?,
         };
+        let Begun {
+            link,
+            mut upload,
+            mut opened,
+        } = begun;
+        if upload.is_done() {
+            course.body.finish();
+        }
         match link {
             Link::Http1(upstream) if self.is_connect() => {
                 return Box::pin(self.connect(client, upstream, (&mut upload, course))).await;
@@ -251,18 +179,12 @@ impl Exchange<'_> {
     }
 }
 
-/// Waits before another attempt, unless the client goes away.
-async fn pause(client: &mut Client<'_>, uploaded: bool, wait: Duration) -> Result<(), Error> {
-    let (timer, until) = (Timer::default(), clock::now() + wait);
-    poll_fn(|cx| {
-        client.poll_gone(cx, uploaded)?;
-        timer.poll_expired(cx, until).map(Ok)
-    })
-    .await
-}
-
 /// An attempt came to no answer. How long to wait before another.
-fn failed(place: &Place, error: &Error, course: &mut Course<'_, '_>) -> Option<Duration> {
+pub(super) fn failed(
+    place: &Place,
+    error: &Error,
+    course: &mut Course<'_, '_>,
+) -> Option<Duration> {
     let unseen = match place.get() {
         None => true,
         Some((_, link)) => error.retry && is_unprocessed(link),
@@ -279,7 +201,7 @@ fn failed(place: &Place, error: &Error, course: &mut Course<'_, '_>) -> Option<D
 }
 
 /// Writes an interim head to an HTTP/1 client; h2 has sent the others already.
-async fn write_out(told: Option<Sink<'_>>) -> Result<(), Error> {
+pub(super) async fn write_out(told: Option<Sink<'_>>) -> Result<(), Error> {
     let Some(mut told) = told else {
         return Ok(());
     };

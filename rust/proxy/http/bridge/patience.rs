@@ -1,6 +1,6 @@
 //! How long one attempt may take until it is answered.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
@@ -22,6 +22,27 @@ impl Patience {
             timer: Timer::default(),
             limit,
             due: None,
+        }
+    }
+
+    /// With so much time, which runs while a connection is found too.
+    pub(super) fn from_now(limit: Duration) -> Self {
+        Self {
+            due: Some(clock::now() + limit),
+            ..Self::new(limit)
+        }
+    }
+
+    /// There is a connection.
+    pub(super) fn connected(&mut self) {
+        self.due = None;
+    }
+
+    /// Ready when no connection was found in time.
+    pub(super) fn poll_connecting(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.due {
+            Some(due) => self.timer.poll_expired(cx, due),
+            None => Poll::Pending,
         }
     }
 
