@@ -76,7 +76,7 @@ pub(super) async fn serve(
         return (next, Some(buffer));
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
-    if plan.speaks != Speaks::Http1 || plan.effort.is_some() {
+    if plan.speaks != Speaks::Http1 || plan.is_kept() {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
     let record = RefCell::new(record);
