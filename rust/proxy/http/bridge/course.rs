@@ -79,10 +79,10 @@ impl<'a, 's> Course<'a, 's> {
         }
     }
 
-    /// A place for an attempt beside one that hasn't answered; none while the request isn't there whole,
-    /// or where too many requests are retries.
+    /// A place for an attempt beside one that hasn't answered; none where the request's body isn't kept,
+    /// or too many requests are retries.
     pub(crate) fn hedge(&self) -> Option<Spent> {
-        if !self.body.has_ended() || !self.body.can_begin_again() {
+        if !self.body.can_begin_again() {
             return None;
         }
         let cluster = &self.exchange.plan.cluster;

@@ -141,13 +141,15 @@ impl Exchange<'_> {
             let event: Result<Event, Error> = event.await;
             let rivals = one.is_some() && two.is_some();
             match event? {
-                Event::Due => {
+                // Refused, it isn't asked for again: late it would cost as much and save little.
+                Event::Due if course.body.has_ended() => {
+                    due = None;
                     spent = course.hedge();
-                    due = spent.is_none().then(|| clock::now() + delay);
                     two = spent
                         .as_ref()
                         .map(|_| Racer::start(self, conn, &second, course));
                 }
+                Event::Due => due = Some(clock::now() + delay),
                 Event::Failed(is_second, error) => {
                     let place = if is_second { &second } else { &first };
                     if !rivals || error.kind.blame() == Blame::Downstream {
