@@ -47,6 +47,9 @@ def put_policy(made: Made, blocks: dict[str, tuple[Part, At]], service: Service)
                 _retry_budget(made, block, at)
             case _:
                 raise TypeError(type(block).__name__)
+    # Places count as soon as something finds failing endpoints, unless a rule says otherwise.
+    if made.has("outlier_detection") and not made.has("locality"):
+        made.put("locality", {})
 
 
 def _connection_pool(made: Made, pool: ConnectionPool, at: At) -> None:
