@@ -47,9 +47,6 @@ def put_policy(made: Made, blocks: dict[str, tuple[Part, At]], service: Service)
                 _retry_budget(made, block, at)
             case _:
                 raise TypeError(type(block).__name__)
-    # Places count as soon as something finds failing endpoints, unless a rule says otherwise.
-    if made.has("outlier_detection") and not made.has("locality"):
-        made.put("locality", {})
 
 
 def _connection_pool(made: Made, pool: ConnectionPool, at: At) -> None:
@@ -96,6 +93,9 @@ def _http_pool(made: Made, http: HttpPool, at: At) -> None:
 
 def _outlier_detection(made: Made, outlier: OutlierDetection, at: At) -> None:
     made.put("outlier_detection", {}, at)
+    # Places count as soon as something finds failing endpoints, unless a rule says otherwise.
+    if not made.has("locality"):
+        made.put("locality", {})
     counts = {
         "consecutive_5xx": "consecutive5xxErrors",
         "consecutive_local_origin_failure": "consecutiveLocalOriginFailures",
