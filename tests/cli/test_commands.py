@@ -7,16 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meshcore.config.model import Config
-import yaml
 
 COMMAND = [sys.executable, "-c", "from meshcore.cli import main; main()"]
 SOUND = """\
 listeners: [{name: web, address: 127.0.0.1:0, routes: [{to: api}]}]
 clusters: [{name: api, endpoints: [127.0.0.1:9001]}]
 """
-
 
 
 def run(*arguments: str, told: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
