@@ -90,7 +90,7 @@ ISSUES = {
             ("tests/e2e/test_routing.py",)),
         Row("2", "mirrors: a hanging, breaking or failing one adds no failure; percentages",
             ("tests/e2e/test_mirrors.py",)),
-        Row("3", "no POST done twice; 64 callers at 100 % failure: load ≤ 1.25 ×",
+        Row("3", "no POST done twice; 64 callers at 100 % failure: load ≤ 1.25",
             ("tests/e2e/test_retries.py",)),
         Row("10", "hedges within the budget, losers cancelled, no POST",
             ("tests/e2e/test_hedging.py",)),

@@ -177,6 +177,8 @@ async def test_what_is_tried_again(tmp_path: Path, versions: tuple[int, int]) ->
                 answer = await ask(port, versions[0], case)
             heard = servers[case.name].heard
             assert (answer.status, len(heard)) == (case.status, case.heard), case.name
+            if case.name == "no-time":
+                assert answer.error == b"per_try_timeout"
             assert all(message.body == (case.body or b"") for message in heard), case.name
         await counted(proxy)
     flags = [json.loads(line)["response_flags"] for line in log.read_text().splitlines()]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::exchange::Exchange;
 use super::mirror;
 use super::replay::Replay;
+use super::upload::Upload;
 use crate::balance::Random;
 use crate::error::{Error, ErrorKind};
 use crate::policy::retry::{Answered, Outcome, Seen};
@@ -59,6 +60,13 @@ impl<'a, 's> Course<'a, 's> {
             resends: 0,
             retries: 0,
             spent: None,
+        }
+    }
+
+    /// An attempt has begun; where its head was all, so is the body.
+    pub(crate) fn begun(&mut self, upload: &Upload) {
+        if upload.is_done() {
+            self.body.finish();
         }
     }
 

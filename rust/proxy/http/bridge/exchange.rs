@@ -14,6 +14,7 @@ use super::server::Interims;
 use super::sink::Sink;
 use super::source::Source;
 use crate::error::{Error, ErrorKind};
+use crate::proxy::connection::Downstream;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::Plan;
 use crate::proxy::http::record::Record;
@@ -106,6 +107,22 @@ impl Exchange<'_> {
         effort.map_or(copied, |effort| effort.body_bytes.max(copied))
     }
 
+    /// Begins an attempt, within its time.
+    async fn begin<'p>(
+        &self,
+        conn: &'p Downstream,
+        place: &'p Place,
+        course: &mut Course<'_, '_>,
+        patience: Option<&Patience>,
+    ) -> Result<Begun<'p>, Error> {
+        let how = (course.reuse, course.body.is_head_alone());
+        let Some(patience) = patience else {
+            return self.open(conn, place, &mut course.tried, how).await;
+        };
+        let opening = self.open(conn, place, &mut course.tried, how);
+        Box::pin(patience.connecting(opening)).await
+    }
+
     /// One attempt.
     async fn attempt(
         &self,
@@ -115,24 +132,15 @@ impl Exchange<'_> {
     ) -> Result<Ended, Error> {
         let within = self.plan.effort.as_ref().and_then(|it| it.per_try_timeout);
         let mut patience = within.map(|within| Box::new(Patience::new(within)));
-        let conn = client.conn;
-        // Not made in one place: it would be stored there and where it is polled.
-        let how = (course.reuse, course.body.is_head_alone());
-        let begun = match &patience {
-            Some(patience) => {
-                let opening = self.open(conn, place, &mut course.tried, how);
-                Box::pin(patience.connecting(opening)).await?
-            }
-            None => self.open(conn, place, &mut course.tried, how).await?,
-        };
+        let begun = self
+            .begin(client.conn, place, course, patience.as_deref())
+            .await?;
         let Begun {
             link,
             mut upload,
             mut opened,
         } = begun;
-        if upload.is_done() {
-            course.body.finish();
-        }
+        course.begun(&upload);
         match link {
             Link::Http1(upstream) if self.is_connect() => {
                 return Box::pin(self.connect(client, upstream, (&mut upload, course))).await;

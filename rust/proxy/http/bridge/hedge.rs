@@ -2,19 +2,18 @@
 //! answers first wins.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answer::{self, Final, Step};
 use super::client::Client;
 use super::course::Course;
 use super::exchange::{Exchange, failed, write_out};
-use super::opening::{Begun, Place};
-use super::patience::Patience;
-use super::server::{Arrived, Interims};
+use super::opening::Place;
+use super::racer::Racer;
+use super::server::Arrived;
 use crate::error::{Blame, Error, ErrorKind};
-use crate::pool::Tried;
+use crate::policy::retry_budget::Spent;
 use crate::proxy::connection::Downstream;
 use crate::proxy::link::Link;
 use crate::runtime::clock;
@@ -30,76 +29,47 @@ enum Event {
     Failed(bool, Error),
 }
 
-type Opening<'p> = dyn Future<Output = (Tried, Result<Begun<'p>, Error>)> + 'p;
-
-/// One of two attempts, until its answer's head.
-struct Racer<'p> {
-    opening: Option<Pin<Box<Opening<'p>>>>,
-    begun: Option<Begun<'p>>,
-    interims: Interims,
-    patience: Option<Box<Patience>>,
+/// Both attempts.
+struct Race<'p, 'q> {
+    one: Option<Racer<'p>>,
+    two: Option<Racer<'q>>,
+    places: (&'p Place, &'q Place),
+    conn: &'q Downstream,
+    /// The second's place in the budget.
+    spent: Option<Spent>,
+    delay: Duration,
+    /// When the second begins.
+    due: Option<Instant>,
+    timer: Timer,
 }
 
-impl<'p> Racer<'p> {
-    fn start(
-        exchange: &'p Exchange<'p>,
-        conn: &'p Downstream,
-        place: &'p Place,
-        course: &Course<'_, '_>,
-    ) -> Self {
-        let how = (course.reuse, course.body.is_head_alone());
-        let mut tried = course.tried.clone();
-        let effort = exchange.plan.effort.as_ref();
-        let within = effort.and_then(|effort| effort.per_try_timeout);
-        let opening = async move {
-            let begun = exchange.open(conn, place, &mut tried, how).await;
-            (tried, begun)
-        };
-        Self {
-            opening: Some(Box::pin(opening)),
-            begun: None,
-            interims: Interims::default(),
-            patience: within.map(|within| Box::new(Patience::from_now(within))),
+impl<'p, 'q> Race<'p, 'q> {
+    fn into_parts(self) -> (Option<Racer<'p>>, Option<Racer<'q>>, Option<Spent>) {
+        (self.one, self.two, self.spent)
+    }
+
+    fn place(&self, is_second: bool) -> &Place {
+        if is_second {
+            self.places.1
+        } else {
+            self.places.0
         }
     }
 
-    /// Ready with the next head.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        exchange: &Exchange<'_>,
-        course: &mut Course<'_, '_>,
-    ) -> Poll<Result<Arrived, Error>> {
-        if let Some(opening) = &mut self.opening {
-            let Poll::Ready((tried, begun)) = opening.as_mut().poll(cx) else {
-                let patience = self.patience.as_deref();
-                let late = patience.is_some_and(|it| it.poll_connecting(cx).is_ready());
-                return if late {
-                    Poll::Ready(Err(ErrorKind::PerTryTimeout.into()))
-                } else {
-                    Poll::Pending
-                };
-            };
-            self.opening = None;
-            course.tried = tried;
-            if let Some(patience) = &mut self.patience {
-                patience.connected();
-            }
-            self.begun = Some(begun?);
+    fn lose(&mut self, is_second: bool) {
+        if is_second {
+            self.two = None;
+        } else {
+            self.one = None;
         }
-        let Some(begun) = &mut self.begun else {
-            return Poll::Pending;
-        };
-        if begun.upload.is_done() && !course.body.has_ended() {
-            course.body.finish();
-        }
-        let sent = (&mut course.body, &mut begun.opened.sink);
-        begun.upload.poll(cx, sent, exchange.activity)?;
-        course.mirror();
-        Patience::poll(self.patience.as_deref_mut(), cx, exchange.activity)?;
-        let arrived = begun.opened.answer.poll_head(cx);
-        arrived.map_err(|error| begun.upload.judge(error))
     }
+}
+
+/// What follows.
+enum Next {
+    On,
+    Won(bool, Final, Arrived),
+    Again(Duration),
 }
 
 impl Exchange<'_> {
@@ -121,62 +91,25 @@ impl Exchange<'_> {
     ) -> Result<Option<Duration>, Error> {
         course.rivals = false;
         let (first, second) = (Place::new(), Place::new());
-        let (conn, timer) = (client.conn, Timer::default());
-        let mut one = Some(Racer::start(self, conn, &first, course));
-        let mut two = None;
-        let mut spent = None;
-        let mut due = Some(clock::now() + delay);
+        let mut race = Race {
+            one: Some(Racer::start(self, client.conn, &first, course)),
+            two: None,
+            places: (&first, &second),
+            conn: client.conn,
+            spent: None,
+            delay,
+            due: Some(clock::now() + delay),
+            timer: Timer::default(),
+        };
         let (is_second, ended, arrived) = loop {
-            let event = poll_fn(|cx| {
-                client.poll_gone(cx, self.activity.uploaded.get())?;
-                let event = self.poll_race(cx, (&mut one, &mut two), course);
-                let late = event.is_pending()
-                    && due.is_some_and(|due| timer.poll_expired(cx, due).is_ready());
-                if late {
-                    Poll::Ready(Ok(Event::Due))
-                } else {
-                    event.map(Ok)
-                }
-            });
-            let event: Result<Event, Error> = event.await;
-            let rivals = one.is_some() && two.is_some();
-            match event? {
-                // Refused, it isn't asked for again: late it would cost as much and save little.
-                Event::Due if course.body.has_ended() => {
-                    due = None;
-                    spent = course.hedge();
-                    two = spent
-                        .as_ref()
-                        .map(|_| Racer::start(self, conn, &second, course));
-                }
-                Event::Due => due = Some(clock::now() + delay),
-                Event::Failed(is_second, error) => {
-                    let place = if is_second { &second } else { &first };
-                    if !rivals || error.kind.blame() == Blame::Downstream {
-                        return failed(place, &error, course).map(Some).ok_or(error);
-                    }
-                    self.failed_beside(place, &error);
-                    if is_second { two = None } else { one = None }
-                }
-                Event::Head(is_second, arrived) => {
-                    course.rivals = rivals;
-                    let passed = if is_second {
-                        let racer = (&second, two.as_mut());
-                        self.pass_head(client, racer, arrived, course).await?
-                    } else {
-                        let racer = (&first, one.as_mut());
-                        self.pass_head(client, racer, arrived, course).await?
-                    };
-                    match passed {
-                        Passed::Won(ended, arrived) => break (is_second, ended, arrived),
-                        Passed::Interim => {}
-                        Passed::Again(_) if rivals && is_second => two = None,
-                        Passed::Again(_) if rivals => one = None,
-                        Passed::Again(wait) => return Ok(Some(wait)),
-                    }
-                }
+            let event = poll_fn(|cx| self.poll_race(cx, client, &mut race, course)).await?;
+            match self.goes_on(client, &mut race, course, event).await? {
+                Next::On => {}
+                Next::Won(is_second, ended, arrived) => break (is_second, ended, arrived),
+                Next::Again(wait) => return Ok(Some(wait)),
             }
         };
+        let (one, two, spent) = race.into_parts();
         // Who lost goes at once.
         if is_second {
             drop(one);
@@ -196,24 +129,70 @@ impl Exchange<'_> {
     fn poll_race(
         &self,
         cx: &mut Context<'_>,
-        (one, two): (&mut Option<Racer<'_>>, &mut Option<Racer<'_>>),
+        client: &mut Client<'_>,
+        race: &mut Race<'_, '_>,
         course: &mut Course<'_, '_>,
-    ) -> Poll<Event> {
+    ) -> Poll<Result<Event, Error>> {
+        client.poll_gone(cx, self.activity.uploaded.get())?;
         let event = |is_second, polled| match polled {
             Ok(arrived) => Event::Head(is_second, arrived),
             Err(error) => Event::Failed(is_second, error),
         };
-        if let Some(racer) = one
+        if let Some(racer) = &mut race.one
             && let Poll::Ready(polled) = racer.poll(cx, self, course)
         {
-            return Poll::Ready(event(false, polled));
+            return Poll::Ready(Ok(event(false, polled)));
         }
-        if let Some(racer) = two
+        if let Some(racer) = &mut race.two
             && let Poll::Ready(polled) = racer.poll(cx, self, course)
         {
-            return Poll::Ready(event(true, polled));
+            return Poll::Ready(Ok(event(true, polled)));
         }
-        Poll::Pending
+        match race.due {
+            Some(due) => race.timer.poll_expired(cx, due).map(|()| Ok(Event::Due)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Makes of an event what follows from it.
+    async fn goes_on<'q>(
+        &'q self,
+        client: &mut Client<'_>,
+        race: &mut Race<'_, 'q>,
+        course: &mut Course<'_, '_>,
+        event: Event,
+    ) -> Result<Next, Error> {
+        let rivals = race.one.is_some() && race.two.is_some();
+        match event {
+            // Refused, it isn't asked for again: late it would cost as much and save little.
+            Event::Due if course.body.has_ended() => {
+                race.due = None;
+                race.spent = course.hedge();
+                let (conn, second) = (race.conn, race.places.1);
+                let start = || Racer::start(self, conn, second, course);
+                race.two = race.spent.as_ref().map(|_| start());
+            }
+            Event::Due => race.due = Some(clock::now() + race.delay),
+            Event::Failed(is_second, error) => {
+                if !rivals || error.kind.blame() == Blame::Downstream {
+                    let again = failed(race.place(is_second), &error, course);
+                    return again.map(Next::Again).ok_or(error);
+                }
+                self.failed_beside(race.place(is_second), &error);
+                race.lose(is_second);
+            }
+            Event::Head(is_second, arrived) => {
+                course.rivals = rivals;
+                let passed = self.pass_head(client, (race, is_second), arrived, course);
+                match passed.await? {
+                    Passed::Won(ended, arrived) => return Ok(Next::Won(is_second, ended, arrived)),
+                    Passed::Interim => {}
+                    Passed::Again(_) if rivals => race.lose(is_second),
+                    Passed::Again(wait) => return Ok(Next::Again(wait)),
+                }
+            }
+        }
+        Ok(Next::On)
     }
 
     /// Notes that one of two came to nothing.
@@ -229,16 +208,30 @@ impl Exchange<'_> {
     async fn pass_head(
         &self,
         client: &mut Client<'_>,
-        (place, racer): (&Place, Option<&mut Racer<'_>>),
+        (race, is_second): (&mut Race<'_, '_>, bool),
+        arrived: Arrived,
+        course: &mut Course<'_, '_>,
+    ) -> Result<Passed, Error> {
+        if let Some((flight, _)) = race.place(is_second).get() {
+            self.record.borrow_mut().chose_endpoint(flight);
+        }
+        if is_second {
+            self.pass(client, race.two.as_mut(), arrived, course).await
+        } else {
+            self.pass(client, race.one.as_mut(), arrived, course).await
+        }
+    }
+
+    async fn pass(
+        &self,
+        client: &mut Client<'_>,
+        racer: Option<&mut Racer<'_>>,
         arrived: Arrived,
         course: &mut Course<'_, '_>,
     ) -> Result<Passed, Error> {
         let lost = || Error::from(ErrorKind::UpstreamReset);
         let racer = racer.ok_or_else(lost)?;
         let begun = racer.begun.as_mut().ok_or_else(lost)?;
-        if let Some((flight, _)) = place.get() {
-            self.record.borrow_mut().chose_endpoint(flight);
-        }
         let before = (&mut racer.interims, course);
         match answer::pass_on(self, client, &arrived, begun.link, before)? {
             Step::Final(ended) => Ok(Passed::Won(ended, arrived)),

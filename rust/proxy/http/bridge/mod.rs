@@ -16,6 +16,7 @@ mod opening;
 mod passing;
 mod patience;
 mod pump;
+mod racer;
 mod replay;
 mod server;
 mod sink;
