@@ -5,5 +5,7 @@
 pub mod fault;
 pub mod gradient;
 pub mod health;
+pub mod overload;
 pub mod priority;
 pub mod rate_limit;
+pub mod tcp_fault;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::listener::ListenerRun;
 use super::renew;
 use crate::balance::Random;
+use crate::policy::overload::{Overload, Stage};
 use crate::pool::{Age, ClusterRun, View};
 use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
@@ -29,6 +30,8 @@ pub struct Worker {
     pub index: usize,
     /// Counters of all workers.
     pub registry: Arc<Registry>,
+    /// What the process refuses now.
+    pub overload: Arc<Overload>,
     /// This worker's own.
     pub stats: Arc<WorkerStats>,
     /// Read buffers.
@@ -39,6 +42,8 @@ pub struct Worker {
     started: Instant,
     scratch: RefCell<Vec<Vec<u8>>>,
     drain: Cell<Option<Drain>>,
+    /// Since when idle connections are to be closed.
+    pressed: Cell<Option<Instant>>,
     /// The sockets that are accepted on.
     accepting: RefCell<Vec<u64>>,
     connections: RefCell<Connections>,
@@ -62,11 +67,17 @@ struct Connections {
 
 impl Worker {
     /// A worker without listeners.
-    pub fn new(index: usize, registry: Arc<Registry>, seed: u64) -> Self {
+    pub fn new(
+        index: usize,
+        (registry, overload): (Arc<Registry>, Arc<Overload>),
+        seed: u64,
+    ) -> Self {
         Self {
             index,
             stats: registry.worker(index),
             registry,
+            overload,
+            pressed: Cell::new(None),
             buffers: Buffers::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
@@ -174,8 +185,26 @@ impl Worker {
         self.drain.get()
     }
 
+    /// Since when idle connections are to be closed, because the process has too much to do.
+    pub fn pressed(&self) -> Option<Instant> {
+        self.pressed.get()
+    }
+
+    /// Notes the process's stage, and wakes idle connections where it concerns them.
+    fn note_stage(&self) {
+        let pressed = self.overload.stage() >= Stage::CloseIdle;
+        if pressed == self.pressed.get().is_some() {
+            return;
+        }
+        self.pressed.set(pressed.then(clock::now));
+        if pressed {
+            self.wake_connections();
+        }
+    }
+
     /// Closes pooled connections that are of no more use, and renews those that have become old.
     pub fn sweep(self: &Rc<Self>) {
+        self.note_stage();
         for (cluster, run) in self.view().sweep(clock::now()) {
             renew::spawn(self, cluster, run);
         }

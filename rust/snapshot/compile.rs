@@ -34,6 +34,7 @@ pub struct Compiler {
     pub(super) slots: Vec<Option<Arc<Cluster>>>,
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
+    overload: Option<Arc<wire::Overload>>,
     current: Arc<Snapshot>,
 }
 
@@ -134,6 +135,7 @@ impl Compiler {
         }
         self.clusters.extend(staged.clusters);
         self.tables.extend(staged.tables);
+        self.overload = staged.overload.or(self.overload.take());
         self.listeners.extend(staged.listeners);
         self.publish();
         Arc::clone(&self.current)
@@ -145,6 +147,7 @@ impl Compiler {
             Kind::RouteTable => drop(self.tables.remove(name)),
             // Endpoints go with their cluster.
             Kind::Endpoints => {}
+            Kind::Overload => self.overload = None,
             Kind::Cluster => {
                 self.named.remove(name);
                 if let Some(parts) = self.clusters.remove(name) {
@@ -164,6 +167,7 @@ impl Compiler {
                 .values()
                 .map(|(wire, _)| Arc::clone(wire))
                 .collect(),
+            overload: self.overload.clone(),
         });
     }
 }

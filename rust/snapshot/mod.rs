@@ -12,6 +12,7 @@ mod http2;
 mod listener;
 mod locality;
 mod open;
+mod overload;
 mod references;
 mod stage;
 
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub clusters: Vec<Option<Arc<Cluster>>>,
     /// Route tables as they were written, by name.
     pub tables: Vec<Arc<crate::wire::RouteTable>>,
+    /// Bounds of the process.
+    pub overload: Option<Arc<crate::wire::Overload>>,
 }
 
 impl Snapshot {

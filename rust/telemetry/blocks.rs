@@ -5,6 +5,7 @@
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
 use crate::error::ErrorKind;
+use crate::wire::route::Level;
 
 /// The labels of `Responses`.
 pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -96,10 +97,39 @@ pub struct ListenerStats {
     pub responses: Responses,
     /// Responses that the proxy made itself, and connections that it gave up.
     pub local_replies: Failures,
+    /// What was done on purpose to connections that pass as bytes.
+    pub faults_total: TcpFaults,
     /// Bytes read from downstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to downstreams.
     pub tx_bytes_total: Counter,
+}
+
+/// The labels of `TcpFaults`.
+pub const TCP_FAULTS: [&str; 3] = ["delay", "reset", "bandwidth"];
+
+/// What can be done on purpose to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TcpFaultKind {
+    /// It waits.
+    Delay,
+    /// It is reset.
+    Reset,
+    /// It is slow.
+    Bandwidth,
+}
+
+/// Faults by kind.
+#[derive(Debug, Default)]
+pub struct TcpFaults(pub(super) [Counter; TCP_FAULTS.len()]);
+
+impl TcpFaults {
+    /// Counts a fault.
+    pub fn record(&self, kind: TcpFaultKind) {
+        if let Some(counter) = self.0.get(kind as usize) {
+            counter.increment();
+        }
+    }
 }
 
 /// What a cluster's upstreams were asked and how they answered.
@@ -188,6 +218,31 @@ pub struct WorkerStats {
     pub accept_errors_total: Counter,
     /// Downstream connections open now.
     pub connections_active: Gauge,
+    /// Requests refused because the process has too much to do.
+    pub shed_requests_total: Priorities,
+    /// Connections refused for that.
+    pub shed_connections_total: Counter,
+}
+
+/// Requests by priority.
+#[derive(Debug, Default)]
+pub struct Priorities(pub(super) [Counter; 3]);
+
+impl Priorities {
+    /// Counts a request.
+    pub fn record(&self, priority: Level) {
+        if let Some(counter) = self.0.get(priority as usize) {
+            counter.increment();
+        }
+    }
+}
+
+/// How full a bound of the process is; written by the service thread.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct OverloadStats {
+    /// In percent.
+    pub pressure: Gauge,
 }
 
 /// What happened to one access log; written under its sink's lock.
@@ -212,4 +267,6 @@ pub struct EngineStats {
     pub applies_total: Counter,
     /// Deltas refused; they changed nothing.
     pub applies_refused_total: Counter,
+    /// What the process refuses: 0 nothing, 4 everything new.
+    pub overload_stage: Gauge,
 }

@@ -5,12 +5,13 @@
 
 use super::blocks::{
     CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, ListenerStats, LogStats,
-    RouteStats, WorkerStats,
+    OverloadStats, RouteStats, TCP_FAULTS, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
 use super::metric::{Block, Metric, Source};
 use crate::error::ErrorKind;
+use crate::wire::route::Level;
 
 /// The values of the label `error`: the codes of `ErrorKind`.
 const CODES: [&str; ErrorKind::ALL.len()] = {
@@ -122,6 +123,15 @@ impl Block for ListenerStats {
             "Responses that the proxy made itself and connections that it gave up, by error code.",
             |s| &s.local_replies.0,
         ),
+        Metric {
+            name: "meshcore_listener_faults_total",
+            help: "TCP connections that the listener's fault delayed, reset or slowed.",
+            source: Source::Counters {
+                label: "fault",
+                values: &TCP_FAULTS,
+                read: |s| &s.faults_total.0,
+            },
+        },
         counter(
             "meshcore_listener_rx_bytes_total",
             "Bytes read from downstreams.",
@@ -324,7 +334,31 @@ impl Block for WorkerStats {
             "Downstream connections open now.",
             |s| &s.connections_active,
         ),
+        Metric {
+            name: "meshcore_worker_shed_requests_total",
+            help: "Requests refused because the process has too much to do.",
+            source: Source::Counters {
+                label: "priority",
+                values: &Level::WORDS,
+                read: |s| &s.shed_requests_total.0,
+            },
+        },
+        counter(
+            "meshcore_worker_shed_connections_total",
+            "Connections refused because the process has too much to do.",
+            |s| &s.shed_connections_total,
+        ),
     ];
+}
+
+impl Block for OverloadStats {
+    const SCOPE: &'static str = "overload";
+    const LABELS: &'static [&'static str] = &["monitor"];
+    const METRICS: &'static [Metric<Self>] = &[gauge(
+        "meshcore_overload_pressure_percent",
+        "How full a bound of the process is; the fullest decides what is refused.",
+        |s| &s.pressure,
+    )];
 }
 
 impl Block for LogStats {
@@ -363,6 +397,11 @@ impl Block for EngineStats {
             "meshcore_engine_applies_refused_total",
             "Deltas refused; they changed nothing.",
             |s| &s.applies_refused_total,
+        ),
+        gauge(
+            "meshcore_engine_overload_stage",
+            "What is refused: 0 nothing, 1 idle connections, 2 low priority, 3 all but high, 4 everything new.",
+            |s| &s.overload_stage,
         ),
     ];
 }

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod endpoints;
 pub mod http2;
 pub mod listener;
+pub mod overload;
 pub mod problem;
 pub mod route;
 
@@ -17,6 +18,7 @@ pub use cluster::Cluster;
 pub use endpoints::Endpoints;
 pub use http2::Http2;
 pub use listener::Listener;
+pub use overload::Overload;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;
 
@@ -32,6 +34,8 @@ pub struct Delta {
     pub clusters: Vec<Cluster>,
     /// Endpoint groups to add or replace.
     pub endpoints: Vec<Endpoints>,
+    /// Bounds of the process to replace.
+    pub overload: Vec<Overload>,
     /// Resources to remove.
     pub remove: Vec<Key>,
 }
@@ -57,6 +61,8 @@ pub enum Kind {
     Cluster,
     /// The addresses of a cluster.
     Endpoints,
+    /// Bounds of the process.
+    Overload,
 }
 
 impl Kind {
@@ -67,6 +73,7 @@ impl Kind {
             Self::RouteTable => "RouteTable",
             Self::Cluster => "Cluster",
             Self::Endpoints => "Endpoints",
+            Self::Overload => "Overload",
         }
     }
 }

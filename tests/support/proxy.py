@@ -27,6 +27,7 @@ class Document(TypedDict, total=False):
     clusters: list[dict[str, object]]
     drain: dict[str, str]
     admin: dict[str, str]
+    overload: dict[str, object]
     locality: str
 
 

@@ -110,10 +110,12 @@ _NOT_FOR = {
     "tcp": ("routes", "http", "http2", "route_order"),
     "tls-passthrough": ("tls", "http", "http2", "route_order"),
     "auto": ("tls",),
-    "http": ("to",),
-    "http2": ("to",),
+    "http": ("to", "fault"),
+    "http2": ("to", "fault"),
 }
 _INSTEAD = {
+    ("http", "fault"): "write it on a route: routes: [{fault: {…}, to: <cluster>}]",
+    ("http2", "fault"): "write it on a route: routes: [{fault: {…}, to: <cluster>}]",
     ("tcp", "routes"): "write to: <cluster>, or protocol: http",
     ("http", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
     ("http2", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",

@@ -23,7 +23,14 @@ from meshcore.config.model import (
     Route,
     Target,
 )
-from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE, Compiled
+from meshcore.config.resources import (
+    CLUSTER,
+    ENDPOINTS,
+    LISTENER,
+    OVERLOAD,
+    ROUTE_TABLE,
+    Compiled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +66,9 @@ def compile_config(
         _add_listener(compiled, listener, names)
     for cluster in config.clusters:
         _add_cluster(compiled, cluster, names, here_of(config))
+    if config.overload is not None:
+        body = _encode({"name": "overload", **_fields(config.overload)})
+        compiled.add((OVERLOAD, "overload"), body.encode())
     return compiled
 
 

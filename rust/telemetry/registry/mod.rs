@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, OverloadStats, RouteStats,
+    WorkerStats,
 };
 use super::metric::Block;
 
@@ -52,6 +53,7 @@ struct Tables {
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
     logs: Arc<Table<LogStats>>,
+    overload: Arc<Table<OverloadStats>>,
 }
 
 /// Something of the configuration that is counted.
@@ -103,6 +105,19 @@ impl Registry {
     /// The service thread's block.
     pub fn engine(&self) -> Arc<EngineStats> {
         block(&mut self.lock().engine, 0, ("", ""))
+    }
+
+    /// The block of a bound of the process.
+    pub fn overload(&self, monitor: &str) -> Arc<OverloadStats> {
+        block(&mut self.lock().overload, 0, (monitor, ""))
+    }
+
+    /// Requests that are being served by all listeners and workers.
+    pub fn requests_active(&self) -> u64 {
+        let listeners = Arc::clone(&self.lock().listeners);
+        let owned = listeners.values().flatten();
+        let active: i64 = owned.map(|it| it.block.requests_active.value()).sum();
+        u64::try_from(active).unwrap_or(0)
     }
 
     /// The block of the access log at `path`.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::telemetry::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, OverloadStats, RouteStats,
+    WorkerStats,
 };
 use crate::telemetry::metric::{Block, Source};
 
@@ -36,6 +37,7 @@ fn page() -> String {
     section::<ClusterStats>(&mut out, "Clusters", "clusters.NAME");
     section::<EndpointStats>(&mut out, "Endpoints", "clusters.NAME.endpoints.ADDRESS");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
+    section::<OverloadStats>(&mut out, "Overload", "overload.MONITOR");
     out
 }
 
@@ -84,6 +86,7 @@ fn names_follow_the_conventions() {
     follow::<ClusterStats>();
     follow::<EndpointStats>();
     follow::<LogStats>();
+    follow::<OverloadStats>();
 }
 
 fn follow<B: Block>() {

@@ -31,6 +31,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.clusters);
     families(&mut out, &tables.endpoints);
     families(&mut out, &tables.logs);
+    families(&mut out, &tables.overload);
     out
 }
 
@@ -62,6 +63,7 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
         "routes": routes,
         "clusters": clusters,
         "access_logs": by_name(&tables.logs),
+        "overload": by_name(&tables.overload),
     })
 }
 

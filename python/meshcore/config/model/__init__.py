@@ -47,10 +47,12 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
+from meshcore.config.model.tcp_fault import Bandwidth, TcpDelay, TcpFault, TcpReset
 from meshcore.config.origin import Origin
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "AccessLog",
     "AdaptiveConcurrency",
     "Admin",
+    "Bandwidth",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -88,6 +91,8 @@ __all__ = [
     "Match",
     "Mesh",
     "MinRttCalc",
+    "Overload",
+    "OverloadStages",
     "Part",
     "PathMatch",
     "Pool",
@@ -99,6 +104,9 @@ __all__ = [
     "RoutePriority",
     "StringMatch",
     "Target",
+    "TcpDelay",
+    "TcpFault",
+    "TcpReset",
     "ZoneAware",
 ]
 
@@ -126,6 +134,8 @@ class Config(Part):
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""
+    overload: Overload | None = None
+    """What the process may use, and what it refuses beyond; left out, any amount."""
     locality: LocalityName = ""
     """Where this proxy runs: `region/zone/subzone`; `meshcore proxy --locality` wins."""
     labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)
