@@ -67,6 +67,8 @@ pub enum ErrorKind {
     RequestTimeout,
     /// The response's head did not come in time.
     ResponseHeaderTimeout,
+    /// No attempt's response began in the time of one try.
+    PerTryTimeout,
     /// The response stopped moving.
     StreamIdle,
     /// The upstream gave a request's stream no window.
@@ -89,7 +91,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -109,6 +111,7 @@ impl ErrorKind {
         Self::UpstreamProtocol,
         Self::RequestTimeout,
         Self::ResponseHeaderTimeout,
+        Self::PerTryTimeout,
         Self::StreamIdle,
         Self::UpstreamStalled,
         Self::DownstreamStalled,
@@ -143,6 +146,7 @@ impl ErrorKind {
             Self::UpstreamProtocol => ("upstream_protocol_error", 502, "UPE", Upstream),
             Self::RequestTimeout => ("request_timeout", 504, "UT", Upstream),
             Self::ResponseHeaderTimeout => ("response_header_timeout", 504, "UT", Upstream),
+            Self::PerTryTimeout => ("per_try_timeout", 504, "UT", Upstream),
             Self::StreamIdle => ("stream_idle_timeout", 504, "SI", Upstream),
             Self::UpstreamStalled => ("upstream_stalled", 504, "SI", Upstream),
             Self::DownstreamStalled => ("downstream_stalled", 408, "SI", Downstream),

@@ -22,6 +22,7 @@ pub mod route;
 pub mod snapshot;
 
 pub mod pool;
+pub mod remote;
 
 pub mod proxy;
 

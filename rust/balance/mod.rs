@@ -14,6 +14,7 @@ mod random;
 mod ring;
 mod round_robin;
 mod sampler;
+mod slow_start;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub use levels::Levels;
 pub use levels::Place;
 pub use maglev::is_prime;
 pub use random::Random;
+pub use slow_start::{ShareOf, SlowStart, pick_by_share};
 
 use hashing::Hashing;
 use least_request::LeastRequest;

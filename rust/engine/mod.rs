@@ -75,8 +75,9 @@ impl Engine {
             threads.push(workers::spawn(format!("mc-worker-{index}"), pin, main)?);
             commands.push(sender);
         }
-        let service = service::Service::new(commands, sockets, Arc::clone(&seen));
-        let main = move || service.run(queue);
+        let shown = Arc::clone(&seen);
+        // Made where it lives: its health checks belong to that thread.
+        let main = move || service::Service::new(commands, sockets, shown).run(queue);
         threads.push(workers::spawn("mc-service".to_owned(), None, main)?);
         let engine = Self {
             requests,

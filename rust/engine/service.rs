@@ -14,6 +14,8 @@ use super::sockets::Sockets;
 use super::view::{AdminView, Seen};
 use super::worker::Command;
 use crate::admin;
+use crate::remote::health::Prober;
+use crate::runtime::clock;
 use crate::snapshot::{Compiler, Snapshot};
 use crate::tls::credentials::Credentials;
 
@@ -40,6 +42,7 @@ pub(super) struct Service {
     pub(super) compiler: Compiler,
     pub(super) credentials: Credentials,
     pub(super) names: Resolver,
+    pub(super) prober: Prober,
     pub(super) seen: Arc<Seen>,
 }
 
@@ -49,12 +52,16 @@ impl Service {
         sockets: Sockets,
         seen: Arc<Seen>,
     ) -> Self {
+        let told = Arc::clone(&seen);
         Self {
             workers,
             sockets,
             compiler: Compiler::default(),
             credentials: Credentials::default(),
             names: Resolver::default(),
+            prober: Prober::new(clock::wall_micros(), move |level, text| {
+                told.tell(level, text);
+            }),
             seen,
         }
     }
@@ -128,7 +135,7 @@ impl Service {
 
     /// Gives every worker the snapshot and waits until each runs it.
     pub(super) async fn install(
-        &self,
+        &mut self,
         snapshot: &Arc<Snapshot>,
         mut sockets: Vec<Vec<(String, std::os::fd::OwnedFd)>>,
     ) {
@@ -150,6 +157,7 @@ impl Service {
         }
         all(waits).await;
         self.seen.install(snapshot);
+        self.prober.follow(snapshot, &self.seen.registry);
     }
 
     /// Drops the numbers of what is configured no longer: that bounds the labels.

@@ -84,6 +84,25 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_asks_a_silent_peer() {
+        run(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = Address::Ip(listener.local_addr().unwrap());
+            let socket = dial(&address).await.unwrap();
+            let seconds = std::time::Duration::from_secs;
+            let how = socket2::TcpKeepalive::new().with_time(seconds(60));
+            let how = how.with_interval(seconds(5)).with_retries(3);
+            assert!(!socket.shared().keepalive().unwrap());
+            socket.keep_alive(&how).unwrap();
+            let set = socket.shared();
+            assert!(set.keepalive().unwrap());
+            assert_eq!(set.tcp_keepalive_time().unwrap(), seconds(60));
+            assert_eq!(set.tcp_keepalive_interval().unwrap(), seconds(5));
+            assert_eq!(set.tcp_keepalive_retries().unwrap(), 3);
+        });
+    }
+
+    #[test]
     fn a_refused_connect_is_an_error() {
         run(async {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

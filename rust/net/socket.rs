@@ -191,6 +191,14 @@ impl Socket {
             .set_linger(Some(std::time::Duration::ZERO));
     }
 
+    /// Has the kernel ask the peer, when it is silent, whether it is still there.
+    ///
+    /// # Errors
+    /// What `setsockopt` says.
+    pub fn keep_alive(&self, how: &socket2::TcpKeepalive) -> io::Result<()> {
+        self.fd.get_ref().set_tcp_keepalive(how)
+    }
+
     /// Ready when an asynchronous connect has succeeded.
     ///
     /// # Errors

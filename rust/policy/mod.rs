@@ -5,7 +5,10 @@
 pub mod fault;
 pub mod gradient;
 pub mod health;
+pub mod health_check;
 pub mod overload;
 pub mod priority;
 pub mod rate_limit;
+pub mod retry;
+pub mod retry_budget;
 pub mod tcp_fault;

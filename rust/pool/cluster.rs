@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::shares::Shares;
 use super::{EndpointRun, Tried};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
@@ -26,6 +27,7 @@ pub struct ClusterRun {
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
     fitness: Fitness,
+    shares: Option<Shares>,
 }
 
 impl ClusterRun {
@@ -82,6 +84,7 @@ impl ClusterRun {
         }
         Self {
             fitness: Fitness::new(&cluster),
+            shares: Shares::new(&cluster),
             cluster,
             stats,
             picker: RefCell::new(picker),
@@ -99,37 +102,59 @@ impl ClusterRun {
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
-        let index = if let Some(levels) = &self.levels {
-            let asking = Asking {
-                random,
-                now_us,
-                hash,
-            };
-            self.pick_of_levels(&mut levels.borrow_mut(), asking, tried)
-        } else {
-            let all = self.takes_all();
-            let skip = |index| tried.contains(index) || !(all || self.is_available(index));
-            let mut picker = self.picker.borrow_mut();
-            match hash {
-                Some(hash) => picker.pick_hashed(hash, &skip),
-                None => picker.pick(random, now_us, &skip),
+        let passed = |index| tried.contains(index);
+        let index = match &self.shares {
+            Some(shares) if hash.is_none() => {
+                let pick = |random: &mut Random, refused: &dyn Fn(usize) -> bool| {
+                    let passed = |index| passed(index) || refused(index);
+                    self.pick_among(
+                        Asking {
+                            random,
+                            now_us,
+                            hash,
+                        },
+                        passed,
+                    )
+                };
+                shares.pick(&self.cluster, random, pick)
             }
+            _ => self.pick_among(
+                Asking {
+                    random,
+                    now_us,
+                    hash,
+                },
+                passed,
+            ),
         }?;
         tried.add(index);
         self.endpoints.get(index)
+    }
+
+    fn pick_among(&self, asking: Asking<'_>, passed: impl Fn(usize) -> bool) -> Option<usize> {
+        if let Some(levels) = &self.levels {
+            return self.pick_of_levels(&mut levels.borrow_mut(), asking, &passed);
+        }
+        let all = self.takes_all();
+        let skip = |index| passed(index) || !(all || self.is_available(index));
+        let mut picker = self.picker.borrow_mut();
+        match asking.hash {
+            Some(hash) => picker.pick_hashed(hash, &skip),
+            None => picker.pick(asking.random, asking.now_us, &skip),
+        }
     }
 
     fn pick_of_levels(
         &self,
         levels: &mut Levels,
         asking: Asking<'_>,
-        tried: &Tried,
+        passed: &dyn Fn(usize) -> bool,
     ) -> Option<usize> {
         let available = Availability {
             generation: self.fitness.generation(),
             is_available: &|index| self.is_available(index),
         };
-        let index = levels.pick(asking, available, &|index| tried.contains(index))?;
+        let index = levels.pick(asking, available, passed)?;
         if levels.is_in_panic(index) {
             self.stats.healthy_panic_total.increment();
         }

@@ -6,13 +6,16 @@
 mod age;
 mod cluster;
 mod endpoint;
+mod establish;
 mod fitness;
 pub mod http2;
+mod shares;
 mod tried;
 mod view;
 
 pub use age::Age;
 pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
+pub use establish::{Destination, establish, write_all};
 pub use tried::{Aim, Tried};
 pub use view::View;

@@ -84,6 +84,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::BodyTimeout
         | Kind::RequestTimeout
         | Kind::ResponseHeaderTimeout
+        | Kind::PerTryTimeout
         | Kind::StreamIdle
         | Kind::UpstreamStalled
         | Kind::DownstreamStalled => Code::DeadlineExceeded,

@@ -10,6 +10,7 @@ pub mod detect;
 pub mod edits;
 pub mod error;
 pub mod grpc;
+pub mod grpc_health;
 pub mod grpc_web;
 pub mod head;
 pub mod http1;

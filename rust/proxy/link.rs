@@ -69,7 +69,8 @@ pub async fn obtain_link(
         return Ok((flight, Link::Http1(Box::new(upstream))));
     }
     let mut last = Error::new(ErrorKind::NoEndpoint);
-    while let Some((flight, _)) = next_endpoint(worker, cluster, tried) {
+    let before = tried.len();
+    while let Some((flight, _, _spent)) = next_endpoint(worker, cluster, (tried, before)) {
         let found = flight.run().streams.lend(&cluster.cluster.wire);
         if let Some(stream) = found {
             return Ok((flight, Link::Http2(stream)));

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod arrival;
+pub mod budget;
 pub mod connection;
 pub mod early;
 pub mod fill;

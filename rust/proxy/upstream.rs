@@ -1,20 +1,21 @@
 //! Getting a connection to an endpoint: from the pool, or made now.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::budget;
 use super::link::Speaks;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
-use crate::net::{self, proxy_protocol};
+use crate::policy::retry_budget::Spent;
 use crate::pool::http2::{self, Connection};
-use crate::pool::{Age, ClusterRun, EndpointRun, InFlight, Tried, Upstream};
+use crate::pool::{
+    Age, ClusterRun, Destination, EndpointRun, InFlight, Tried, Upstream, establish,
+};
 use crate::runtime::clock;
 use crate::snapshot::Lease;
 use crate::tls::io::Io;
-use crate::tls::stream::TlsStream;
 
 /// Endpoints tried for one request: a connect that failed never reached the application, so the
 /// next may take it; more than this would only multiply an outage.
@@ -42,7 +43,8 @@ pub async fn obtain(
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
     let mut last = Error::new(ErrorKind::NoEndpoint);
-    while let Some((flight, now)) = next_endpoint(worker, cluster, tried) {
+    let before = tried.len();
+    while let Some((flight, now, _spent)) = next_endpoint(worker, cluster, (tried, before)) {
         let run = flight.run();
         if ask.reuse
             && let Some(upstream) = run.checkout(&cluster.cluster.wire, now)
@@ -61,17 +63,24 @@ pub async fn obtain(
     Err(last)
 }
 
+/// An endpoint that this look-out hasn't tried; `before` it began so many had been. A further
+/// one has a place in the budget until it is connected to.
 pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
-    tried: &mut Tried,
-) -> Option<(InFlight, Instant)> {
-    if tried.len() >= ATTEMPTS_MAX {
+    (tried, before): (&mut Tried, usize),
+) -> Option<(InFlight, Instant, Option<Spent>)> {
+    let further = tried.len().saturating_sub(before);
+    if further >= ATTEMPTS_MAX {
         return None;
     }
+    let spent = match further {
+        0 => None,
+        _ => Some(budget::spend(worker, cluster)?),
+    };
     let now = clock::now();
     let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
-    Some((InFlight::begin(Rc::clone(picked?)), now))
+    Some((InFlight::begin(Rc::clone(picked?)), now, spent))
 }
 
 /// A connection that was just made.
@@ -124,9 +133,19 @@ pub(super) async fn connect_at(
 ) -> Result<Made, Error> {
     cluster.stats.connects_total.increment();
     run.stats.connects_total.increment();
+    let tls = match speaks {
+        Speaks::Http1 => &cluster.cluster.tls,
+        Speaks::Http2 | Speaks::Either => &cluster.cluster.tls_h2,
+    };
+    let to = Destination {
+        address: &run.endpoint.address,
+        host: run.endpoint.host.as_deref(),
+        tls: tls.as_ref(),
+        only_h2: speaks == Speaks::Http2,
+    };
     let made = tokio::time::timeout(
         cluster.cluster.connect_timeout,
-        establish(cluster, run, ask, speaks),
+        establish(&cluster.cluster, to, (ask.client, ask.local)),
     );
     let result = match made.await {
         Ok(result) => result,
@@ -140,70 +159,4 @@ pub(super) async fn connect_at(
             Err(error)
         }
     }
-}
-
-async fn establish(
-    cluster: &ClusterRun,
-    run: &EndpointRun,
-    ask: Ask,
-    speaks: Speaks,
-) -> Result<Io, Error> {
-    let socket = net::dial::dial(&run.endpoint.address)
-        .await
-        .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
-    let Some(version) = cluster.cluster.wire.proxy_protocol else {
-        return secure(cluster, run, socket, speaks).await;
-    };
-    let mut header = Vec::new();
-    proxy_protocol::write(version, ask.client, ask.local, &mut header);
-    let io = Io::Plain(socket);
-    write_all(&io, &header)
-        .await
-        .map_err(|error| Error::io(ErrorKind::UpstreamConnect, error))?;
-    let Io::Plain(socket) = io else {
-        return Err(ErrorKind::UpstreamConnect.into());
-    };
-    secure(cluster, run, socket, speaks).await
-}
-
-async fn secure(
-    cluster: &ClusterRun,
-    run: &EndpointRun,
-    socket: net::Socket,
-    speaks: Speaks,
-) -> Result<Io, Error> {
-    let tls = match speaks {
-        Speaks::Http1 => &cluster.cluster.tls,
-        Speaks::Http2 | Speaks::Either => &cluster.cluster.tls_h2,
-    };
-    let Some(tls) = tls else {
-        return Ok(Io::Plain(socket));
-    };
-    let host = run.endpoint.host.as_deref();
-    let ip = run.endpoint.address.ip().map(|address| address.ip());
-    let Some(name) = tls.name_for(host, ip) else {
-        return Err(ErrorKind::UpstreamTls.into());
-    };
-    let stream = TlsStream::connect(socket, tls, name)
-        .await
-        .map_err(|error| Error::io(ErrorKind::UpstreamTls, error))?;
-    if speaks == Speaks::Http2 && stream.alpn().is_some_and(|chosen| chosen != b"h2") {
-        return Err(ErrorKind::UpstreamTls.into());
-    }
-    Ok(Io::Tls(Box::new(stream)))
-}
-
-/// Writes all of `bytes` and flushes.
-///
-/// # Errors
-/// What writing says.
-pub async fn write_all(io: &Io, mut bytes: &[u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let n = poll_fn(|cx| io.poll_write(cx, bytes, &[])).await?;
-        if n == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
-        }
-        bytes = &bytes[n..];
-    }
-    poll_fn(|cx| io.poll_flush(cx)).await
 }

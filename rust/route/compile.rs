@@ -9,6 +9,7 @@ use super::Action;
 use super::Candidate;
 use super::Changes;
 use super::ClusterSlot;
+use super::Effort;
 use super::Guard;
 use super::HashOn;
 use super::Route;
@@ -51,9 +52,12 @@ impl RouteTable {
                 &format!("{at}.rate_limits"),
                 rules.problems,
             );
+            let effort = Effort::compile(route, &at, &mut rules);
             let hash_on = HashOn::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
-            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts {
+            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts
+                && let Ok(effort) = effort
+            {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
                     name: route.name.as_str().into(),
@@ -63,6 +67,7 @@ impl RouteTable {
                     action,
                     changes,
                     fault,
+                    effort,
                     limits,
                     priority: route
                         .priority

@@ -24,6 +24,7 @@ mod action;
 mod compile;
 mod condition;
 mod cors;
+mod effort;
 mod fault;
 mod hash_on;
 mod headers;
@@ -59,6 +60,7 @@ pub use action::DirectResponse;
 pub use condition::Failure;
 pub use cors::Cors;
 pub use cors::CorsVerdict;
+pub use effort::Effort;
 pub use fault::RouteFault;
 pub use hash_on::HashOn;
 pub use hash_on::Hashers;
@@ -164,6 +166,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// What is done beyond asking once; most routes do no more.
+    pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.
     pub limits: Box<[RateLimit]>,
     /// How much its requests matter; most routes don't say.

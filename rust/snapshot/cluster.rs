@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, adaptive, hashing, http2, locality};
-use crate::balance::{HashTable, Layout, Load};
+use super::{Leases, adaptive, hashing, health_check, http2, locality, slow_start, tcp_keepalive};
+use crate::balance::{HashTable, Layout, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
+use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
 use crate::wire::{self, Problems};
@@ -43,10 +44,16 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who takes which key, where `balance` goes by keys.
     pub hashing: Option<Arc<HashTable>>,
+    /// How endpoints that are new get their share, where that is little by little.
+    pub slow_start: Option<SlowStart>,
     /// Who comes first, where not all are equal; then each group has a table of its own.
     pub layout: Option<Arc<Layout>>,
     /// How long a connect may take.
     pub connect_timeout: Duration,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    pub keepalive: Option<socket2::TcpKeepalive>,
+    /// Further attempts under way.
+    pub retrying: Arc<Retrying>,
     /// How many requests it may work on at once, where that is learned.
     pub adaptive: Option<Arc<Gradient>>,
 }
@@ -76,6 +83,8 @@ pub struct Endpoint {
     pub open: Arc<Leases>,
     /// Whether requests may go there.
     pub health: Arc<Health>,
+    /// When it came, in microseconds of the clock that all threads share.
+    pub since_us: u64,
 }
 
 /// Host names and what they resolved to last.
@@ -95,6 +104,11 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    if let Some(keepalive) = &cluster.tcp_keepalive {
+        tcp_keepalive::check(keepalive, problems);
+    }
+    health_check::check(cluster, problems);
+    slow_start::check(cluster, problems);
     if cluster.panic_threshold > 100 {
         problems.add(
             "percentage_invalid",
@@ -211,6 +225,7 @@ fn build(
             || Arc::new(Health::new(generation)),
             |old| Arc::clone(&old.health),
         ),
+        since_us: old.map_or_else(slow_start::now_us, |old| old.since_us),
         address,
     })
 }

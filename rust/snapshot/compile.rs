@@ -7,8 +7,9 @@ use super::Snapshot;
 use super::client_tls::Forms;
 use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
+use super::slow_start;
 use super::stage::Staged;
-use super::{adaptive, hashing, locality};
+use super::{adaptive, hashing, locality, tcp_keepalive};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -172,7 +173,7 @@ impl Compiler {
     }
 }
 
-/// Puts a cluster together; endpoints that `before` had keep their live state.
+/// Puts a cluster together; it keeps its live state, and endpoints that `before` had keep theirs.
 pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> Cluster {
     let known = before.map_or(&[][..], |cluster| &cluster.endpoints);
     let endpoints = cluster::endpoints(&parts.endpoints, names, known);
@@ -184,9 +185,16 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
         hashing: hashing::table(&parts.wire, &endpoints, before),
+        slow_start: slow_start::compile(&parts.wire),
         layout,
         endpoints,
+        retrying: before.map_or_else(Arc::default, |before| Arc::clone(&before.retrying)),
         adaptive: adaptive::gradient(&parts.wire, before),
         connect_timeout: std::time::Duration::from_millis(parts.wire.timeouts.connect_ms),
+        keepalive: parts
+            .wire
+            .tcp_keepalive
+            .as_ref()
+            .map(tcp_keepalive::compile),
     }
 }

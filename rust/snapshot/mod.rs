@@ -8,13 +8,16 @@ mod client_tls;
 mod cluster;
 mod compile;
 mod hashing;
+mod health_check;
 mod http2;
 mod listener;
 mod locality;
 mod open;
 mod overload;
 mod references;
+mod slow_start;
 mod stage;
+mod tcp_keepalive;
 
 use std::sync::Arc;
 

@@ -160,6 +160,16 @@ pub struct ClusterStats {
     pub adaptive_min_rtt: Gauge,
     /// Requests sent again after a stale connection.
     pub resends_total: Counter,
+    /// Further attempts after a failure.
+    pub retries_total: Counter,
+    /// Retried requests that came to an answer that nobody wants retried.
+    pub retry_success_total: Counter,
+    /// Further attempts that were not made since too many requests were retries.
+    pub retry_overflow_total: Counter,
+    /// Requests that failed as often as their route lets them.
+    pub retry_limit_exceeded_total: Counter,
+    /// Requests not retried since their body was too long to be kept.
+    pub retry_body_too_large_total: Counter,
     /// Requests refused because a limit of the cluster was reached.
     pub overflow_total: Counter,
     /// Endpoints picked although too few were available to leave the others out.
@@ -188,6 +198,20 @@ pub struct EndpointStats {
     pub connect_failures_total: Counter,
     /// From the request's head to the response's last byte.
     pub latency: LazyHistogram,
+}
+
+/// What a cluster's active health checks found; written by the service thread.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct HealthCheckStats {
+    /// Checks that have ended.
+    pub attempts_total: Counter,
+    /// Those that failed.
+    pub failures_total: Counter,
+    /// Endpoints that are checked.
+    pub endpoints: Gauge,
+    /// Those of them that aren't held to be unhealthy.
+    pub endpoints_healthy: Gauge,
 }
 
 /// What a route's requests came to.

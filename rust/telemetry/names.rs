@@ -4,8 +4,8 @@
 //! the configuration and from fixed tables only, never from what a peer sent.
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, ListenerStats, LogStats,
-    OverloadStats, RouteStats, TCP_FAULTS, WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats, ListenerStats,
+    LogStats, OverloadStats, RouteStats, TCP_FAULTS, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -214,6 +214,31 @@ impl Block for ClusterStats {
             |s| &s.resends_total,
         ),
         counter(
+            "meshcore_cluster_retries_total",
+            "Further attempts that routes asked for after a failure.",
+            |s| &s.retries_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_success_total",
+            "Retried requests that came to an answer not to be retried.",
+            |s| &s.retry_success_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_overflow_total",
+            "Further attempts that were not made because the budget was spent.",
+            |s| &s.retry_overflow_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_limit_exceeded_total",
+            "Requests that failed as often as their route lets them.",
+            |s| &s.retry_limit_exceeded_total,
+        ),
+        counter(
+            "meshcore_cluster_retry_body_too_large_total",
+            "Requests not retried because their body was too long to be kept.",
+            |s| &s.retry_body_too_large_total,
+        ),
+        counter(
             "meshcore_cluster_overflow_total",
             "Requests refused because a limit of the cluster was reached.",
             |s| &s.overflow_total,
@@ -274,6 +299,33 @@ impl Block for EndpointStats {
             "meshcore_endpoint_request_duration_seconds",
             "From the request's head to the response's last byte.",
             |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for HealthCheckStats {
+    const SCOPE: &'static str = "health_check";
+    const LABELS: &'static [&'static str] = &["cluster"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_health_check_attempts_total",
+            "Active health checks that have ended.",
+            |s| &s.attempts_total,
+        ),
+        counter(
+            "meshcore_health_check_failures_total",
+            "Active health checks that failed.",
+            |s| &s.failures_total,
+        ),
+        gauge(
+            "meshcore_health_check_endpoints",
+            "Endpoints that are checked.",
+            |s| &s.endpoints,
+        ),
+        gauge(
+            "meshcore_health_check_endpoints_healthy",
+            "Endpoints that are checked and not held to be unhealthy.",
+            |s| &s.endpoints_healthy,
         ),
     ];
 }

@@ -5,7 +5,8 @@ pub mod locality;
 
 use serde::{Deserialize, Serialize};
 
-use super::Http2;
+use super::route::Percentage;
+use super::{HealthCheck, Http2, TcpKeepalive};
 
 pub use adaptive::AdaptiveConcurrency;
 pub use adaptive::MinRttCalc;
@@ -46,6 +47,18 @@ pub struct Cluster {
     /// How host names are resolved again.
     #[serde(default)]
     pub dns: Dns,
+    /// Whether the kernel asks silent endpoints if they are still there.
+    #[serde(default)]
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// How many requests may be retries at once.
+    #[serde(default)]
+    pub retry_budget: RetryBudget,
+    /// What its endpoints are asked, whether they have traffic or not.
+    #[serde(default)]
+    pub health_checks: Vec<HealthCheck>,
+    /// Endpoints that are new, or have come back, get their share little by little.
+    #[serde(default)]
+    pub slow_start: Option<SlowStart>,
     /// How many requests it may work on at once, learned; `None` is any number.
     #[serde(default)]
     pub adaptive_concurrency: Option<AdaptiveConcurrency>,
@@ -106,6 +119,28 @@ impl Default for Hash {
             ring_size: 1_024,
             table_size: 65_537,
             load_factor_percent: 0,
+        }
+    }
+}
+
+/// How the share of an endpoint that is new grows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlowStart {
+    /// After this it is whole.
+    pub window_ms: u64,
+    /// The growth is (time / window) ^ (100 / this); 100 is a straight line.
+    pub aggression_percent: u32,
+    /// What an endpoint gets from the beginning, of its weight.
+    pub min_weight_percent: u8,
+}
+
+impl Default for SlowStart {
+    fn default() -> Self {
+        Self {
+            window_ms: 30_000,
+            aggression_percent: 100,
+            min_weight_percent: 10,
         }
     }
 }
@@ -195,6 +230,25 @@ impl Default for Dns {
         Self {
             min_ttl_ms: 1_000,
             max_ttl_ms: 60_000,
+        }
+    }
+}
+
+/// How many of the requests in flight may be retries, hedges included.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryBudget {
+    /// A share of the requests in flight.
+    pub percent: Percentage,
+    /// So many always.
+    pub min_concurrency: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self {
+            percent: Percentage::of(20),
+            min_concurrency: 3,
         }
     }
 }

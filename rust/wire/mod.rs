@@ -6,21 +6,25 @@
 
 pub mod cluster;
 pub mod endpoints;
+pub mod health_check;
 pub mod http2;
 pub mod listener;
 pub mod overload;
 pub mod problem;
 pub mod route;
+pub mod tcp_keepalive;
 
 use serde::{Deserialize, Serialize};
 
 pub use cluster::Cluster;
 pub use endpoints::Endpoints;
+pub use health_check::HealthCheck;
 pub use http2::Http2;
 pub use listener::Listener;
 pub use overload::Overload;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;
+pub use tcp_keepalive::TcpKeepalive;
 
 /// What one `apply` changes: each listed resource replaces the one of its name.
 #[derive(Debug, Default, Deserialize, Serialize)]

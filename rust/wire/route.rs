@@ -6,6 +6,7 @@ mod hash_on;
 mod matches;
 mod priority;
 mod rate_limit;
+mod retries;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,7 @@ pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use priority::{Level, RoutePriority};
 pub use rate_limit::{LocalRate, RateLimit};
+pub use retries::{BackOff, Retries, RetryOn};
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -83,6 +85,9 @@ pub struct Route {
     /// How much its requests matter when not all can be served.
     #[serde(default)]
     pub priority: Option<Box<RoutePriority>>,
+    /// What is tried again.
+    #[serde(default)]
+    pub retries: Option<Box<Retries>>,
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,

@@ -29,9 +29,7 @@ versions = pytest.mark.parametrize("version", [1, 2])
 
 def bounded(address: str, stage: str | None, **bounds: object) -> Document:
     """A document whose process is in this stage by its memory, which is never below the bound."""
-    given = web(
-        address, routes=[{"name": "r", "to": "web", "priority": {"header": "x-priority"}}]
-    )
+    given = web(address, routes=[{"name": "r", "to": "web", "priority": {"header": "x-priority"}}])
     reached = STAGES.index(stage) if stage is not None else -1
     # 1 MiB is less than any process has, so the fullest is above all percentages.
     stages = {name: 0 if at <= reached else 100 for at, name in enumerate(STAGES)}
@@ -109,7 +107,7 @@ async def test_idle_connections_make_room(tmp_path: Path, version: int) -> None:
 
 
 async def test_active_requests_are_counted(tmp_path: Path) -> None:
-    """Four of four are let in and end in peace; meanwhile all else is refused, old connections too."""
+    """Four of four are let in and end in peace; meanwhile all else is refused."""
     async with slots(8, 3.0) as server:
         given = bounded(server.address, None, max_active_requests=4)
         given["overload"]["max_memory"] = 0

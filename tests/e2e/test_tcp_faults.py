@@ -1,4 +1,4 @@
-"""Faults of connections that pass as bytes: delays, resets and narrow lines, told in log and metrics."""
+"""Faults of connections that pass as bytes: delays, resets, narrow lines; log and metrics."""
 
 import json
 import time
@@ -68,6 +68,15 @@ async def said(wire: Wire, data: bytes) -> float:
     return time.perf_counter() - begun
 
 
+async def until_reset(port: int, *, says: bool) -> None:
+    """Wait for the reset, which may come within the connect."""
+    with trio.fail_after(PATIENCE):
+        async with connect(port) as wire:
+            if says:
+                await said(wire, b"hello")
+            await wire.stream.receive_some(1)
+
+
 async def test_a_delay_comes_before_the_connect(tmp_path: Path) -> None:
     async with faulty(tmp_path, delay={"fixed": "300ms"}) as (server, proxy, port):
         async with connect(port) as wire:
@@ -81,12 +90,8 @@ async def test_a_delay_comes_before_the_connect(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", ["0s", "300ms"])
 async def test_a_reset_is_one(tmp_path: Path, after: str) -> None:
     async with faulty(tmp_path, reset={"after": after}) as (server, proxy, port):
-        # It may come within the connect.
-        with trio.fail_after(PATIENCE), pytest.raises(RESET):
-            async with connect(port) as wire:
-                if after != "0s":
-                    await said(wire, b"hello")
-                await wire.stream.receive_some(1)
+        with pytest.raises(RESET):
+            await until_reset(port, says=after != "0s")
         assert server.connections == (0 if after == "0s" else 1)
         assert await proxy.metric("meshcore_listener_faults_total", fault="reset") == 1
         replies = "meshcore_listener_local_replies_total"

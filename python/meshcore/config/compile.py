@@ -21,6 +21,7 @@ from meshcore.config.model import (
     Match,
     Part,
     Route,
+    SlowStart,
     Target,
 )
 from meshcore.config.resources import (
@@ -129,11 +130,13 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
 def _add_cluster(
     compiled: Compiled, cluster: Cluster, names: Mapping[Files, str], here: Here
 ) -> None:
-    wire = _fields(cluster, leave=("tls", "endpoints", "hash", "locality"))
+    wire = _fields(cluster, leave=("tls", "endpoints", "hash", "locality", "slow_start"))
     if cluster.locality is not None:
         wire["locality"] = _locality(cluster.locality, here)
     if "hash" in cluster.model_fields_set:
         wire["hash"] = _hash(cluster.hash)
+    if cluster.slow_start is not None:
+        wire["slow_start"] = _slow_start(cluster.slow_start)
     uses: list[str] = []
     if (tls := cluster.tls) is not None:
         shown = _fields(tls, leave=("ca", "certificate", "key"))
@@ -154,6 +157,13 @@ def _hash(hashing: Hash) -> Wire:
     wire = _fields(hashing, leave=("load_factor",))
     if "load_factor" in hashing.model_fields_set:
         wire["load_factor_percent"] = round(hashing.load_factor * 100)
+    return wire
+
+
+def _slow_start(slow_start: SlowStart) -> Wire:
+    wire = _fields(slow_start, leave=("aggression",))
+    if "aggression" in slow_start.model_fields_set:
+        wire["aggression_percent"] = round(slow_start.aggression * 100)
     return wire
 
 

@@ -20,6 +20,8 @@ pub(super) struct Activity {
     current: Rc<Current>,
     deadline: Cell<Option<Instant>>,
     head: Cell<Head>,
+    /// What `head` begins with.
+    head_limit: Option<Duration>,
     /// The client has seen the head of a response.
     pub(super) started: Cell<bool>,
     /// The request is sent whole.
@@ -58,6 +60,7 @@ impl Activity {
             current: Rc::clone(&record.current),
             deadline: Cell::new(timeout.map(|timeout| now + timeout)),
             head: Cell::new(head.map_or(Head::Free, Head::Within)),
+            head_limit: head,
             started: Cell::new(false),
             uploaded: Cell::new(false),
             asked: Cell::new(false),
@@ -67,6 +70,15 @@ impl Activity {
             upward: Stall::default(),
             downward: Stall::default(),
         }
+    }
+
+    /// Another attempt follows, of which nothing is sent yet.
+    pub(super) fn begin_again(&self) {
+        self.uploaded.set(false);
+        self.asked.set(false);
+        self.upward.over();
+        self.head
+            .set(self.head_limit.map_or(Head::Free, Head::Within));
     }
 
     /// What follows may last as long as something moves.

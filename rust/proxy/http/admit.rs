@@ -1,6 +1,7 @@
 //! From a head to a plan: who should get the request, and the head that they get.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -18,6 +19,7 @@ use crate::protocol::head::Version;
 use crate::protocol::http1::{FieldStorage, Framing, RequestMethod, parse_request};
 use crate::protocol::{grpc_web, http2};
 use crate::proxy::link::Speaks;
+use crate::route::Effort;
 
 /// What was decided about a request; borrows nothing of its head.
 #[derive(Debug)]
@@ -32,6 +34,10 @@ pub(super) struct Plan {
     pub(super) framing: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
+    /// What is done beyond asking once.
+    pub(super) effort: Option<Arc<Effort>>,
+    /// Asking twice is as good as asking once.
+    pub(super) repeatable: bool,
     /// A call that goes on as gRPC.
     pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,

@@ -13,9 +13,10 @@ use super::request::Request;
 use super::rewrite;
 use crate::balance::{self, Random};
 use crate::error::ErrorKind;
+use crate::policy::retry::is_idempotent;
 use crate::pool::{Aim, ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
-use crate::protocol::head::Version;
+use crate::protocol::head::{Version, values};
 use crate::protocol::http1::RequestHead;
 use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
@@ -192,6 +193,8 @@ impl<'a> Request<'a> {
             framing: head.framing,
             body_limit: self.body_limit,
             timeout,
+            effort: route.effort.clone(),
+            repeatable: route.effort.is_some() && is_repeatable(head),
             grpc_web,
             facts: *facts,
             cluster: Rc::clone(&chosen.cluster),
@@ -232,6 +235,13 @@ impl<'a> Request<'a> {
         }
         (!fields.is_empty()).then_some(fields)
     }
+}
+
+/// Whether a client says that asking twice is as good as asking once, by the method or by a key that
+/// lets the application know the request again.
+fn is_repeatable(head: &RequestHead<'_, '_>) -> bool {
+    let mut keys = values(head.fields, "idempotency-key");
+    is_idempotent(head.method) || keys.next().is_some_and(|key| !key.is_empty())
 }
 
 /// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it

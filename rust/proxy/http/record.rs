@@ -1,10 +1,10 @@
 //! What is counted and logged of one request.
 
 mod fault;
+mod flags;
 mod place;
 mod quoted;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
 pub(super) use fault::Held;
+pub(super) use flags::GaveUp;
 pub(super) use quoted::LogFields;
 
 /// Stands for no route, in less room than an option; tables are shorter.
@@ -70,6 +71,8 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
+    /// Why no further attempt was made.
+    gave_up: Option<GaveUp>,
     /// Counts it under its cluster's learned limit until it is answered.
     pub(super) place: Option<Box<Place>>,
     route: Option<Arc<RouteStats>>,
@@ -96,6 +99,7 @@ impl Record {
             log: None,
             answering: None,
             held: None,
+            gave_up: None,
             place: None,
             route: None,
             route_index: NO_ROUTE,
@@ -163,16 +167,6 @@ impl Record {
 
     pub(super) fn cluster_name(&self) -> &str {
         self.cluster.as_ref().map_or("", |run| &run.cluster.name)
-    }
-
-    /// Envoy's letters for what went wrong.
-    pub(super) fn flags(&self) -> Cow<'static, str> {
-        let flag = self.error.map_or("", ErrorKind::flag);
-        match self.held {
-            None => Cow::Borrowed(flag),
-            Some(_) if flag.is_empty() => Cow::Borrowed("DI"),
-            Some(_) => Cow::Owned(format!("DI,{flag}")),
-        }
     }
 
     /// Where the answer comes from.

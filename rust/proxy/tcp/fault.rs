@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{Downstream, reset};
 use crate::error::{Error, ErrorKind};
 use crate::policy::tcp_fault::{Injected, Pace};
-use crate::proxy::upstream::write_all;
+use crate::pool::write_all;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 use crate::runtime::timer::Movement;

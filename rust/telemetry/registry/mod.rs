@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, ListenerStats, LogStats, OverloadStats, RouteStats,
-    WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
+    OverloadStats, RouteStats, WorkerStats,
 };
 use super::metric::Block;
 
@@ -52,6 +52,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     overload: Arc<Table<OverloadStats>>,
 }
@@ -87,9 +88,25 @@ impl Registry {
         block(&mut self.lock().clusters, worker, (name, ""))
     }
 
+    /// Requests of a cluster that are being served now, by all workers.
+    pub fn requests_in_flight(&self, cluster: &str) -> u64 {
+        let tables = self.lock();
+        let blocks = tables.clusters.get(&key((cluster, "")));
+        let active = blocks.into_iter().flatten();
+        let active: i64 = active
+            .map(|owned| owned.block.requests_active.value())
+            .sum();
+        u64::try_from(active).unwrap_or(0)
+    }
+
     /// The worker's block of an endpoint of a cluster.
     pub fn endpoint(&self, worker: usize, cluster: &str, address: &str) -> Arc<EndpointStats> {
         block(&mut self.lock().endpoints, worker, (cluster, address))
+    }
+
+    /// The block of a cluster's active health checks.
+    pub fn health_checks(&self, name: &str) -> Arc<HealthCheckStats> {
+        block(&mut self.lock().health_checks, 0, (name, ""))
     }
 
     /// The worker's block of a route of a table.
@@ -138,6 +155,7 @@ impl Registry {
             Resource::Cluster(name) => {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
+                forget(&mut tables.health_checks, |key| &*key.0 == name);
             }
             Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
@@ -157,6 +175,8 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        // They end with the checks, which hold them.
+        sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);
     }
 

@@ -30,6 +30,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.routes);
     families(&mut out, &tables.clusters);
     families(&mut out, &tables.endpoints);
+    families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
     families(&mut out, &tables.overload);
     out
@@ -45,6 +46,10 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
     for (key, owned) in tables.endpoints.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
         cluster["endpoints"][&*key.1] = Value::Object(numbers(owned));
+    }
+    for (key, owned) in tables.health_checks.iter() {
+        let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
+        cluster["health_checks"] = Value::Object(numbers(owned));
     }
     let mut routes = Map::new();
     for (key, owned) in tables.routes.iter() {

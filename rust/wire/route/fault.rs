@@ -53,6 +53,11 @@ impl Percentage {
     /// Millionths in one percent.
     const ONE: f64 = 10_000.0;
 
+    /// So many whole percent.
+    pub const fn of(percent: u8) -> Self {
+        Self(percent as u32 * (Self::WHOLE / 100))
+    }
+
     /// The share in millionths.
     pub const fn millionths(self) -> u32 {
         self.0

@@ -25,9 +25,18 @@ from meshcore.config.model.cluster import (
     Endpoint,
     Hash,
     Pool,
+    SlowStart,
+    TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
 from meshcore.config.model.hash_on import HashCookie, HashOn
+from meshcore.config.model.health_check import (
+    GrpcCheck,
+    HealthCheck,
+    HttpCheck,
+    Payload,
+    TcpCheck,
+)
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -50,6 +59,7 @@ from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.step import Step
 from meshcore.config.model.tcp_fault import Bandwidth, TcpDelay, TcpFault, TcpReset
@@ -61,6 +71,7 @@ __all__ = [
     "AccessLog",
     "AdaptiveConcurrency",
     "Admin",
+    "BackOff",
     "Bandwidth",
     "CertificateFiles",
     "Cluster",
@@ -76,12 +87,15 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Fault",
+    "GrpcCheck",
     "Hash",
     "HashCookie",
     "HashOn",
     "HeaderEdits",
+    "HealthCheck",
     "Http",
     "Http2",
+    "HttpCheck",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
@@ -95,17 +109,23 @@ __all__ = [
     "OverloadStages",
     "Part",
     "PathMatch",
+    "Payload",
     "Pool",
     "RateLimit",
     "Redirect",
     "RegexRewrite",
+    "Retries",
+    "RetryBudget",
     "Rewrite",
     "Route",
     "RoutePriority",
+    "SlowStart",
     "StringMatch",
     "Target",
+    "TcpCheck",
     "TcpDelay",
     "TcpFault",
+    "TcpKeepalive",
     "TcpReset",
     "ZoneAware",
 ]

@@ -6,12 +6,22 @@ from datetime import timedelta
 from math import isqrt
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
 from meshcore.config.model.adaptive import AdaptiveConcurrency
 from meshcore.config.model.base import Part
+from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
+from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
 
@@ -81,6 +91,17 @@ class Dns(Part):
     """Never later than this; also the wait after a failure."""
 
 
+class TcpKeepalive(Part):
+    """Whether the kernel asks silent endpoints if they are still there (RFC 1122 §4.2.3.6)."""
+
+    probes: Annotated[StrictInt, Field(ge=0, le=127)] = 0
+    """Probes without an answer before the connection is given up; 0 is the system's."""
+    time: Duration = timedelta(0)
+    """Silence before the first probe, in whole seconds; `0s` is the system's."""
+    interval: Duration = timedelta(0)
+    """Between two probes, in whole seconds; `0s` is the system's."""
+
+
 _RING_SIZE_MAX = 65_536
 _TABLE_SIZE_MAX = 5_000_011
 _LOAD_FACTOR_MAX = 1_000
@@ -99,6 +120,13 @@ def _load_factor(value: float) -> float:
     raise refused("invalid_factor", f"{value:g} is neither 0 nor from 1 to 1000", hint)
 
 
+def _above_zero(value: timedelta) -> timedelta:
+    if not value:
+        hint = "write for example 30s, or leave slow_start out"
+        raise refused("timeout_zero", "nothing grows in 0s", hint)
+    return value
+
+
 class Hash(Part):
     """How keys are spread, with the balance `ring_hash` or `maglev`."""
 
@@ -110,6 +138,18 @@ class Hash(Part):
     load_factor: Annotated[float, Field(strict=True), AfterValidator(_load_factor)] = 0
     """No endpoint gets more than this times the mean of active requests: from 1.0, for example
     1.25; what it can't take goes to the next place. 0 is off."""
+
+
+class SlowStart(Part):
+    """Endpoints that are new, or have come back, get their share of requests little by little."""
+
+    window: Annotated[Duration, AfterValidator(_above_zero)] = timedelta(seconds=30)
+    """After this the share is whole."""
+    aggression: Annotated[StrictInt | StrictFloat, Field(ge=0.1, le=10)] = 1.0
+    """The share is (time / window) ^ (1 / aggression): a straight line at 1.0, above it faster at
+    first; 0.1 to 10."""
+    min_weight_percent: Annotated[StrictInt, Field(ge=1, le=100)] = 10
+    """What an endpoint gets from the beginning, of its weight."""
 
 
 def _plain_is_address(value: object) -> object:
@@ -152,6 +192,16 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    tcp_keepalive: TcpKeepalive | None = None
+    """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
+    retry_budget: RetryBudget = RetryBudget()
+    """How many requests may be retries at once."""
+    health_checks: tuple[HealthCheck, ...] = ()
+    """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
+    All must pass where there are several."""
+    slow_start: SlowStart | None = None
+    """Endpoints that are new, or have come back, get their share little by little; not where a key
+    decides."""
     adaptive_concurrency: AdaptiveConcurrency | None = None
     """How many requests it may work on at once, learned from how long it takes to answer; left out,
     any number."""

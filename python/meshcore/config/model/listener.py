@@ -164,8 +164,8 @@ class Listener(Part):
     to: Targets = ()
     """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
     fault: TcpFault | None = None
-    """What is done on purpose to connections that pass as bytes; those of HTTP have `fault` of their
-    route."""
+    """What is done on purpose to connections that pass as bytes; a route's `fault` is for those of
+    HTTP."""
     access_log: AccessLog | None = None
     """Left out, none is written."""
     mesh: (

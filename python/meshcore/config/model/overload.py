@@ -7,8 +7,9 @@ from meshcore.config.model.units import Count, Percent, Size
 
 
 class OverloadStages(Part):
-    """From how many percent of the fullest bound on what happens; each stage does what those before it
-    do. A stage ends five percent below where it begins.
+    """From how many percent of the fullest bound on what happens.
+
+    Each stage does what those before it do, and ends five percent below where it begins.
     """
 
     close_idle: Percent = 80

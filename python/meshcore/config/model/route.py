@@ -14,6 +14,7 @@ from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
 from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
+from meshcore.config.model.retries import Retries
 from meshcore.config.model.units import Duration, Name, Weight
 
 
@@ -77,6 +78,8 @@ class Route(Part):
     priority: RoutePriorityItem | None = None
     """How much requests matter when not all can be served: `low`, `default` or `high`, or a header
     that says it."""
+    retries: Retries | None = None
+    """What is tried again, beside what provably reached nobody: that always is."""
     hash_on: tuple[HashOn, ...] = ()
     """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
     `maglev`; a request that has nothing of it goes anywhere."""

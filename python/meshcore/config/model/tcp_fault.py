@@ -40,7 +40,7 @@ class Bandwidth(Part):
 
 
 class TcpFault(Part):
-    """What a listener does to TCP connections to try how callers bear it; each is drawn for itself."""
+    """What a listener does to TCP connections to try how callers bear it, each by itself."""
 
     delay: TcpDelay | None = None
     """Makes connections wait before an upstream is connected to."""

@@ -80,9 +80,7 @@ def _loc(kind: str, name: str, steps: Loc, config: Config) -> Loc:
                 return ("clusters", index, *steps)
     if kind == OVERLOAD:
         return ("overload", *steps)
-    if kind == "Admin" or name == "admin":
-        return ("admin", *steps)
-    return ()
+    return ("admin", *steps) if kind == "Admin" or name == "admin" else ()
 
 
 def _in_table(listener: Listener, steps: Loc) -> Loc:

@@ -1,6 +1,9 @@
 //! Passing an answer's head on: reading it in the upstream's protocol, saying it in the client's.
 
+use std::time::Duration;
+
 use super::client::{Beginning, Client};
+use super::course::Course;
 use super::exchange::Exchange;
 use super::grpc_web;
 use super::server::{Arrived, Interims};
@@ -24,6 +27,9 @@ pub(crate) enum Step<'a> {
     Interim(Option<Sink<'a>>),
     /// The client has the final head.
     Final(Final),
+    /// The client has nothing of it: there is to be another attempt after this wait. `whole` where all
+    /// of the answer has arrived, so that an HTTP/1 connection can carry another request.
+    Again { wait: Duration, whole: bool },
 }
 
 /// What follows a final head.
@@ -46,7 +52,7 @@ pub(crate) fn pass_on<'a>(
     client: &mut Client<'a>,
     arrived: &Arrived,
     link: &Link,
-    interims: &mut Interims,
+    (interims, course): (&mut Interims, &mut Course<'_, '_>),
 ) -> Result<Step<'a>, Error> {
     let facts = client.facts;
     let mut storage = FieldStorage::new();
@@ -71,6 +77,10 @@ pub(crate) fn pass_on<'a>(
             fields: None,
         };
         return client.interim(&head, own).map(Step::Interim);
+    }
+    if let Some(wait) = course.judge(&head) {
+        let whole = head.keep_alive && has_arrived(&head, arrived);
+        return Ok(Step::Again { wait, whole });
     }
     note(exchange, &head);
     let Some(call) = answers_call(exchange, &head) else {
@@ -178,6 +188,19 @@ fn is_all(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
     match arrived {
         Arrived::Http1(..) => head.framing.is_empty(),
         Arrived::Http2(_, body) => body.as_ref().is_none_or(h2::RecvStream::is_end_stream),
+    }
+}
+
+/// Whether an HTTP/1 connection has nothing more to give than what was read of it.
+fn has_arrived(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
+    let Arrived::Http1(buffer, len) = arrived else {
+        return false;
+    };
+    let body = buffer.len().saturating_sub(*len) as u64;
+    match head.framing {
+        ResponseFraming::None => body == 0,
+        ResponseFraming::Length(length) => body == length,
+        ResponseFraming::Chunked | ResponseFraming::UntilClose => false,
     }
 }
 

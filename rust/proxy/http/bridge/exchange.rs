@@ -1,30 +1,29 @@
 //! One request and its response over a bridge.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::poll_fn;
-use std::task::Poll;
+use std::time::Duration;
 
-use super::answer::{self, Final, Step};
+use super::answer::{self, Step};
 use super::client::Client;
-use super::pump::Pump;
-use super::server::{self, Announced, Arrived, Interims, Opened};
-use super::sink::{Coding, Sink};
-use super::source::{Http1Source, Source};
+use super::course::Course;
+use super::patience::Patience;
+use super::replay::Replay;
+use super::server::{self, Announced, Interims, Opened};
+use super::sink::Sink;
+use super::source::Source;
 use super::upload::Upload;
 use crate::error::{Error, ErrorKind};
-use crate::pool::{InFlight, Tried, Upstream};
+use crate::pool::{InFlight, Tried};
 use crate::protocol::http1::RequestMethod;
-use crate::proxy::flow::Body;
+use crate::proxy::connection::Downstream;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::Plan;
 use crate::proxy::http::record::Record;
 use crate::proxy::link::{self, Link};
 use crate::proxy::upstream::Ask;
 use crate::runtime::clock;
-
-/// How often a request is sent again because its connection took no more or refused it. Each time
-/// is proved harmless; more would only say that the endpoint refuses everything.
-const RESENDS_MAX: u32 = 2;
+use crate::runtime::timer::Timer;
 
 /// One exchange, from its plan to its end.
 pub(crate) struct Exchange<'a> {
@@ -33,8 +32,19 @@ pub(crate) struct Exchange<'a> {
     pub(crate) record: &'a RefCell<Record>,
 }
 
+/// Where an attempt's connection stands while it lasts.
+type Place = OnceCell<(InFlight, Link)>;
+
+/// How an attempt ended that didn't fail.
+pub(super) enum Ended {
+    /// The client has its answer; an HTTP/1 connection may be used again.
+    Complete { reusable: bool },
+    /// Its answer is dropped for that of another attempt, after this wait.
+    Again { wait: Duration, reusable: bool },
+}
+
 impl Exchange<'_> {
-    /// Sends the request until somebody answers, as long as it is certain that nobody has seen it,
+    /// Sends the request until somebody answers as the route wants it, as long as that does no harm,
     /// and passes the answer on.
     ///
     /// # Errors
@@ -44,53 +54,97 @@ impl Exchange<'_> {
         client: &mut Client<'_>,
         source: &mut Source<'_>,
     ) -> Result<(), Error> {
-        let mut resends = 0;
+        let worker = client.conn.worker();
+        let mut course = Course::new(self, worker, Replay::new(source, self.keeps()));
         loop {
-            let (flight, link) = self.obtain(client, resends).await?;
-            self.record.borrow_mut().chose_endpoint(flight.run());
-            let held = self.asks_for_tunnel(&link);
-            let mut upload = Upload::new(source, self.plan.body_limit, held);
-            let error = match self.attempt(client, &link, &mut upload).await {
-                Ok(reusable) => {
-                    self.give_back(&flight, link, reusable);
+            let place = Place::new();
+            let wait = match self.attempt(client, &place, &mut course).await {
+                Ok(Ended::Complete { reusable }) => {
+                    self.give_back(place, reusable);
                     return Ok(());
                 }
-                Err(error) => error,
+                Ok(Ended::Again { wait, reusable }) => {
+                    self.give_back(place, reusable);
+                    wait
+                }
+                Err(error) => match failed(&place, &error, &mut course) {
+                    Some(wait) => wait,
+                    None => return Err(error),
+                },
             };
-            if error.kind == ErrorKind::DownstreamClosed
-                && let Link::Http1(upstream) = &link
-            {
-                // An end alone might be taken for that of a client that waits.
-                upstream.io.socket().reset_on_close();
+            self.activity.begin_again();
+            if wait.is_zero() {
+                tokio::task::yield_now().await;
+            } else {
+                Box::pin(pause(client, course.body.has_ended(), wait)).await?;
             }
-            let unseen = error.retry && !upload.has_taken() && !self.activity.started.get();
-            if resends == RESENDS_MAX || !unseen || !is_unprocessed(&link) {
-                return Err(error);
-            }
-            if let Link::Http1(upstream) = &link {
-                // Nor may the other side still get what waits in the kernel.
-                upstream.io.socket().reset_on_close();
-            }
-            self.plan.cluster.stats.resends_total.increment();
-            resends += 1;
-            tokio::task::yield_now().await;
         }
     }
 
-    async fn obtain(&self, client: &Client<'_>, resends: u32) -> Result<(InFlight, Link), Error> {
+    /// What is kept of the body for further attempts.
+    fn keeps(&self) -> usize {
+        let effort = self.plan.effort.as_ref();
+        effort.map_or(0, |effort| effort.body_bytes)
+    }
+
+    /// No endpoint was tried.
+    pub(super) fn untried(&self) -> Tried {
+        Tried::aiming(self.plan.aim.clone())
+    }
+
+    /// Finds what carries an attempt, and begins it there.
+    async fn open<'p>(
+        &self,
+        conn: &'p Downstream,
+        place: &'p Place,
+        course: &mut Course<'_, '_>,
+    ) -> Result<(&'p Link, Upload, Opened<'p>), Error> {
+        let found = self.obtain(conn, course).await?;
+        let (flight, link) = place.get_or_init(|| found);
+        self.record.borrow_mut().chose_endpoint(flight.run());
+        let held = self.asks_for_tunnel(link);
+        let mut upload = Upload::new(self.plan.body_limit, held);
+        let ends = self.plan.framing.is_empty() && !held && course.body.is_head_alone();
+        let announced = Announced {
+            framing: self.plan.framing,
+            ends,
+            time_left: self.activity.time_left().filter(|_| self.plan.facts.grpc),
+        };
+        let buffers = &conn.worker().buffers;
+        let opened = server::open(link, buffers, &self.plan.heads, announced).await?;
+        if ends && matches!(link, Link::Http2(_)) {
+            upload.complete();
+            self.activity.uploaded.set(true);
+        }
+        Ok((link, upload, opened))
+    }
+
+    async fn obtain(
+        &self,
+        conn: &Downstream,
+        course: &mut Course<'_, '_>,
+    ) -> Result<(InFlight, Link), Error> {
         let proxied = self.wants_proxy_header();
         let ask = Ask {
-            reuse: resends == 0 && !self.is_tunnel() && !proxied,
-            client: client.conn.peer,
+            reuse: course.reuse && !self.is_tunnel() && !proxied,
+            client: conn.peer,
             local: if proxied {
-                client.conn.io.socket().local_addr()
+                conn.io.socket().local_addr()
             } else {
                 None
             },
         };
-        let (worker, cluster) = (client.conn.worker(), &self.plan.cluster);
-        let mut tried = Tried::aiming(self.plan.aim.clone());
-        link::obtain_link(worker, cluster, &mut tried, (ask, self.plan.speaks)).await
+        let (worker, cluster) = (conn.worker(), &self.plan.cluster);
+        let found = link::obtain_link(worker, cluster, &mut course.tried, (ask, self.plan.speaks));
+        match found.await {
+            // All have been tried: again from the first.
+            Err(error) if error.kind == ErrorKind::NoEndpoint && !course.tried.is_empty() => {
+                course.tried = self.untried();
+                let asked = (ask, self.plan.speaks);
+                Box::pin(link::obtain_link(worker, cluster, &mut course.tried, asked)).await
+            }
+            found => found,
+        }
     }
 
     fn wants_proxy_header(&self) -> bool {
@@ -118,8 +172,8 @@ impl Exchange<'_> {
         matches!(self.plan.facts.method, RequestMethod::Connect)
     }
 
-    fn give_back(&self, flight: &InFlight, link: Link, reusable: bool) {
-        if let Link::Http1(upstream) = link
+    fn give_back(&self, place: Place, reusable: bool) {
+        if let Some((flight, Link::Http1(upstream))) = place.into_inner()
             && reusable
             && !self.wants_proxy_header()
         {
@@ -128,16 +182,27 @@ impl Exchange<'_> {
         }
     }
 
-    /// One attempt; says whether an HTTP/1 connection can be used again.
+    /// One attempt.
     async fn attempt(
         &self,
         client: &mut Client<'_>,
-        link: &Link,
-        upload: &mut Upload<'_, '_>,
-    ) -> Result<bool, Error> {
+        place: &Place,
+        course: &mut Course<'_, '_>,
+    ) -> Result<Ended, Error> {
+        let within = self.plan.effort.as_ref().and_then(|it| it.per_try_timeout);
+        let mut patience = within.map(|within| Box::new(Patience::new(within)));
+        let conn = client.conn;
+        // Not made in one place: it would be stored there and where it is polled.
+        let (link, mut upload, mut opened) = match &patience {
+            Some(patience) => {
+                let opening = self.open(conn, place, course);
+                Box::pin(patience.connecting(opening)).await?
+            }
+            None => self.open(conn, place, course).await?,
+        };
         match link {
             Link::Http1(upstream) if self.is_connect() => {
-                return Box::pin(self.connect(client, upstream, upload)).await;
+                return Box::pin(self.connect(client, upstream, (&mut upload, course))).await;
             }
             // The endpoint could have chosen HTTP/2, without which there is no gRPC.
             Link::Http1(_) if self.plan.grpc_web.is_some() => {
@@ -145,136 +210,66 @@ impl Exchange<'_> {
             }
             Link::Http1(_) | Link::Http2(_) => {}
         }
-        let ends =
-            self.plan.framing.is_empty() && !self.asks_for_tunnel(link) && upload.is_head_alone();
-        let conn = client.conn;
-        let buffers = &conn.worker().buffers;
-        let announced = Announced {
-            framing: self.plan.framing,
-            ends,
-            time_left: self.activity.time_left().filter(|_| self.plan.facts.grpc),
-        };
-        let mut opened = server::open(link, buffers, &self.plan.heads, announced).await?;
-        if ends && matches!(link, Link::Http2(_)) {
-            upload.complete();
-            self.activity.uploaded.set(true);
-        }
         let mut interims = Interims::default();
         let (ended, arrived) = loop {
             let arrived = poll_fn(|cx| {
-                upload.poll(cx, &mut opened.sink, self.activity)?;
+                upload.poll(cx, (&mut course.body, &mut opened.sink), self.activity)?;
                 client.poll_gone(cx, self.activity.uploaded.get())?;
+                Patience::poll(patience.as_deref_mut(), cx, self.activity)?;
                 let arrived = opened.answer.poll_head(cx);
                 arrived.map_err(|error| upload.judge(error))
             })
             .await?;
-            match answer::pass_on(self, client, &arrived, link, &mut interims)? {
+            let before = (&mut interims, &mut *course);
+            match answer::pass_on(self, client, &arrived, link, before)? {
                 Step::Final(ended) => break (ended, arrived),
                 Step::Interim(told) => {
                     write_out(told).await?;
                     opened.answer.resume(arrived);
                 }
+                Step::Again { wait, whole } => {
+                    let reusable = whole && upload.is_done();
+                    return Ok(Ended::Again { wait, reusable });
+                }
             }
         };
-        self.download((client, link), upload, &mut opened, (ended, arrived))
-            .await
-    }
-
-    /// Passes an answer's body on, and what the client still sends.
-    async fn download(
-        &self,
-        (client, link): (&mut Client<'_>, &Link),
-        upload: &mut Upload<'_, '_>,
-        opened: &mut Opened<'_>,
-        (ended, arrived): (Final, Arrived),
-    ) -> Result<bool, Error> {
-        self.activity.started.set(true);
-        let keeps = ended.keep_upstream;
-        if ended.tunnel {
-            self.activity.lift_deadline();
-            upload.release();
-            opened.sink.become_tunnel();
-        }
-        let mut source = opened.answer.source(ended.body, arrived);
-        let rests = (!ended.tunnel).then_some(link);
-        let copied = self
-            .copy(client, (upload, &mut opened.sink), &mut source, rests)
-            .await;
-        if copied.is_err() && keeps_connection(&opened.sink) {
-            opened.sink.cut(h2::Reason::CANCEL);
-        }
-        copied?;
-        let surplus = source.finish().is_some();
-        Ok(keeps && self.activity.uploaded.get() && !surplus)
-    }
-
-    /// A tunnel whose far end gets bytes, not a head.
-    async fn connect(
-        &self,
-        client: &mut Client<'_>,
-        upstream: &Upstream,
-        upload: &mut Upload<'_, '_>,
-    ) -> Result<bool, Error> {
-        self.record.borrow_mut().answered(200);
-        client.connected()?;
-        self.activity.started.set(true);
-        self.activity.lift_deadline();
-        upload.release();
-        let buffers = &client.conn.worker().buffers;
-        let mut sink = Sink::http1(&upstream.io, Vec::new(), Coding::Tunnel);
-        let body = Http1Source::new(&upstream.io, buffers, Body::UntilEnd, None);
-        let mut source = Source::Http1(body);
-        self.copy(client, (upload, &mut sink), &mut source, None)
+        let reusable = self
+            .download(
+                (client, link),
+                (&mut upload, course),
+                &mut opened,
+                (ended, arrived),
+            )
             .await?;
-        Ok(false)
+        Ok(Ended::Complete { reusable })
     }
+}
 
-    /// Copies both ways until the answer is through; in a tunnel, which doesn't rest before its end,
-    /// until both ways are.
-    async fn copy(
-        &self,
-        client: &mut Client<'_>,
-        (upload, to_upstream): (&mut Upload<'_, '_>, &mut Sink<'_>),
-        source: &mut Source<'_>,
-        rests: Option<&Link>,
-    ) -> Result<(), Error> {
-        let conn = client.conn;
-        let Some((sink, mut watch)) = client.answering() else {
-            return Ok(());
-        };
-        let tunnel = rests.is_none();
-        let mut download = Pump::down(rests);
-        let mut downloaded = false;
-        let copied: Result<(), Error> = poll_fn(|cx| {
-            // An early response doesn't stop a body that the upstream still takes.
-            upload.poll(cx, to_upstream, self.activity)?;
-            if let Some(watch) = &mut watch
-                && self.activity.uploaded.get()
-                && !tunnel
-            {
-                watch.poll(cx, conn, true)?;
-            }
-            if !downloaded {
-                let waits = (&self.activity.movement, &self.activity.downward);
-                let polled = download.poll(cx, (source, sink), waits);
-                self.activity.sent.set(download.moved());
-                let failed = |broken| answer::download_failed(&broken);
-                downloaded = polled.map_err(failed)?.is_ready();
-            }
-            if downloaded && (!tunnel || upload.is_over()) {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-        // Trailers within a message end no call of gRPC-Web: its client can't be given them.
-        let unfit = matches!(&copied, Err(error) if error.kind == ErrorKind::UpstreamProtocol);
-        if let Some(status) = download.grpc_status.filter(|_| !unfit) {
-            self.record.borrow_mut().grpc_status = Some(status);
-        }
-        copied
+/// Waits before another attempt, unless the client goes away.
+async fn pause(client: &mut Client<'_>, uploaded: bool, wait: Duration) -> Result<(), Error> {
+    let (timer, until) = (Timer::default(), clock::now() + wait);
+    poll_fn(|cx| {
+        client.poll_gone(cx, uploaded)?;
+        timer.poll_expired(cx, until).map(Ok)
+    })
+    .await
+}
+
+/// An attempt came to no answer. How long to wait before another.
+fn failed(place: &Place, error: &Error, course: &mut Course<'_, '_>) -> Option<Duration> {
+    let unseen = match place.get() {
+        None => true,
+        Some((_, link)) => error.retry && is_unprocessed(link),
+    };
+    let again = course.after(error, unseen);
+    if (again.is_some() || error.kind == ErrorKind::DownstreamClosed)
+        && let Some((_, Link::Http1(upstream))) = place.get()
+    {
+        // Nor may the other side still get what waits in the kernel, or take an end alone for
+        // that of a client that waits.
+        upstream.io.socket().reset_on_close();
     }
+    again
 }
 
 /// Writes an interim head to an HTTP/1 client; h2 has sent the others already.
@@ -284,11 +279,6 @@ async fn write_out(told: Option<Sink<'_>>) -> Result<(), Error> {
     };
     let written = poll_fn(|cx| told.poll_ready(cx)).await;
     written.map_err(|_| ErrorKind::DownstreamClosed.into())
-}
-
-/// A stream that failed is reset; a connection is closed by whoever owns it.
-fn keeps_connection(sink: &Sink<'_>) -> bool {
-    matches!(sink, Sink::Http2(_))
 }
 
 /// What the upstream's own word is enough for on a stream, needs the kernel's on a connection.

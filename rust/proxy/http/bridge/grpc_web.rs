@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::pump::Pieces;
 use super::sink::Sink;
 use super::source::{Broken, Piece, Source};
 use crate::protocol::grpc_web::{self, Form, Messages, TextReader};

@@ -7,9 +7,13 @@
 
 mod answer;
 mod client;
+mod course;
 mod exchange;
 mod grpc_web;
+mod passing;
+mod patience;
 mod pump;
+mod replay;
 mod server;
 mod sink;
 mod source;
@@ -17,4 +21,5 @@ mod upload;
 
 pub(super) use client::Client;
 pub(super) use exchange::Exchange;
+pub(super) use pump::Pieces;
 pub(super) use source::{Http1Source, Http2Source, Piece, Source, request_body};

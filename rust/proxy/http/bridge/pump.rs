@@ -7,11 +7,17 @@
 use std::task::{Context, Poll, ready};
 
 use super::sink::Sink;
-use super::source::{Broken, Piece, Source};
+use super::source::{Broken, Piece};
 use crate::protocol::grpc;
 use crate::proxy::http::stall::Stall;
 use crate::proxy::link::Link;
 use crate::runtime::timer::Movement;
+
+/// Gives a body in pieces.
+pub(crate) trait Pieces {
+    /// The next part. What it gave before has been passed on whole: its room is given back.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>>;
+}
 
 /// One direction of a copy.
 #[derive(Debug)]
@@ -21,7 +27,6 @@ pub(crate) struct Pump<'a> {
     /// place under a limit may be wanted by what that reader asks next.
     rests: Option<&'a Link>,
     moved: u64,
-    taken: bool,
     last: bool,
     /// Nothing was asked for yet: a head may wait for the first bytes of its body.
     fresh: bool,
@@ -47,7 +52,6 @@ impl<'a> Pump<'a> {
             limit,
             rests,
             moved: 0,
-            taken: false,
             last: false,
             fresh: true,
             waits_for_source: false,
@@ -60,16 +64,11 @@ impl<'a> Pump<'a> {
         self.moved
     }
 
-    /// Whether anything of the body has been taken from its source: it can't be sent again then.
-    pub(crate) fn has_taken(&self) -> bool {
-        self.taken
-    }
-
     /// Goes on; ready when the whole body has been passed on.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        (source, sink): (&mut Source<'_>, &mut Sink<'_>),
+        (source, sink): (&mut impl Pieces, &mut Sink<'_>),
         (movement, stall): (&Movement, &Stall),
     ) -> Poll<Result<(), Broken>> {
         loop {
@@ -109,7 +108,6 @@ impl<'a> Pump<'a> {
     fn note(&mut self, piece: &Piece) -> Result<(), Broken> {
         match piece {
             Piece::Data(bytes, last) => {
-                self.taken = true;
                 self.moved += bytes.len() as u64;
                 self.last = *last;
                 if self.moved > self.limit {
@@ -119,7 +117,6 @@ impl<'a> Pump<'a> {
             Piece::Trailers(fields) => {
                 let status = fields.get("grpc-status");
                 self.grpc_status = status.and_then(|status| grpc::parse_status(status.as_bytes()));
-                self.taken = true;
                 self.last = true;
             }
             Piece::End => self.last = true,

@@ -7,6 +7,7 @@ use h2::RecvStream;
 use http::HeaderMap;
 
 use super::grpc_web::CallSource;
+use super::pump::Pieces;
 use crate::protocol::grpc_web;
 use crate::protocol::http1::ChunkMode;
 use crate::protocol::http1::chunked::ChunkScanner;
@@ -70,16 +71,6 @@ impl Source<'_> {
         }
     }
 
-    /// The next part. What it gave before has been passed on whole: its room is given back.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
-        match self {
-            Self::Http1(source) => source.poll_piece(cx),
-            Self::Http2(source) => source.poll_piece(cx),
-            Self::GrpcWeb(source) => source.poll_piece(cx),
-            Self::Empty => Poll::Ready(Ok(Piece::End)),
-        }
-    }
-
     /// Everything that follows is another protocol's.
     pub(crate) fn become_tunnel(&mut self) {
         if let Self::Http1(source) = self {
@@ -92,6 +83,17 @@ impl Source<'_> {
         match self.raw() {
             Self::Http1(source) => source.buffer.filter(|buffer| !buffer.is_empty()),
             Self::Http2(_) | Self::GrpcWeb(_) | Self::Empty => None,
+        }
+    }
+}
+
+impl Pieces for Source<'_> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
+        match self {
+            Self::Http1(source) => source.poll_piece(cx),
+            Self::Http2(source) => source.poll_piece(cx),
+            Self::GrpcWeb(source) => source.poll_piece(cx),
+            Self::Empty => Poll::Ready(Ok(Piece::End)),
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::task::{Context, Poll};
 
 use super::pump::Pump;
+use super::replay::{Place, Replay};
 use super::sink::Sink;
-use super::source::{Broken, Source};
+use super::source::Broken;
 use crate::error::{Error, ErrorKind};
 use crate::proxy::http::activity::Activity;
 
-/// A request's body, or a tunnel's upward half.
-pub(crate) struct Upload<'a, 's> {
+/// A request's body on its way in one attempt, or a tunnel's upward half.
+pub(crate) struct Upload {
     pump: Pump<'static>,
-    source: &'a mut Source<'s>,
+    at: Place,
     state: State,
 }
 
@@ -26,12 +27,12 @@ enum State {
     Failed,
 }
 
-impl<'a, 's> Upload<'a, 's> {
+impl Upload {
     /// At its beginning.
-    pub(crate) fn new(source: &'a mut Source<'s>, limit: u64, held: bool) -> Self {
+    pub(crate) fn new(limit: u64, held: bool) -> Self {
         Self {
             pump: Pump::up(limit),
-            source,
+            at: Place::default(),
             state: if held { State::Held } else { State::Going },
         }
     }
@@ -43,12 +44,12 @@ impl<'a, 's> Upload<'a, 's> {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        sink: &mut Sink<'_>,
+        (body, sink): (&mut Replay<'_, '_>, &mut Sink<'_>),
         activity: &Activity,
     ) -> Result<(), Error> {
         let polled = match self.state {
             State::Going => {
-                let between = (&mut *self.source, sink);
+                let between = (&mut body.from(&mut self.at), sink);
                 let waits = (&activity.movement, &activity.upward);
                 self.pump.poll(cx, between, waits)
             }
@@ -56,7 +57,7 @@ impl<'a, 's> Upload<'a, 's> {
             State::Held => sink.poll_ready(cx).map_ok(|()| ()),
             State::Done | State::Failed => return Ok(()),
         };
-        activity.received.set(self.pump.moved());
+        activity.received.set(body.taken());
         let waits = polled.is_pending() && self.pump.waits_for_source;
         activity.waits_for_client.set(waits);
         match polled {
@@ -74,29 +75,20 @@ impl<'a, 's> Upload<'a, 's> {
         Ok(())
     }
 
-    /// Whether nothing follows the head of a request without a body: over HTTP/2 trailers still may.
-    pub(crate) fn is_head_alone(&self) -> bool {
-        match &self.source {
-            Source::Http2(source) => source.has_ended(),
-            Source::Http1(_) | Source::Empty => true,
-            Source::GrpcWeb(_) => false,
-        }
-    }
-
     /// There is nothing to send beside the head.
     pub(crate) fn complete(&mut self) {
         self.state = State::Done;
     }
 
     /// The tunnel is open: what was held goes on.
-    pub(crate) fn release(&mut self) {
-        self.source.become_tunnel();
+    pub(crate) fn release(&mut self, body: &mut Replay<'_, '_>) {
+        body.become_tunnel();
         self.state = State::Going;
     }
 
-    /// Whether anything of the body has been taken from the client.
-    pub(crate) fn has_taken(&self) -> bool {
-        self.pump.has_taken()
+    /// Whether all has been sent.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
     }
 
     /// Whether nothing more will be sent.

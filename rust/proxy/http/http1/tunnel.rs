@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use super::exchange::Done;
 use crate::error::{Error, ErrorKind};
+use crate::pool::write_all;
 use crate::pool::{InFlight, Upstream};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::record::Record;
 use crate::proxy::tcp;
-use crate::proxy::upstream::write_all;
 use crate::runtime::buffers::Buffer;
 
 /// RFC 9110 §9.3.6: any 2xx opens the tunnel, and it has no body.

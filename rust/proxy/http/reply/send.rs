@@ -9,11 +9,11 @@ use http::{HeaderMap, StatusCode};
 
 use super::compose::{Composed, Form};
 use super::{Reply, Shape};
+use crate::pool::write_all;
 use crate::protocol::http1::{LocalReply, RequestMethod, write_local_reply};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::admit::Facts;
 use crate::proxy::http::record::Record;
-use crate::proxy::upstream::write_all;
 use crate::runtime::clock;
 
 /// A client that doesn't take even an error, or a piece of a longer answer, within this is gone.

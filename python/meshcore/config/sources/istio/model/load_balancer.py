@@ -93,7 +93,9 @@ class Warmup(Part):
     """New endpoints get their share little by little."""
 
     duration: Annotated[Duration, To("cluster.slow_start.window")]
-    minimumPercent: Annotated[Number, To("cluster.slow_start.min_weight_percent")] = 10
+    minimumPercent: Annotated[
+        Number, To("cluster.slow_start.min_weight_percent", "in whole percent, 1 at least")
+    ] = 10
     aggression: Annotated[Number, To("cluster.slow_start.aggression")] = 1.0
 
 

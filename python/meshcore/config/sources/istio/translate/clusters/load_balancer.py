@@ -42,7 +42,7 @@ def put_load_balancer(made: Made, balancer: LoadBalancer, at: At) -> None:
     if (warmup := balancer.warmup) is not None:
         here = at / "warmup"
         made.put("slow_start.window", milliseconds(warmup.duration), here / "duration")
-        minimum = warmup.minimumPercent
+        minimum = max(1, round(warmup.minimumPercent))
         made.put("slow_start.min_weight_percent", minimum, here / "minimumPercent")
         made.put("slow_start.aggression", warmup.aggression, here / "aggression")
     elif balancer.warmupDurationSecs is not None:

@@ -1,0 +1,3 @@
+//! Clients of what decisions need to know from elsewhere.
+
+pub mod health;
