@@ -136,7 +136,9 @@ impl Compiler {
         }
         self.clusters.extend(staged.clusters);
         self.tables.extend(staged.tables);
-        self.overload = staged.overload.or(self.overload.take());
+        if let Some(overload) = staged.overload {
+            self.overload = Some(overload);
+        }
         self.listeners.extend(staged.listeners);
         self.publish();
         Arc::clone(&self.current)
