@@ -130,7 +130,7 @@ $(WORK)/engine-%: $(WORK)/venv $(RUST)
 	touch $@
 
 $(WORK)/programs: .ci/programs $(WORK)/prerequisites
-	.ci/programs nginx curl openssl nghttp nghttpd h2load h2spec
+	.ci/programs nginx curl openssl nghttp nghttpd h2load h2spec redis-server
 	touch $@
 
 $(WORK)/backend: benches/e2e/backend.c $(WORK)/prerequisites

@@ -19,11 +19,13 @@ fn main() {
 fn run(bencher: Bencher<'_, '_>, key: &str, keys: u32) {
     let wire = route::RateLimit {
         name: "all".to_owned(),
-        local: route::LocalRate {
+        local: Some(route::Rate {
             requests: 1_000,
             per_ms: 1_000,
             burst: None,
-        },
+        }),
+        shared: None,
+        service: None,
         key: key.to_owned(),
         status: 429,
         response_headers: true,

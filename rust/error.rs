@@ -81,6 +81,8 @@ pub enum ErrorKind {
     DownstreamTls,
     /// A limit of the route let no more requests pass.
     RateLimited,
+    /// Nobody could say whether a limit of the route lets the request pass.
+    RateLimitUnavailable,
     /// The route's fault refused the request on purpose.
     FaultInjected,
     /// The cluster works on as many requests as it can without a queue.
@@ -91,7 +93,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -118,6 +120,7 @@ impl ErrorKind {
         Self::DownstreamClosed,
         Self::DownstreamTls,
         Self::RateLimited,
+        Self::RateLimitUnavailable,
         Self::FaultInjected,
         Self::ConcurrencyLimit,
         Self::Overload,
@@ -153,6 +156,7 @@ impl ErrorKind {
             Self::DownstreamClosed => ("downstream_closed", 0, "DC", Downstream),
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
             Self::RateLimited => ("rate_limited", 429, "RL", Local),
+            Self::RateLimitUnavailable => ("rate_limit_unavailable", 503, "RLSE", Local),
             Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::ConcurrencyLimit => ("reached_concurrency_limit", 503, "UO", Local),
             Self::Overload => ("overload", 503, "OM", Local),

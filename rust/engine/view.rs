@@ -213,6 +213,7 @@ impl View for AdminView {
 }
 
 fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
+    let now_us = clock::nanos(clock::now()) / 1_000;
     let endpoint = |endpoint: &Arc<crate::snapshot::Endpoint>| {
         json!({
             "address": &*endpoint.text,
@@ -221,6 +222,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
             "locality": &*endpoint.locality,
             "connections": endpoint.open.value(),
             "obstacles": endpoint.health.obstacles().map(Obstacle::name).collect::<Value>(),
+            "held_back": endpoint.hold.is_held(now_us),
             "stats": stats["endpoints"][&*endpoint.text].clone(),
         })
     };

@@ -6,6 +6,7 @@ pub mod fault;
 pub mod gradient;
 pub mod health;
 pub mod health_check;
+pub mod hold;
 pub mod overload;
 pub mod priority;
 pub mod rate_limit;

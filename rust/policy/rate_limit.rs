@@ -3,9 +3,12 @@
 //! A bucket is one number, the time at which it is full again. A request moves it by the interval
 //! of the rate and is refused where that would lead further ahead than the burst allows (the generic
 //! cell rate algorithm, ITU-T I.371). Workers share the numbers and move them by compare and swap:
-//! together they let pass what one would.
+//! together they let pass what one would. A bucket that several proxies share is somebody else's;
+//! a worker takes from it in batches.
 
 mod buckets;
+mod lease;
+mod rate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +17,26 @@ use crate::wire::Problems;
 use crate::wire::route;
 use buckets::Buckets;
 
-/// The shortest interval of a rate, a million a second: in whole nanoseconds it is met to a
-/// thousandth.
-const INTERVAL_MIN: u64 = 1_000;
+pub use lease::{Answer, Lease, Step};
+pub use rate::Rate;
 
 /// A limit, shared by all workers.
 #[derive(Debug)]
 pub struct RateLimit {
-    name: Box<str>,
-    requests: u32,
-    /// Nanoseconds from one request to the next.
-    interval: u64,
-    /// How far ahead of now a bucket may be.
-    ahead_max: u64,
+    /// What it is called.
+    pub name: Box<str>,
     key: Key,
     /// What refused requests are answered with.
     pub status: u16,
     /// Whether answers tell what is left.
     pub response_headers: bool,
+    local: Option<Local>,
+}
+
+/// What this proxy lets pass.
+#[derive(Debug)]
+struct Local {
+    rate: Rate,
     buckets: Arc<Buckets>,
 }
 
@@ -67,7 +72,7 @@ impl RateLimit {
         wire: &[route::RateLimit],
         at: &str,
         problems: &mut Problems,
-    ) -> Option<Box<[Self]>> {
+    ) -> Option<Vec<Self>> {
         let mut compiled: Vec<Self> = Vec::with_capacity(wire.len());
         for (index, limit) in wire.iter().enumerate() {
             let at = format!("{at}[{index}]");
@@ -83,7 +88,7 @@ impl RateLimit {
             }
             compiled.extend(Self::compile(limit, &at, problems));
         }
-        (compiled.len() == wire.len()).then(|| compiled.into())
+        (compiled.len() == wire.len()).then_some(compiled)
     }
 
     fn compile(wire: &route::RateLimit, at: &str, problems: &mut Problems) -> Option<Self> {
@@ -93,46 +98,38 @@ impl RateLimit {
             let hint = "write route, source_address, identity or header.<name>";
             problems.add("rate_limit_key", format!("{at}.key"), message, hint);
         }
-        let rate = &wire.local;
-        let per = rate.per_ms.saturating_mul(1_000_000);
-        let interval = per.checked_div(u64::from(rate.requests)).unwrap_or(0);
-        if interval < INTERVAL_MIN {
-            let message = format!(
-                "{} requests per {} ms are no rate",
-                rate.requests, rate.per_ms
-            );
-            let hint = "write 1 request or more, and at most 1,000,000 a second";
-            problems.add("rate_invalid", format!("{at}.local"), message, hint);
-        }
-        if rate.burst == Some(0) {
-            let message = "with a burst of 0 no request would ever pass";
-            let hint = "write 1 or more, or leave it out";
-            problems.add("burst_zero", format!("{at}.local.burst"), message, hint);
-        }
-        if !(400..=599).contains(&wire.status) {
+        let local = wire.local.as_ref();
+        let rate = local.map(|rate| Rate::compile(rate, &format!("{at}.local"), problems));
+        let known = (400..=599).contains(&wire.status);
+        if !known {
             let message = format!("{} is no status of a refusal", wire.status);
             let hint = "write 400 to 599";
             problems.add("status_invalid", format!("{at}.status"), message, hint);
         }
-        let key = key?;
-        let sound = problems.is_empty();
-        sound.then(|| Self {
+        let key = key.filter(|_| known)?;
+        let keyed = key != Key::Route;
+        let local = match rate {
+            Some(rate) => Some(Local {
+                rate: rate?,
+                buckets: Arc::new(Buckets::new(keyed)),
+            }),
+            None => None,
+        };
+        Some(Self {
             name: wire.name.as_str().into(),
-            requests: rate.requests,
-            interval,
-            ahead_max: interval.saturating_mul(rate.burst.unwrap_or(rate.requests).into()),
-            buckets: Arc::new(Buckets::new(key != Key::Route)),
             key,
             status: wire.status,
             response_headers: wire.response_headers,
+            local,
         })
     }
 
-    /// Goes on with the buckets of the limit of this name in `before`, whatever its rate was.
-    pub fn inherit(&mut self, before: &[Self]) {
-        let old = before.iter().find(|old| old.name == self.name);
-        if let Some(old) = old.filter(|old| old.key == self.key) {
-            self.buckets = Arc::clone(&old.buckets);
+    /// Goes on with the buckets of `old`, whatever its rate was.
+    pub fn inherit(&mut self, old: &Self) {
+        if let (Some(local), Some(before)) = (&mut self.local, &old.local)
+            && self.key == old.key
+        {
+            local.buckets = Arc::clone(&before.buckets);
         }
     }
 
@@ -141,25 +138,25 @@ impl RateLimit {
         &self.key
     }
 
-    /// Decides on a request of `subject` at `now`, in nanoseconds since any one moment.
-    pub fn decide(&self, subject: &[u8], now: u64) -> Verdict {
-        let taken = self
-            .buckets
-            .take(subject, now, (self.interval, self.ahead_max));
+    /// Decides on a request of `subject` at `now`, in nanoseconds since any one moment; `None` where
+    /// this proxy alone limits nothing.
+    pub fn decide(&self, subject: &[u8], now: u64) -> Option<Verdict> {
+        let Local { rate, buckets } = self.local.as_ref()?;
+        let taken = buckets.take(subject, now, (rate.interval, rate.ahead_max));
         let (wait, ahead) = match taken {
             Ok(ahead) => (None, ahead),
             Err(ahead) => {
-                let next = ahead.saturating_add(self.interval);
-                let wait = next.saturating_sub(self.ahead_max);
+                let next = ahead.saturating_add(rate.interval);
+                let wait = next.saturating_sub(rate.ahead_max);
                 (Some(Duration::from_nanos(wait)), ahead)
             }
         };
-        Verdict {
+        Some(Verdict {
             wait,
-            limit: self.requests,
-            remaining: self.ahead_max.saturating_sub(ahead) / self.interval,
+            limit: rate.requests,
+            remaining: rate.ahead_max.saturating_sub(ahead) / rate.interval,
             reset: Duration::from_nanos(ahead),
-        }
+        })
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::session::Names;
 use super::shares::Shares;
-use super::{EndpointRun, Tried};
+use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, Registry};
@@ -27,6 +28,7 @@ pub struct ClusterRun {
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
     fitness: Fitness,
+    names: Names,
     shares: Option<Shares>,
 }
 
@@ -89,6 +91,7 @@ impl ClusterRun {
             stats,
             picker: RefCell::new(picker),
             levels: levels.map(RefCell::new),
+            names: Names::default(),
             endpoints,
             worker,
         }
@@ -101,6 +104,14 @@ impl ClusterRun {
         now_us: u64,
         tried: &mut Tried,
     ) -> Option<&Rc<EndpointRun>> {
+        let wish = tried.aim.as_ref().map_or(Wish::None, |aim| aim.wish);
+        if wish != Wish::None {
+            let wanted = self.wanted(wish, tried);
+            if wanted.is_some() || matches!(wish, Wish::Only(_)) {
+                tried.add(wanted?);
+                return self.endpoints.get(wanted?);
+            }
+        }
         let hash = tried.aim.as_ref().and_then(|aim| aim.hash);
         let passed = |index| tried.contains(index);
         let index = match &self.shares {
@@ -129,6 +140,17 @@ impl ClusterRun {
         }?;
         tried.add(index);
         self.endpoints.get(index)
+    }
+
+    /// The endpoint of a session, as long as it can take the request: also one that takes nothing new.
+    fn wanted(&self, wish: Wish, tried: &Tried) -> Option<usize> {
+        let can = |index: &usize| !tried.contains(*index) && self.is_available(*index);
+        wish.index().filter(can)
+    }
+
+    /// The index of the endpoint with this address.
+    pub fn index_of(&self, address: &str) -> Option<usize> {
+        self.names.index_of(&self.cluster, address)
     }
 
     fn pick_among(&self, asking: Asking<'_>, passed: impl Fn(usize) -> bool) -> Option<usize> {

@@ -150,6 +150,11 @@ impl EndpointRun {
         self.streams.sweep(bounds, now)
     }
 
+    /// Whether it has left the configuration.
+    pub fn has_left(&self) -> bool {
+        self.gone.get()
+    }
+
     /// The endpoint has left the configuration: idle connections close now, others after use.
     pub fn leave(&self) {
         self.gone.set(true);

@@ -14,7 +14,9 @@ const HIGHEST_KEPT_US: u64 = 1_000;
 /// One worker's view of the shares in a cluster.
 #[derive(Debug)]
 pub(super) struct Shares {
-    slow_start: SlowStart,
+    slow_start: Option<SlowStart>,
+    /// Whether endpoints that want it are left alone.
+    holds: bool,
     /// The highest share, and until when.
     highest: Cell<(f64, u64)>,
 }
@@ -22,8 +24,10 @@ pub(super) struct Shares {
 impl Shares {
     /// None where everybody always gets all.
     pub(super) fn new(cluster: &Cluster) -> Option<Self> {
-        Some(Self {
-            slow_start: cluster.slow_start?,
+        let holds = cluster.wire.honor_retry_after;
+        (holds || cluster.slow_start.is_some()).then(|| Self {
+            slow_start: cluster.slow_start,
+            holds,
             highest: Cell::new((1.0, 0)),
         })
     }
@@ -50,8 +54,14 @@ impl Shares {
     }
 
     fn of(&self, endpoint: &Endpoint, now: u64) -> f64 {
+        if self.holds && endpoint.hold.is_held(now) {
+            return 0.0;
+        }
+        let Some(slow_start) = &self.slow_start else {
+            return 1.0;
+        };
         let begun = endpoint.since_us.max(endpoint.health.returned_at_us());
-        self.slow_start.share(now.saturating_sub(begun))
+        slow_start.share(now.saturating_sub(begun))
     }
 
     /// The highest share of an endpoint that is available. Where all are new none is held back.

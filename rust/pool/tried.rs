@@ -9,6 +9,30 @@ use smallvec::SmallVec;
 pub struct Aim {
     /// Of the request's key, where the cluster goes by keys.
     pub hash: Option<u64>,
+    /// The endpoint of the request's session.
+    pub wish: Wish,
+}
+
+/// An endpoint that a request wants, by its index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// Any will do.
+    #[default]
+    None,
+    /// This one while it is available, else any.
+    Rather(usize),
+    /// This one or none; it may be gone.
+    Only(Option<usize>),
+}
+
+impl Wish {
+    /// The endpoint that it is for, where there is one.
+    pub(super) const fn index(self) -> Option<usize> {
+        match self {
+            Self::None | Self::Only(None) => None,
+            Self::Rather(index) | Self::Only(Some(index)) => Some(index),
+        }
+    }
 }
 
 /// Endpoints that a request has tried already, and its wish.

@@ -101,6 +101,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamTls
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
+        | Kind::RateLimitUnavailable
         | Kind::FaultInjected
         | Kind::ConcurrencyLimit
         | Kind::Overload => Code::Unavailable,

@@ -8,6 +8,7 @@ pub mod early;
 pub mod fill;
 pub mod flow;
 pub mod http;
+pub mod limiter;
 pub mod link;
 pub mod listener;
 mod log;

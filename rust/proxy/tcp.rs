@@ -163,7 +163,10 @@ pub fn untried(conn: &Downstream, cluster: &ClusterRun) -> Tried {
     let keyed = cluster.goes_by_keys() && conn.peer.is_some();
     Tried::aiming(keyed.then(|| {
         let hash = Some(stable_hash(conn.peer_ip().as_bytes()));
-        Rc::new(Aim { hash })
+        Rc::new(Aim {
+            hash,
+            ..Aim::default()
+        })
     }))
 }
 

@@ -1,5 +1,8 @@
 //! One worker: everything that its connections share, none of it shared with other threads.
 
+mod accepting;
+mod stage;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,16 +10,19 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::limiter::Services;
 use super::listener::ListenerRun;
 use super::renew;
 use crate::balance::Random;
-use crate::policy::overload::{Overload, Stage};
+use crate::policy::overload::Overload;
 use crate::pool::{Age, ClusterRun, View};
 use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{ListenerStats, Registry, WorkerStats};
+
+pub use accepting::Accepting;
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -36,6 +42,8 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// Read buffers.
     pub buffers: Buffers,
+    /// Services that count requests for several proxies.
+    pub limiters: Services,
     view: RefCell<Rc<View>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
     random: RefCell<Random>,
@@ -79,6 +87,7 @@ impl Worker {
             overload,
             pressed: Cell::new(None),
             buffers: Buffers::default(),
+            limiters: Services::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
@@ -185,27 +194,12 @@ impl Worker {
         self.drain.get()
     }
 
-    /// Since when idle connections are to be closed, because the process has too much to do.
-    pub fn pressed(&self) -> Option<Instant> {
-        self.pressed.get()
-    }
-
-    /// Notes the process's stage, and wakes idle connections where it concerns them.
-    fn note_stage(&self) {
-        let pressed = self.overload.stage() >= Stage::CloseIdle;
-        if pressed == self.pressed.get().is_some() {
-            return;
-        }
-        self.pressed.set(pressed.then(clock::now));
-        if pressed {
-            self.wake_connections();
-        }
-    }
-
     /// Closes pooled connections that are of no more use, and renews those that have become old.
     pub fn sweep(self: &Rc<Self>) {
         self.note_stage();
-        for (cluster, run) in self.view().sweep(clock::now()) {
+        let now = clock::now();
+        self.limiters.sweep(now);
+        for (cluster, run) in self.view().sweep(now) {
             renew::spawn(self, cluster, run);
         }
     }
@@ -248,35 +242,6 @@ impl Worker {
     fn wake_connections(&self) {
         for waker in self.connections.borrow().wakers.values().flatten() {
             waker.wake_by_ref();
-        }
-    }
-}
-
-/// A task that accepts.
-#[derive(Debug)]
-pub struct Accepting {
-    worker: Rc<Worker>,
-    socket: u64,
-}
-
-impl Accepting {
-    /// The worker.
-    pub fn worker(&self) -> &Rc<Worker> {
-        &self.worker
-    }
-
-    /// Whether another task accepts on the same socket too, for the listener that has it now.
-    pub fn is_succeeded(&self) -> bool {
-        let accepting = self.worker.accepting.borrow();
-        accepting.iter().filter(|id| **id == self.socket).count() > 1
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        let mut accepting = self.worker.accepting.borrow_mut();
-        if let Some(place) = accepting.iter().position(|id| *id == self.socket) {
-            accepting.swap_remove(place);
         }
     }
 }

@@ -14,7 +14,9 @@ use super::Guard;
 use super::HashOn;
 use super::Route;
 use super::RouteFault;
+use super::RouteLimit;
 use super::RouteTable;
+use super::SessionAffinity;
 use super::host::HostIndex;
 use super::path::PathKey;
 use super::path::PathTrie;
@@ -23,7 +25,6 @@ use super::path_text::PathText;
 use super::rules::Rule;
 use super::rules::Rules;
 use crate::policy::priority::PriorityRule;
-use crate::policy::rate_limit::RateLimit;
 use crate::wire;
 use crate::wire::Problems;
 use crate::wire::route::RouteOrder;
@@ -47,15 +48,12 @@ impl RouteTable {
             let action = Action::compile(route, &at, resolve, rules.problems);
             let changes = Changes::compile(route, &at, &mut rules);
             let fault = RouteFault::compile(route, &at, &mut rules);
-            let limits = RateLimit::compile_all(
-                &route.rate_limits,
-                &format!("{at}.rate_limits"),
-                rules.problems,
-            );
+            let limits = RouteLimit::compile_all(&route.rate_limits, &at, resolve, rules.problems);
             let effort = Effort::compile(route, &at, &mut rules);
             let hash_on = HashOn::compile(route, &at, rules.problems);
+            let session_affinity = SessionAffinity::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
-            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Some(limits)) = parts
+            if let (Some(rule), Some(action), Ok(changes), Ok(fault), Ok(limits)) = parts
                 && let Ok(effort) = effort
             {
                 matches.push((routes.len(), rule));
@@ -74,6 +72,7 @@ impl RouteTable {
                         .as_deref()
                         .map(|rule| Box::new(PriorityRule::from(rule))),
                     hash_on,
+                    session_affinity,
                 });
             }
         }

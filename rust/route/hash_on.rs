@@ -90,7 +90,7 @@ impl HashOn {
                 Source::Header(name) => hash_all(view, name, hashers),
                 Source::Query(name) => parameter(view.query, name).map(hashers.of),
                 Source::Address => (!address.is_empty()).then(|| (hashers.of)(address.as_bytes())),
-                Source::Cookie(cookie) => match cookie.find(view) {
+                Source::Cookie(cookie) => match cookie_value(view, &cookie.name) {
                     Some(value) => Some((hashers.of)(value)),
                     None => cookie
                         .give(fresh, &mut key.cookies)
@@ -117,18 +117,18 @@ fn hash_all(view: &RequestView<'_>, name: &str, hashers: Hashers) -> Option<u64>
     view.values(name).map(hashers.of).reduce(hashers.combine)
 }
 
-impl Cookie {
-    fn find<'v>(&self, view: &RequestView<'v>) -> Option<&'v [u8]> {
-        view.values("cookie")
-            .flat_map(|field| field.split(|byte| *byte == b';'))
-            .find_map(|pair| {
-                let pair = pair.trim_ascii();
-                let value = pair.strip_prefix(self.name.as_bytes())?;
-                value.strip_prefix(b"=")
-            })
-            .filter(|value| !value.is_empty())
-    }
+/// The first cookie of this name that has a value.
+pub(super) fn cookie_value<'v>(view: &RequestView<'v>, name: &str) -> Option<&'v [u8]> {
+    view.values("cookie")
+        .flat_map(|field| field.split(|byte| *byte == b';'))
+        .find_map(|pair| {
+            let value = pair.trim_ascii().strip_prefix(name.as_bytes())?;
+            value.strip_prefix(b"=")
+        })
+        .filter(|value| !value.is_empty())
+}
 
+impl Cookie {
     fn give(&self, fresh: &mut dyn FnMut() -> u64, given: &mut Vec<HeaderEdit>) -> Option<String> {
         let attributes = self.attributes.as_ref()?;
         let value = format!("{:016x}", fresh());
@@ -177,7 +177,19 @@ fn header(name: &str, at: &str, problems: &mut Problems) -> Option<Source> {
 }
 
 fn cookie(wire: &route::HashCookie, at: &str, problems: &mut Problems) -> Option<Source> {
-    let at = format!("{at}.cookie");
+    let attributes = attributes(wire, &format!("{at}.cookie"), problems)?;
+    Some(Source::Cookie(Cookie {
+        name: wire.name.as_str().into(),
+        attributes: wire.ttl_ms.map(|_| attributes.into()),
+    }))
+}
+
+/// What follows the value of a cookie that we give.
+pub(super) fn attributes(
+    wire: &route::HashCookie,
+    at: &str,
+    problems: &mut Problems,
+) -> Option<String> {
     if !is_token(&wire.name) {
         let message = format!("`{}` is no cookie's name", wire.name);
         problems.add("cookie_invalid", format!("{at}.name"), message, TOKEN_HINT);
@@ -208,10 +220,7 @@ fn cookie(wire: &route::HashCookie, at: &str, problems: &mut Problems) -> Option
         problems.add("cookie_invalid", at, message, hint);
         return None;
     }
-    Some(Source::Cookie(Cookie {
-        name: wire.name.as_str().into(),
-        attributes: wire.ttl_ms.map(|_| attributes.into()),
-    }))
+    Some(attributes)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod fault;
 mod hash_on;
 mod headers;
 mod host;
+mod limit;
 mod operator;
 mod path;
 mod path_text;
@@ -36,6 +37,7 @@ mod pattern;
 mod redirect;
 mod rewrite;
 mod rules;
+mod session_affinity;
 mod sni;
 mod split;
 mod template;
@@ -49,7 +51,6 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::policy::priority::PriorityRule;
-use crate::policy::rate_limit::RateLimit;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
@@ -68,6 +69,9 @@ pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
+pub use limit::LimitService;
+pub use limit::Question;
+pub use limit::RouteLimit;
 pub use operator::Fact;
 pub use operator::FieldOperator;
 pub use operator::Operator;
@@ -76,6 +80,7 @@ pub use operator::tell_of_request;
 pub use redirect::Redirect;
 pub use rewrite::Rewrite;
 pub use rewrite::TooLong;
+pub use session_affinity::SessionAffinity;
 pub use sni::SniTable;
 pub use split::ClusterSlot;
 pub use split::Share;
@@ -169,11 +174,13 @@ pub struct Route {
     /// What is done beyond asking once; most routes do no more.
     pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.
-    pub limits: Box<[RateLimit]>,
+    pub limits: Box<[Arc<RouteLimit>]>,
     /// How much its requests matter; most routes don't say.
     pub priority: Option<Box<PriorityRule>>,
     /// What a request's key is made of; most routes need none.
     pub hash_on: Option<Box<HashOn>>,
+    /// What carries a session; most routes have none.
+    pub session_affinity: Option<Arc<SessionAffinity>>,
 }
 
 /// A route at its place in the order. Small, because in a table of many hosts or paths each match
@@ -202,7 +209,8 @@ impl RouteTable {
             let Some(old) = old.get(&*route.name) else {
                 continue;
             };
-            for limit in &mut route.limits {
+            // Nobody has it yet.
+            for limit in route.limits.iter_mut().filter_map(Arc::get_mut) {
                 limit.inherit(&old.limits);
             }
         }

@@ -111,6 +111,11 @@ impl Split {
         self.targets.get(index).or_else(|| self.targets.first())
     }
 
+    /// The shares that take anything.
+    pub fn shares(&self) -> impl Iterator<Item = &Share> {
+        self.targets.iter().filter(|share| share.weight > 0)
+    }
+
     /// All clusters with their weights, in document order, those of weight 0 too.
     pub fn targets(&self) -> impl Iterator<Item = (ClusterSlot, u32)> + '_ {
         self.targets

@@ -11,6 +11,7 @@ use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::{Generation, Health};
+use crate::policy::hold::Hold;
 use crate::policy::retry_budget::Retrying;
 use crate::route::ClusterSlot;
 use crate::tls::connect::ClientTls;
@@ -83,6 +84,8 @@ pub struct Endpoint {
     pub open: Arc<Leases>,
     /// Whether requests may go there.
     pub health: Arc<Health>,
+    /// Until when it wants to be left alone.
+    pub hold: Arc<Hold>,
     /// When it came, in microseconds of the clock that all threads share.
     pub since_us: u64,
 }
@@ -225,6 +228,7 @@ fn build(
             || Arc::new(Health::new(generation)),
             |old| Arc::clone(&old.health),
         ),
+        hold: old.map_or_else(Arc::default, |old| Arc::clone(&old.hold)),
         since_us: old.map_or_else(slow_start::now_us, |old| old.since_us),
         address,
     })

@@ -104,6 +104,7 @@ impl Compiler {
                 table.is_some_and(|(wire, _)| wire.routes.iter().any(|route| route.name == name))
             }
             Resource::Cluster(name) => self.clusters.contains_key(name),
+            Resource::LimitService(name) => self.has_limit_service(name),
             Resource::Endpoint(cluster, text) => {
                 let slot = self
                     .clusters
@@ -113,6 +114,12 @@ impl Compiler {
                 cluster.is_some_and(|cluster| cluster.endpoints.iter().any(|at| *at.text == *text))
             }
         }
+    }
+
+    fn has_limit_service(&self, name: &str) -> bool {
+        let routes = self.tables.values().flat_map(|(table, _)| &table.routes);
+        let mut limits = routes.flat_map(|route| &route.rate_limits);
+        limits.any(|limit| limit.service.as_ref().is_some_and(|it| it.name == name))
     }
 
     /// Puts what was staged in force.

@@ -21,8 +21,11 @@ pub(super) fn check(compiler: &Compiler, staged: &Staged) -> Vec<Problem> {
             continue;
         }
         let targets = table.routes.iter().flat_map(|route| &route.to);
+        let limits = table.routes.iter().flat_map(|route| &route.rate_limits);
+        let services = limits.filter_map(|limit| limit.service.as_ref()?.cluster());
         let mut gone: Vec<&str> = targets
             .map(|target| &*target.cluster)
+            .chain(services)
             .filter(|cluster| staged.removes(Kind::Cluster, cluster))
             .collect();
         gone.sort_unstable();

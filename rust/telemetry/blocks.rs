@@ -2,10 +2,15 @@
 //!
 //! Blocks are aligned to cache lines, so that two workers never write to the same one.
 
+mod overload;
+mod tcp_fault;
+
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
 use crate::error::ErrorKind;
-use crate::wire::route::Level;
+
+pub use overload::{OverloadStats, Priorities};
+pub use tcp_fault::{TCP_FAULTS, TcpFaultKind, TcpFaults};
 
 /// The labels of `Responses`.
 pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -105,33 +110,6 @@ pub struct ListenerStats {
     pub tx_bytes_total: Counter,
 }
 
-/// The labels of `TcpFaults`.
-pub const TCP_FAULTS: [&str; 3] = ["delay", "reset", "bandwidth"];
-
-/// What can be done on purpose to a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TcpFaultKind {
-    /// It waits.
-    Delay,
-    /// It is reset.
-    Reset,
-    /// It is slow.
-    Bandwidth,
-}
-
-/// Faults by kind.
-#[derive(Debug, Default)]
-pub struct TcpFaults(pub(super) [Counter; TCP_FAULTS.len()]);
-
-impl TcpFaults {
-    /// Counts a fault.
-    pub fn record(&self, kind: TcpFaultKind) {
-        if let Some(counter) = self.0.get(kind as usize) {
-            counter.increment();
-        }
-    }
-}
-
 /// What a cluster's upstreams were asked and how they answered.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -174,6 +152,8 @@ pub struct ClusterStats {
     pub overflow_total: Counter,
     /// Endpoints picked although too few were available to leave the others out.
     pub healthy_panic_total: Counter,
+    /// Answers after which an endpoint was left alone for a while, because it said so.
+    pub held_back_total: Counter,
     /// Bytes read from upstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to upstreams.
@@ -248,25 +228,26 @@ pub struct WorkerStats {
     pub shed_connections_total: Counter,
 }
 
-/// Requests by priority.
-#[derive(Debug, Default)]
-pub struct Priorities(pub(super) [Counter; 3]);
-
-impl Priorities {
-    /// Counts a request.
-    pub fn record(&self, priority: Level) {
-        if let Some(counter) = self.0.get(priority as usize) {
-            counter.increment();
-        }
-    }
-}
-
-/// How full a bound of the process is; written by the service thread.
+/// What was asked of one rate limit service and what came of it, by one worker.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub struct OverloadStats {
-    /// In percent.
-    pub pressure: Gauge,
+pub struct LimitServiceStats {
+    /// Questions sent.
+    pub questions_total: Counter,
+    /// Requests that it let pass.
+    pub passed_total: Counter,
+    /// Requests that it refused.
+    pub refused_total: Counter,
+    /// Requests that got no decision in time.
+    pub timeouts_total: Counter,
+    /// Requests that got none for another reason.
+    pub errors_total: Counter,
+    /// Requests without a decision that passed.
+    pub fallback_open_total: Counter,
+    /// Requests without a decision that were refused.
+    pub fallback_closed_total: Counter,
+    /// Requests without a decision that the local rate decided on.
+    pub fallback_local_total: Counter,
 }
 
 /// What happened to one access log; written under its sink's lock.

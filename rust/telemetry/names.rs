@@ -4,8 +4,8 @@
 //! the configuration and from fixed tables only, never from what a peer sent.
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats, ListenerStats,
-    LogStats, OverloadStats, RouteStats, TCP_FAULTS, WorkerStats,
+    CLASSES, ClusterStats, EndpointStats, EngineStats, GRPC_CODES, HealthCheckStats,
+    LimitServiceStats, ListenerStats, LogStats, OverloadStats, RouteStats, TCP_FAULTS, WorkerStats,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -249,6 +249,11 @@ impl Block for ClusterStats {
             |s| &s.healthy_panic_total,
         ),
         counter(
+            "meshcore_cluster_held_back_total",
+            "Answers after which an endpoint was left alone for a while, because it said so.",
+            |s| &s.held_back_total,
+        ),
+        counter(
             "meshcore_cluster_rx_bytes_total",
             "Bytes read from upstreams.",
             |s| &s.rx_bytes_total,
@@ -411,6 +416,53 @@ impl Block for OverloadStats {
         "How full a bound of the process is; the fullest decides what is refused.",
         |s| &s.pressure,
     )];
+}
+
+impl Block for LimitServiceStats {
+    const SCOPE: &'static str = "rate_limit_service";
+    const LABELS: &'static [&'static str] = &["service"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_rate_limit_service_questions_total",
+            "Questions sent; with a Redis one may be for many requests.",
+            |s| &s.questions_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_passed_total",
+            "Requests that the service let pass.",
+            |s| &s.passed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_refused_total",
+            "Requests that the service refused.",
+            |s| &s.refused_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_timeouts_total",
+            "Requests that got no decision in time.",
+            |s| &s.timeouts_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_errors_total",
+            "Requests that got none since the service could not be asked or answered none.",
+            |s| &s.errors_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_open_total",
+            "Requests without a decision that passed.",
+            |s| &s.fallback_open_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_closed_total",
+            "Requests without a decision that were refused.",
+            |s| &s.fallback_closed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_local_total",
+            "Requests without a decision that the limit's local rate decided on.",
+            |s| &s.fallback_local_total,
+        ),
+    ];
 }
 
 impl Block for LogStats {

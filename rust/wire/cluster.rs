@@ -56,6 +56,9 @@ pub struct Cluster {
     /// What its endpoints are asked, whether they have traffic or not.
     #[serde(default)]
     pub health_checks: Vec<HealthCheck>,
+    /// Whether an endpoint that answers with `Retry-After` or gRPC's push-back is left alone so long.
+    #[serde(default)]
+    pub honor_retry_after: bool,
     /// Endpoints that are new, or have come back, get their share little by little.
     #[serde(default)]
     pub slow_start: Option<SlowStart>,

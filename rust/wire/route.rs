@@ -6,7 +6,9 @@ mod hash_on;
 mod matches;
 mod priority;
 mod rate_limit;
+mod rate_limit_service;
 mod retries;
+mod session_affinity;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,10 @@ pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
 pub use priority::{Level, RoutePriority};
-pub use rate_limit::{LocalRate, RateLimit};
+pub use rate_limit::{Rate, RateLimit};
+pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
 pub use retries::{BackOff, Retries, RetryOn};
+pub use session_affinity::SessionAffinity;
 
 /// The routes of the listeners that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -91,6 +95,9 @@ pub struct Route {
     /// What the key is made of by which clusters that go by keys choose; in this order.
     #[serde(default)]
     pub hash_on: Vec<HashOn>,
+    /// Requests of one session keep to one endpoint.
+    #[serde(default)]
+    pub session_affinity: Option<Box<SessionAffinity>>,
     /// From the request's last byte of head to the response's last byte, without what `fault` delays;
     /// 0 is off.
     #[serde(default)]

@@ -118,6 +118,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
     fields |= wire_fields("route/retries.rs")
     fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
+    fields |= wire_fields("route/rate_limit_service.rs")
     fields |= wire_fields("route/priority.rs")
     table = resource(every_key.compiled, "RouteTable", "web")
     assert keys_of(table) == fields["RouteTable"]
@@ -137,12 +138,18 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
         assert keys(key) == fields[struct], struct
     canary = routes[0]
     assert keys_of(canary["to"][0]) == fields["Target"]
+    assert keys("session_affinity") == wire_fields("route/session_affinity.rs")["SessionAffinity"]
     paths = [route["match"]["path"] for route in routes]
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]
     assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
-    assert keys_of(canary["rate_limits"][0]) == fields["RateLimit"]
-    assert keys_of(canary["rate_limits"][0]["local"]) == fields["LocalRate"]
+    limits = canary["rate_limits"]
+    assert set().union(*limits) == fields["RateLimit"]
+    assert keys_of(limits[0]["local"]) == fields["Rate"]
+    services = [limit["service"] for limit in limits[1:]]
+    assert set().union(*services) == fields["RateLimitService"]
+    assert keys_of(services[0]["redis"]) == fields["Redis"]
+    assert keys_of(services[1]["grpc"]) == fields["Grpc"]
     faults = [route["fault"] for route in routes if "fault" in route]
     assert set().union(*(fault["delay"] for fault in faults)) == fields["Delay"]
     assert set().union(*(fault["abort"] for fault in faults)) == fields["Abort"]

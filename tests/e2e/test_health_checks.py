@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 import trio
 
 from tests.e2e.test_real_programs import nginx
@@ -71,12 +70,12 @@ async def becomes(proxy: Proxy, healthy: int) -> None:
             await trio.lowlevel.checkpoint()
 
 
-async def attempted(proxy: Proxy, more: int) -> None:
+async def attempted(proxy: Proxy, more: int, **labels: str) -> None:
     """Wait for so many more checks."""
     name = "meshcore_health_check_attempts_total"
-    target = await proxy.metric(name) + more
+    target = await proxy.metric(name, **labels) + more
     with trio.fail_after(PATIENCE):
-        while await proxy.metric(name) < target:
+        while await proxy.metric(name, **labels) < target:
             await trio.lowlevel.checkpoint()
 
 
@@ -115,25 +114,23 @@ async def test_who_fails_gets_no_requests_until_it_passes(tmp_path: Path) -> Non
             assert speaker.checks[0].value(b"user-agent") == b"meshcore-health-check"
 
 
-async def test_one_connection_is_kept_for_checks(tmp_path: Path) -> None:
-    async with speakers("a") as (speaker,):
-        document = checked(speaker.server.address, http={"path": "/healthz"})
+async def test_one_connection_is_kept_and_its_end_is_no_failure(tmp_path: Path) -> None:
+    async with speakers("abc") as (keeps, closes, alone):
+        closes.closes = True
+        document = checked(keeps.server.address, http={"path": "/healthz"})
+        (cluster,) = document["clusters"]
+        other = checked(closes.server.address, http={"path": "/healthz"})
+        document["clusters"].append(cluster | other["clusters"][0] | {"name": "closes"})
+        other = checked(alone.server.address, http={"path": "/healthz"}, reuse_connection=False)
+        document["clusters"].append(cluster | other["clusters"][0] | {"name": "alone"})
         async with running(tmp_path, document) as proxy:
-            await attempted(proxy, 5)
-        assert speaker.server.connections == 1
-
-
-@pytest.mark.parametrize("reuses", [True, False])
-async def test_a_connection_that_has_ended_is_no_failure(tmp_path: Path, reuses: bool) -> None:
-    async with speakers("a") as (speaker,):
-        speaker.closes = reuses
-        document = checked(
-            speaker.server.address, http={"path": "/healthz"}, reuse_connection=reuses
-        )
-        async with running(tmp_path, document) as proxy:
-            await attempted(proxy, 5)
+            for name in ("web", "closes", "alone"):
+                await attempted(proxy, 5, cluster=name)
             assert await proxy.metric("meshcore_health_check_failures_total") == 0
-        assert speaker.server.connections >= 5
+        assert keeps.server.connections == 1
+        assert closes.server.connections >= 5
+        assert alone.server.connections >= 5
+        assert alone.checks[0].value(b"connection") == b"close"
 
 
 async def test_what_is_asked_and_expected_can_be_written(tmp_path: Path) -> None:
@@ -172,15 +169,6 @@ async def test_the_first_check_finds_who_is_not_there(tmp_path: Path) -> None:
             assert await answers(proxy, 12) == {"a"}
 
 
-async def test_without_a_healthy_endpoint_503(tmp_path: Path) -> None:
-    document = checked("127.0.0.1:1", tcp={})
-    async with running(tmp_path, document) as proxy:
-        await becomes(proxy, 0)
-        async with connect(await proxy.port()) as wire:
-            answer = await wire.get()
-            assert (answer.status, answer.error) == (503, b"no_healthy_upstream")
-
-
 async def test_checks_follow_the_clusters_tls(tmp_path: Path, authority: Authority) -> None:
     pair = authority.pair("localhost")
     tls = {"ca": str(authority.roots), "server_name": "localhost"}
@@ -214,23 +202,21 @@ async def test_checks_of_http2(tmp_path: Path) -> None:
 
 
 async def test_grpc_serving_or_not(tmp_path: Path) -> None:
-    with serving_health() as (health, address):
+    with serving_health() as (health, address), serving_health(known=False) as (_, other):
         document = checked(address, grpc={"service": "a.B"})
+        document["clusters"] += checked(other, grpc={})["clusters"]
+        document["clusters"][1]["name"] = "other"
         async with running(tmp_path, document) as proxy:
-            await attempted(proxy, 3)
-            assert await proxy.metric("meshcore_health_check_failures_total") == 0
+            await proxy.says(r"\"other\" fails .*: the server has no grpc.health.v1.Health")
+            await attempted(proxy, 3, cluster="web")
+            name = "meshcore_health_check_failures_total"
+            assert await proxy.metric(name, cluster="web") == 0
             health.status = NOT_SERVING
             await proxy.says(r"fails its health check: it is not serving")
             health.status = SERVING
             await proxy.says(r"is healthy again")
         assert set(health.asked) == {b"\x0a\x03a.B"}
         assert len(health.peers) == 1
-
-
-async def test_grpc_without_the_health_service(tmp_path: Path) -> None:
-    with serving_health(known=False) as (_, address):
-        async with running(tmp_path, checked(address, grpc={})) as proxy:
-            await proxy.says(r"fails its health check: the server has no grpc.health.v1.Health")
 
 
 async def test_tcp_by_bytes(tmp_path: Path) -> None:
@@ -250,7 +236,7 @@ async def test_tcp_by_bytes(tmp_path: Path) -> None:
             await proxy.says(r"fails its health check: another answer than expected")
 
 
-async def test_tcp_by_a_connection_to_nginx(tmp_path: Path) -> None:
+async def test_tcp_by_a_connection_to_nginx_and_503_without_it(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(nginx(tmp_path))
         async with running(tmp_path, checked(address, tcp={})) as proxy:
@@ -259,6 +245,9 @@ async def test_tcp_by_a_connection_to_nginx(tmp_path: Path) -> None:
             await becomes(proxy, 1)
             await stack.aclose()
             await becomes(proxy, 0)
+            async with connect(await proxy.port()) as wire:
+                answer = await wire.get()
+            assert (answer.status, answer.error) == (503, b"no_healthy_upstream")
 
 
 async def test_what_was_found_out_outlives_changes(tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ async def test_a_narrow_line_has_its_rate(tmp_path: Path, figure: Figure) -> Non
                 assert await wire.ended()
         assert await proxy.metric("meshcore_listener_faults_total", fault="bandwidth") == 1
     figure("rate", f"{SENT / seconds:.0f} bytes/s of {RATE}")
-    # The way there and the way back overlap but for a step.
-    assert seconds >= 0.9 * SENT / RATE
+    # The first step is free, and the way back runs beside the way there.
+    assert seconds >= 0.8 * SENT / RATE
     (line,) = logged(tmp_path)
     assert (line["response_flags"], line["bytes_sent"]) == ("DI", SENT)
 

@@ -25,6 +25,7 @@ class Document(TypedDict, total=False):
 
     listeners: list[dict[str, object]]
     clusters: list[dict[str, object]]
+    rate_limit_services: list[dict[str, object]]
     drain: dict[str, str]
     admin: dict[str, str]
     overload: dict[str, object]

@@ -34,12 +34,15 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
         config: What to check.
         cluster_names: Clusters that exist besides those of `config`.
     """
+    from meshcore.config.rate_limits import check_rate_limits  # which uses what stands here
+
     names = frozenset(cluster_names) | {cluster.name for cluster in config.clusters}
     troubles = list(_unique(config))
     for index, listener in enumerate(config.listeners):
         troubles += check_listener(listener, ("listeners", index), names)
     for index, cluster in enumerate(config.clusters):
         troubles += check_cluster(cluster, ("clusters", index))
+    troubles += check_rate_limits(config, names)
     troubles += _grpc_web(config)
     if not config.listeners and not cluster_names:
         hint = "listeners: [{name: web, address: 127.0.0.1:8080, routes: [{to: api}]}]"
@@ -199,7 +202,7 @@ def _hash_on(route: Route, loc: Loc) -> Iterator[Trouble]:
 _ACTIONS = ("to", "redirect", "direct_response")
 
 # What changes nothing where no upstream is asked.
-_OF_UPSTREAMS = ("rewrite", "request_headers", "hash_on")
+_OF_UPSTREAMS = ("rewrite", "request_headers", "hash_on", "session_affinity")
 
 
 def _action(route: Route, loc: Loc) -> Iterator[Trouble]:

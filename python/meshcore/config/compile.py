@@ -20,6 +20,7 @@ from meshcore.config.model import (
     Locality,
     Match,
     Part,
+    RateLimit,
     Route,
     SlowStart,
     Target,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from meshcore.config.resources import Key, Pem
 
 Wire: TypeAlias = "dict[str, Wire] | list[Wire] | str | int | float | bool | None"
+
+Services: TypeAlias = "Mapping[str, dict[str, Wire]]"
+"""Rate limit services by their names: the engine has them in the limits that ask them."""
 
 Here = tuple[str, "Mapping[str, str]"]
 """The proxy's locality and its labels."""
@@ -63,8 +67,9 @@ def compile_config(
         credentials: Each credential by its name.
     """
     compiled = Compiled(credentials=credentials)
+    services = {service.name: _fields(service) for service in config.rate_limit_services}
     for listener in config.listeners:
-        _add_listener(compiled, listener, names)
+        _add_listener(compiled, listener, names, services)
     for cluster in config.clusters:
         _add_cluster(compiled, cluster, names, here_of(config))
     if config.overload is not None:
@@ -100,7 +105,9 @@ def http_routes(listener: Listener) -> list[tuple[int, Route]]:
     return [(at, route) for at, route in enumerate(listener.routes) if not route.match.sni]
 
 
-def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, str]) -> None:
+def _add_listener(
+    compiled: Compiled, listener: Listener, names: Mapping[Files, str], services: Services
+) -> None:
     wire = _fields(listener, leave=_NOT_ON_THE_WIRE)
     uses: list[str] = []
     if "protocol" in listener.model_fields_set:
@@ -118,7 +125,7 @@ def _add_listener(compiled: Compiled, listener: Listener, names: Mapping[Files, 
     of_mesh = listener.mesh is not None and listener.protocol != "auto"
     if (table or of_mesh) and listener.protocol in {"http", "http2", "auto"}:
         wire["route_table"] = listener.name
-        routes: list[Wire] = [_route(listener.name, at, route) for at, route in table]
+        routes: list[Wire] = [_route(listener.name, at, route, services) for at, route in table]
         found: dict[str, Wire] = {"name": listener.name, "routes": routes}
         if "route_order" in listener.model_fields_set:
             found["order"] = listener.route_order
@@ -196,7 +203,7 @@ def certificate_files(tls: ListenerTls) -> list[Files]:
     return [(pair.certificate, pair.key) for pair in tls.certificates]
 
 
-def _route(listener: str, index: int, route: Route) -> Wire:
+def _route(listener: str, index: int, route: Route, services: Services) -> Wire:
     wire: dict[str, Wire] = {
         "name": route.name if route.name is not None else f"{listener}/{index}",
     }
@@ -206,6 +213,15 @@ def _route(listener: str, index: int, route: Route) -> Wire:
         wire["match"] = _match(route.match)
     if not route.model_fields_set <= _COMMON_OF_ROUTE:
         wire |= _fields(route, leave=("name", "match", "to"))
+    if route.rate_limits:
+        wire["rate_limits"] = [_rate_limit(limit, services) for limit in route.rate_limits]
+    return wire
+
+
+def _rate_limit(limit: RateLimit, services: Services) -> Wire:
+    wire = _fields(limit, leave=("service",))
+    if (service := services.get(limit.service or "")) is not None:
+        wire["service"] = service
     return wire
 
 

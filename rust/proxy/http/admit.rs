@@ -67,6 +67,20 @@ pub(super) struct Refusal {
     pub(super) reusable: bool,
 }
 
+impl Refusal {
+    /// Of a request whose head could be read.
+    pub(super) fn new(reply: Reply, facts: Facts, framing: Framing) -> Self {
+        let connect = matches!(facts.method, RequestMethod::Connect);
+        Self {
+            reply,
+            shape: Shape::closing(facts),
+            facts: Some(facts),
+            // FR-20: what follows a refused upgrade or CONNECT may not be HTTP.
+            reusable: facts.keep_alive && framing.is_empty() && !facts.upgrade && !connect,
+        }
+    }
+}
+
 impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         Self {

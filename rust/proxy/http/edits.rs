@@ -1,6 +1,7 @@
 //! Changes of fields that routes ask for, and what the operators of their values stand for.
 
-use super::record::Record;
+use super::aim::Session;
+use super::record::{Record, Source};
 use super::request::Request;
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Field, values};
@@ -19,14 +20,20 @@ pub(super) struct Answering {
     edits: Vec<HeaderEdit>,
     /// After the others: what a browser is told is not for a route's edits to take back.
     cors: HeaderEdits,
+    session: Option<Session>,
 }
 
 impl Answering {
     pub(super) fn new(cors: HeaderEdits) -> Self {
         Self {
-            edits: Vec::new(),
             cors,
+            ..Self::default()
         }
+    }
+
+    /// The client will carry the name of the endpoint that answers.
+    pub(super) fn keep(&mut self, session: Session) {
+        self.session = Some(session);
     }
 
     /// Sets fields that are known whole.
@@ -69,6 +76,17 @@ impl Answering {
         let mut made = FieldEdits::default();
         make(&self.edits, &mut tell, &mut made);
         make(&self.cors, &mut tell, &mut made);
+        if let Some(session) = &self.session
+            && record.source == Source::Upstream
+            && record.error.is_none()
+            && session.named.as_deref() != Some(record.endpoint())
+        {
+            make(
+                &[session.affinity.give(record.endpoint())],
+                &mut tell,
+                &mut made,
+            );
+        }
         made
     }
 }

@@ -2,8 +2,10 @@
 
 mod activity;
 mod admit;
+mod aim;
 mod bridge;
 mod edits;
+mod held;
 pub mod http1;
 pub mod http2;
 mod limit;

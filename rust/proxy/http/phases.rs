@@ -11,7 +11,6 @@ use super::record::Record;
 use super::reply::Reply;
 use super::request::Request;
 use super::rewrite;
-use crate::balance::{self, Random};
 use crate::error::ErrorKind;
 use crate::policy::retry::is_idempotent;
 use crate::pool::{Aim, ClusterRun, View};
@@ -20,7 +19,7 @@ use crate::protocol::head::{Version, values};
 use crate::protocol::http1::RequestHead;
 use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
-use crate::route::{Action, CorsVerdict, HashOn, Hashers, Route, Share};
+use crate::route::{Action, CorsVerdict, Route, Share};
 use crate::snapshot::Cluster;
 
 /// Decides what becomes of a request, whatever carried its head.
@@ -117,38 +116,24 @@ impl<'a> Request<'a> {
     fn choose<'r>(&self, route: &'r Route, record: &mut Record) -> Result<Chosen<'r>, Refusal> {
         let worker = self.conn.worker();
         let view = self.conn.view();
+        let session = self.session(route);
         let share = match &route.action {
-            Action::Forward(split) => worker.with_random(|random| split.pick(random.next_u64())),
+            Action::Forward(split) => self.share(split, session.as_ref(), &view),
             Action::Redirect(_) | Action::Respond(_) => None,
         };
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
         let chosen = share.zip(cluster.map(Rc::clone));
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
-        record.chose_cluster(&cluster);
-        let hash_on = route.hash_on.as_ref().filter(|_| cluster.goes_by_keys());
-        let hash = hash_on.and_then(|hash_on| self.hash(hash_on, record));
-        let aim = hash.map(|_| Rc::new(Aim { hash }));
+        if !record.asks() {
+            record.chose_cluster(&cluster);
+        }
+        let aim = self.aim(route, session, &cluster, record);
         Ok(Chosen {
             share,
             cluster,
             aim,
             view,
         })
-    }
-
-    /// The hash of the request's key; the cookie that it may need for that is noted.
-    fn hash(&self, hash_on: &HashOn, record: &mut Record) -> Option<u64> {
-        let mut fresh = || self.conn.worker().with_random(Random::next_u64);
-        let hashers = Hashers {
-            of: balance::stable_hash,
-            combine: balance::combine,
-        };
-        let key = hash_on.key(&self.view(), self.conn.peer_ip(), hashers, &mut fresh);
-        if !key.cookies.is_empty() {
-            let answering = record.answering.get_or_insert_default();
-            answering.add(&key.cookies.into(), &mut |_, _| {});
-        }
-        key.hash
     }
 
     fn plan(

@@ -1,9 +1,10 @@
 //! What is counted and logged of one request.
 
-mod fault;
 mod flags;
+mod held;
 mod place;
 mod quoted;
+mod wish;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use crate::runtime::clock;
 use crate::telemetry::{Entry, RouteStats};
 use crate::wire::listener::HalfClose;
 
-pub(super) use fault::Held;
 pub(super) use flags::GaveUp;
+pub(super) use held::Held;
 pub(super) use quoted::LogFields;
 
 /// Stands for no route, in less room than an option; tables are shorter.

@@ -120,6 +120,16 @@ impl Reply {
         }))
     }
 
+    /// The same with another body, unless that is empty.
+    pub(super) fn saying(mut self, body: Vec<u8>) -> Self {
+        if let Self::Made(made) = &mut self
+            && !body.is_empty()
+        {
+            made.body = body.into();
+        }
+        self
+    }
+
     /// What is refused because there is too much of it.
     pub(super) fn overloaded(kind: ErrorKind) -> Self {
         Self::Made(Box::new(Made {

@@ -6,7 +6,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::admit::{Facts, Refusal};
 use super::record::{LogFields, Record};
-use super::reply::{Reply, Shape};
+use super::reply::Reply;
 use super::rewrite::RequestId;
 use crate::error::ErrorKind;
 use crate::protocol::error::HeadError;
@@ -70,21 +70,7 @@ impl<'a> Request<'a> {
 
     /// A request that goes no further.
     pub(super) fn refuse(&self, reply: impl Into<Reply>) -> Refusal {
-        let facts = self.facts;
-        Refusal {
-            reply: reply.into(),
-            shape: Shape::closing(facts),
-            facts: Some(facts),
-            // FR-20: what follows a refused upgrade or CONNECT may not be HTTP.
-            reusable: facts.keep_alive
-                && self.head.framing.is_empty()
-                && !facts.upgrade
-                && !self.is_connect(),
-        }
-    }
-
-    fn is_connect(&self) -> bool {
-        matches!(self.facts.method, RequestMethod::Connect)
+        Refusal::new(reply.into(), self.facts, self.head.framing)
     }
 
     /// What routes look at.

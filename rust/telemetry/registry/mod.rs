@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    OverloadStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use super::metric::Block;
 
@@ -52,6 +52,7 @@ struct Tables {
     routes: Arc<Table<RouteStats>>,
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
+    limit_services: Arc<Table<LimitServiceStats>>,
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     overload: Arc<Table<OverloadStats>>,
@@ -70,6 +71,8 @@ pub enum Resource<'a> {
     Cluster(&'a str),
     /// An endpoint of a cluster.
     Endpoint(&'a str, &'a str),
+    /// A rate limit service.
+    LimitService(&'a str),
 }
 
 impl Registry {
@@ -112,6 +115,11 @@ impl Registry {
     /// The worker's block of a route of a table.
     pub fn route(&self, worker: usize, table: &str, route: &str) -> Arc<RouteStats> {
         block(&mut self.lock().routes, worker, (table, route))
+    }
+
+    /// The worker's block of a rate limit service.
+    pub fn limit_service(&self, worker: usize, name: &str) -> Arc<LimitServiceStats> {
+        block(&mut self.lock().limit_services, worker, (name, ""))
     }
 
     /// The worker's own block.
@@ -157,6 +165,9 @@ impl Registry {
                 forget(endpoints, |key| &*key.0 == name);
                 forget(&mut tables.health_checks, |key| &*key.0 == name);
             }
+            Resource::LimitService(name) => {
+                forget(&mut tables.limit_services, |key| &*key.0 == name);
+            }
             Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
     }
@@ -175,6 +186,8 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        let keep = |key: &Key| configured(Resource::LimitService(&key.0));
+        sweep(&mut tables.limit_services, keep);
         // They end with the checks, which hold them.
         sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::telemetry::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, ListenerStats, LogStats,
-    OverloadStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
+    LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use crate::telemetry::metric::{Block, Source};
 
@@ -36,6 +36,7 @@ fn page() -> String {
     section::<RouteStats>(&mut out, "Routes", "routes.TABLE.NAME");
     section::<ClusterStats>(&mut out, "Clusters", "clusters.NAME");
     section::<EndpointStats>(&mut out, "Endpoints", "clusters.NAME.endpoints.ADDRESS");
+    section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
     section::<HealthCheckStats>(&mut out, "Health checks", "clusters.NAME.health_checks");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
     section::<OverloadStats>(&mut out, "Overload", "overload.MONITOR");
@@ -86,6 +87,7 @@ fn names_follow_the_conventions() {
     follow::<RouteStats>();
     follow::<ClusterStats>();
     follow::<EndpointStats>();
+    follow::<LimitServiceStats>();
     follow::<LogStats>();
     follow::<OverloadStats>();
 }

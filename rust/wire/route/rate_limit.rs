@@ -2,14 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RateLimitService;
+
 /// A limit on a route's requests.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Its state is kept by this name when the configuration changes.
     pub name: String,
-    /// How many pass this proxy.
-    pub local: LocalRate,
+    /// How many pass this proxy; with `service`, while that can't be asked.
+    #[serde(default)]
+    pub local: Option<Rate>,
+    /// How many pass all proxies that ask the same Redis.
+    #[serde(default)]
+    pub shared: Option<Rate>,
+    /// Who counts for all proxies.
+    #[serde(default)]
+    pub service: Option<Box<RateLimitService>>,
     /// What has a bucket of its own: `route` (all requests share one), `source_address`, `identity`
     /// or `header.<name>`.
     #[serde(default = "route")]
@@ -22,10 +31,10 @@ pub struct RateLimit {
     pub response_headers: bool,
 }
 
-/// A rate over all workers of one proxy.
+/// A rate over all that share it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct LocalRate {
+pub struct Rate {
     /// So many.
     pub requests: u32,
     /// In this time.

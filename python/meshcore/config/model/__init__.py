@@ -58,9 +58,10 @@ from meshcore.config.model.locality import (
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
-from meshcore.config.model.rate_limit import LocalRate, RateLimit
+from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
+from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
 from meshcore.config.model.tcp_fault import Bandwidth, TcpDelay, TcpFault, TcpReset
 from meshcore.config.origin import Origin
@@ -87,6 +88,7 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Fault",
+    "Grpc",
     "GrpcCheck",
     "Hash",
     "HashCookie",
@@ -100,7 +102,6 @@ __all__ = [
     "ListenerLimits",
     "ListenerTimeouts",
     "ListenerTls",
-    "LocalRate",
     "Locality",
     "Match",
     "Mesh",
@@ -111,14 +112,19 @@ __all__ = [
     "PathMatch",
     "Payload",
     "Pool",
+    "Rate",
     "RateLimit",
+    "RateLimitService",
     "Redirect",
+    "Redis",
     "RegexRewrite",
     "Retries",
     "RetryBudget",
     "Rewrite",
     "Route",
     "RoutePriority",
+    "SessionAffinity",
+    "SessionCookie",
     "SlowStart",
     "StringMatch",
     "Target",
@@ -150,6 +156,8 @@ class Config(Part):
     """Addresses that accept."""
     clusters: tuple[Cluster, ...] = ()
     """Where it goes."""
+    rate_limit_services: tuple[RateLimitService, ...] = ()
+    """Who counts requests for several proxies."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()

@@ -199,6 +199,10 @@ class Cluster(Part):
     health_checks: tuple[HealthCheck, ...] = ()
     """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.
     All must pass where there are several."""
+    honor_retry_after: StrictBool = False
+    """Whether an endpoint that answers 503 or 429 with `Retry-After`, or a gRPC call with
+    `grpc-retry-pushback-ms`, is left alone for so long, at most 30s, while others are left. Off,
+    since what one caller is told would hold for all."""
     slow_start: SlowStart | None = None
     """Endpoints that are new, or have come back, get their share little by little; not where a key
     decides."""

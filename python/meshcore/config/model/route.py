@@ -15,6 +15,7 @@ from meshcore.config.model.match import Match
 from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.retries import Retries
+from meshcore.config.model.session_affinity import SessionAffinity
 from meshcore.config.model.units import Duration, Name, Weight
 
 
@@ -83,6 +84,8 @@ class Route(Part):
     hash_on: tuple[HashOn, ...] = ()
     """What a request's key is made of, in this order, for clusters with the balance `ring_hash` or
     `maglev`; a request that has nothing of it goes anywhere."""
+    session_affinity: SessionAffinity | None = None
+    """The client carries the name of the endpoint that answered it first, and comes back to it."""
     timeout: Duration = timedelta(0)
     """From the end of the request's head, or of a fault's delay, to the end of the response; `0s`
     is off."""

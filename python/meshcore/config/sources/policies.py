@@ -41,7 +41,8 @@ def _of(value: object, key: str, loc: Loc | None) -> Iterator[Policy]:
         for name in type(value).model_fields:
             given = loc is not None and name in value.model_fields_set
             below = (*loc, name) if loc is not None and given else None
-            yield from _of(getattr(value, name), f"{key}.{name}", below)
+            shown = type(value).model_fields[name].alias or name
+            yield from _of(getattr(value, name), f"{key}.{shown}", below)
     elif isinstance(value, dict):
         for name, item in value.items():
             yield from _of(item, f"{key}.{name}", None if loc is None else (*loc, str(name)))

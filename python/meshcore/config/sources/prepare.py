@@ -60,6 +60,8 @@ def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | 
     """The clusters that differ, when nothing else does and their names are the same."""
     if old.listeners is not new.listeners or here_of(old) != here_of(new):
         return None
+    if old.rate_limit_services != new.rate_limit_services:
+        return None
     if len(old.clusters) != len(new.clusters):
         return None
     found = _differing(old, new)

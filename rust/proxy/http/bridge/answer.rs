@@ -78,6 +78,12 @@ pub(crate) fn pass_on<'a>(
         };
         return client.interim(&head, own).map(Step::Interim);
     }
+    // Of an attempt that is followed by another too.
+    let call = exchange.plan.facts.grpc;
+    exchange
+        .record
+        .borrow()
+        .heed(head.status, head.fields, call);
     if let Some(wait) = course.judge(&head) {
         let whole = head.keep_alive && has_arrived(&head, arrived);
         return Ok(Step::Again { wait, whole });

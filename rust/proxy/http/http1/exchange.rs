@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::response::{self, Arrived};
 use super::watch::ClientWatch;
-use super::{bridged, delay, tunnel};
+use super::{bridged, held, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::policy::retry_budget::Spent;
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
@@ -73,9 +73,10 @@ pub(super) async fn serve(
     buffer.consume(len);
     let facts = plan.facts;
     drop(current);
-    if record.held.is_some() && Box::pin(delay::left_in(conn, facts, &mut record)).await {
-        record.finish(conn);
-        return (Next::Gone, None);
+    if record.held.is_some()
+        && let Some(next) = Box::pin(held::back(conn, &plan, &mut record)).await
+    {
+        return (next, Some(buffer));
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
     if plan.speaks != Speaks::Http1 || plan.effort.is_some() {
@@ -114,11 +115,14 @@ pub(super) async fn serve(
 }
 
 async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
-    if let Some(facts) = refusal.facts
-        && delay::left_in(conn, facts, record).await
-    {
-        return Next::Gone;
+    match held::refusal(conn, refusal, record).await {
+        Ok(refusal) => answer(conn, refusal, record).await,
+        Err(next) => next,
     }
+}
+
+/// Answers a request that goes no further.
+pub(super) async fn answer(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
     let reply = refusal.reply;
     reply.note(record);
     let close = !refusal.reusable || conn.should_close();

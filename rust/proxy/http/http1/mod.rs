@@ -4,9 +4,9 @@
 //! byte arrives and given back when the last pipelined request is answered.
 
 mod bridged;
-mod delay;
 mod exchange;
 mod head;
+mod held;
 mod preface;
 mod response;
 mod tunnel;

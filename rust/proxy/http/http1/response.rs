@@ -113,6 +113,7 @@ impl Reader {
             self.buffer = (!buffer.is_empty()).then_some(buffer);
             return Ok(out.map(Arrived::Interim));
         }
+        side.record.borrow().heed(head.status, head.fields, false);
         let switched = head.status == 101;
         // Before the request has ended, what follows it would be read as the new protocol.
         if switched && !(self.facts.upgrade && side.activity.uploaded.get()) {

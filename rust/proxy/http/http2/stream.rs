@@ -14,9 +14,11 @@ use super::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
-use crate::proxy::http::admit::{self, Plan, Refusal};
+use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
 use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Pieces, Source};
+use crate::proxy::http::held::{self, Waited};
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{LINGER_BYTES, LINGER_TIME, reply};
 use crate::runtime::clock;
 use crate::runtime::timer::Timer;
@@ -51,13 +53,17 @@ async fn refuse(
     (body, mut respond): (RecvStream, SendResponse<Bytes>),
     mut record: Record,
 ) {
-    if left_in(shared, &mut respond, &mut record).await {
-        return;
+    let Refusal {
+        mut reply, facts, ..
+    } = refusal;
+    if record.held.is_some() {
+        match wait(shared, &mut respond, &mut record).await {
+            Waited::Over => {}
+            Waited::Refused(other) => reply = other,
+            Waited::Left(()) => return,
+        }
     }
-    refusal.reply.note(&mut record);
-    let _ = reply::send_http2(&mut respond, &refusal.reply, refusal.facts, &mut record);
-    shared.watch.answered();
-    record.finish(&shared.conn);
+    answer(shared, (&mut respond, facts), &reply, &mut record);
     linger(&mut Source::Http2(Http2Source::new(body))).await;
 }
 
@@ -72,14 +78,16 @@ async fn exchange(
     let mut record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
     let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
-    let held = record.get_mut();
-    if held.held.is_some()
+    let noted = record.get_mut();
+    if noted.held.is_some()
         && let Some(respond) = client.respond()
-        && Box::pin(left_in(shared, respond, held)).await
     {
-        return;
+        if Box::pin(held_back(shared, (respond, plan.facts), noted)).await {
+            return linger(&mut source.raw()).await;
+        }
+        noted.goes_to(&plan.cluster);
     }
-    let activity = Activity::new(held.allowed_from(held.begun), plan.timeout, held);
+    let activity = Activity::new(noted.allowed_from(noted.begun), plan.timeout, noted);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,
@@ -112,25 +120,51 @@ async fn exchange(
     }
 }
 
-/// Waits as long as the request's fault wants; says whether the client wanted no answer meanwhile,
-/// which ends the request.
-async fn left_in(shared: &Shared, respond: &mut SendResponse<Bytes>, record: &mut Record) -> bool {
-    let Some(delay) = record.held.as_ref().map(|held| held.delay) else {
-        return false;
-    };
-    let deadline = clock::now().checked_add(delay);
+/// Holds a request back; says whether it goes no further, which ends it.
+async fn held_back(
+    shared: &Shared,
+    (respond, facts): (&mut SendResponse<Bytes>, Facts),
+    record: &mut Record,
+) -> bool {
+    match wait(shared, respond, record).await {
+        Waited::Over => return false,
+        Waited::Refused(reply) => answer(shared, (respond, Some(facts)), &reply, record),
+        Waited::Left(()) => {}
+    }
+    true
+}
+
+/// Waits for what holds a request back; a client that wants no answer meanwhile has ended it.
+async fn wait(
+    shared: &Shared,
+    respond: &mut SendResponse<Bytes>,
+    record: &mut Record,
+) -> Waited<()> {
     let timer = shared.take_timer();
-    let left = timer
-        .until(deadline, poll_fn(|cx| respond.poll_reset(cx)))
-        .await
-        .is_ok();
+    let worker = shared.conn.worker();
+    let left = async { drop(poll_fn(|cx| respond.poll_reset(cx)).await) };
+    let waited = held::wait(worker, &timer, record, left).await;
     shared.give_timer(timer);
-    if left {
+    if matches!(waited, Waited::Left(())) {
         shared.watch.reset_early();
         record.fail(ErrorKind::DownstreamClosed);
         record.finish(&shared.conn);
     }
-    left
+    waited
+}
+
+/// Answers a request that goes no further, and ends it.
+fn answer(
+    shared: &Shared,
+    (respond, facts): (&mut SendResponse<Bytes>, Option<Facts>),
+    reply: &Reply,
+    record: &mut Record,
+) {
+    reply.note(record);
+    // Fails where the client is gone meanwhile.
+    let _ = reply::send_http2(respond, reply, facts, record);
+    shared.watch.answered();
+    record.finish(&shared.conn);
 }
 
 /// Reads on for a moment after an early answer. The reset that ends the stream otherwise takes the

@@ -32,7 +32,8 @@ impl Record {
     /// Envoy's letters for what went wrong.
     pub(in crate::proxy::http) fn flags(&self) -> Cow<'static, str> {
         let gave_up = self.gave_up.map(GaveUp::flag);
-        let held = self.held.as_ref().map(|_| "DI");
+        let delay = self.held.as_ref().and_then(|held| held.delay);
+        let held = delay.map(|_| "DI");
         let mut flags = [held, self.error.map(ErrorKind::flag), gave_up]
             .into_iter()
             .flatten();

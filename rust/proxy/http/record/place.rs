@@ -20,7 +20,7 @@ impl Record {
             return;
         };
         let now = self.answered.unwrap_or_else(clock::now);
-        let held = self.held.as_ref().map_or(Duration::ZERO, |held| held.delay);
+        let held = Duration::from_micros(self.delayed_micros());
         place.answered(clock::nanos(now), held, failed);
     }
 }
