@@ -53,6 +53,8 @@ pub enum ErrorKind {
     NoEndpoint,
     /// A limit of the cluster is reached.
     Overflow,
+    /// The cluster's circuit is open.
+    CircuitOpen,
     /// An upstream connection could not be made.
     UpstreamConnect,
     /// An upstream connection was not made in time.
@@ -93,7 +95,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -106,6 +108,7 @@ impl ErrorKind {
         Self::ConnectRefused,
         Self::NoEndpoint,
         Self::Overflow,
+        Self::CircuitOpen,
         Self::UpstreamConnect,
         Self::UpstreamConnectTimeout,
         Self::UpstreamTls,
@@ -142,6 +145,7 @@ impl ErrorKind {
             Self::ConnectRefused => ("connect_not_allowed", 405, "NR", Local),
             Self::NoEndpoint => ("no_healthy_upstream", 503, "UH", Local),
             Self::Overflow => ("upstream_overflow", 503, "UO", Local),
+            Self::CircuitOpen => ("circuit_open", 503, "UO", Local),
             Self::UpstreamConnect => ("upstream_connect_failed", 503, "UF", Upstream),
             Self::UpstreamConnectTimeout => ("upstream_connect_timeout", 504, "UF", Upstream),
             Self::UpstreamTls => ("upstream_tls_failed", 503, "UF", Upstream),

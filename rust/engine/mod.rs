@@ -7,6 +7,7 @@
 mod changes;
 pub mod events;
 pub mod explain;
+mod guards;
 mod names;
 mod options;
 mod overload;

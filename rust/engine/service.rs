@@ -8,6 +8,7 @@ use tokio::task::spawn_local;
 
 use super::changes;
 use super::events::Event;
+use super::guards;
 use super::names::Resolver;
 use super::options::Credential;
 use super::sockets::Sockets;
@@ -69,6 +70,7 @@ impl Service {
     /// Runs until the engine stops.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let seen = Arc::clone(&self.seen);
+        spawn_local(guards::watch(Arc::clone(&seen), clock::wall_micros()));
         let socket = seen.admin().map(|admin| admin.listener.try_clone());
         let socket = socket.map(|copy| copy.and_then(tokio::net::TcpListener::from_std));
         if let Some(Ok(listener)) = socket {
@@ -156,6 +158,7 @@ impl Service {
             }
         }
         all(waits).await;
+        guards::settle(snapshot);
         self.seen.install(snapshot);
         self.prober.follow(snapshot, &self.seen.registry);
     }

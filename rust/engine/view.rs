@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::events::{Event, Events};
+use super::guards;
 use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
 use crate::policy::gradient::Gradient;
@@ -77,6 +78,7 @@ impl Seen {
     /// Counters of everything, with all configured clusters.
     pub(super) fn stats(&self) -> Value {
         let snapshot = self.snapshot();
+        guards::set_gauges(&snapshot, &self.registry);
         let clusters = snapshot.clusters.iter().flatten();
         self.registry
             .to_json(clusters.map(|cluster| &*cluster.name))
@@ -142,6 +144,7 @@ impl View for AdminView {
     }
 
     fn stats_prometheus(&self) -> String {
+        guards::set_gauges(&self.0.snapshot(), &self.0.registry);
         self.0.registry.render_prometheus()
     }
 
@@ -213,6 +216,9 @@ impl View for AdminView {
 }
 
 fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
+    let guard = cluster.guard.as_ref();
+    let breaks = guard.is_some_and(|guard| guard.of_endpoints);
+    let ejects = guard.is_some_and(|guard| guard.outlier.is_some());
     let now_us = clock::nanos(clock::now()) / 1_000;
     let endpoint = |endpoint: &Arc<crate::snapshot::Endpoint>| {
         json!({
@@ -221,6 +227,8 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
             "weight": endpoint.weight,
             "locality": &*endpoint.locality,
             "connections": endpoint.open.value(),
+            "breaker": breaks.then(|| endpoint.health.vitals().breaker.f()),
+            "ejections": ejects.then(|| endpoint.health.vitals().tally.ejections()),
             "obstacles": endpoint.health.obstacles().map(Obstacle::name).collect::<Value>(),
             "held_back": endpoint.hold.is_held(now_us),
             "stats": stats["endpoints"][&*endpoint.text].clone(),
@@ -229,6 +237,7 @@ fn cluster_status(cluster: &Arc<Cluster>, stats: &Value) -> Value {
     json!({
         "name": &*cluster.name,
         "balance": json!(cluster.wire.balance),
+        "breaker": guard.filter(|guard| guard.of_cluster).map(|guard| guard.live.breaker.f()),
         "adaptive_concurrency": cluster.adaptive.as_ref().map(adaptive_status),
         "endpoints": cluster.endpoints.iter().map(endpoint).collect::<Value>(),
     })

@@ -3,8 +3,11 @@
 //! Whoever finds something out sets or clears its own obstacle; whoever picks asks whether there is
 //! any. Changes are rare and reads are not, so that what is read stays in every worker's cache.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::breaker::Breaker;
+use super::outlier::Tally;
 
 /// What keeps requests away from an endpoint; each belongs to one decider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +74,16 @@ pub struct Health {
     obstacles: AtomicU8,
     returned_at_us: AtomicU64,
     generation: Arc<Generation>,
+    vitals: OnceLock<Box<Vitals>>,
+}
+
+/// What is known of an endpoint whose requests are watched; most are not.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    /// What its requests came to.
+    pub tally: Tally,
+    /// Its circuit.
+    pub breaker: Arc<Breaker>,
 }
 
 impl Health {
@@ -91,6 +104,11 @@ impl Health {
     /// Whether this obstacle stands.
     pub fn has(&self, obstacle: Obstacle) -> bool {
         self.obstacles.load(Ordering::Relaxed) & obstacle.bit() != 0
+    }
+
+    /// Whether this obstacle stands, and no other.
+    pub fn has_only(&self, obstacle: Obstacle) -> bool {
+        self.obstacles.load(Ordering::Relaxed) == obstacle.bit()
     }
 
     /// Those that stand.
@@ -122,6 +140,12 @@ impl Health {
     /// When the last obstacle went away, by the clock that all threads share; 0: it was never away.
     pub fn returned_at_us(&self) -> u64 {
         self.returned_at_us.load(Ordering::Relaxed)
+    }
+
+    /// What is known of it; nothing, at first.
+    #[inline]
+    pub fn vitals(&self) -> &Vitals {
+        self.vitals.get_or_init(Box::default)
     }
 
     /// What counts the changes in its cluster.

@@ -11,7 +11,7 @@ use super::shares::Shares;
 use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
-use crate::telemetry::{ClusterStats, Registry};
+use crate::telemetry::{ClusterStats, GuardStats, Registry};
 use crate::wire;
 use crate::wire::cluster::Balance;
 
@@ -28,6 +28,8 @@ pub struct ClusterRun {
     endpoints: Vec<Rc<EndpointRun>>,
     worker: usize,
     fitness: Fitness,
+    /// Of its guards, where it has some.
+    pub(super) guard_stats: Option<Arc<GuardStats>>,
     names: Names,
     shares: Option<Shares>,
 }
@@ -84,8 +86,10 @@ impl ClusterRun {
             let gone = before.endpoints.iter().filter(|run| !kept(run));
             gone.for_each(|run| run.leave());
         }
+        let guarded = cluster.guard.is_some();
         Self {
             fitness: Fitness::new(&cluster),
+            guard_stats: guarded.then(|| registry.guard(worker, &cluster.name)),
             shares: Shares::new(&cluster),
             cluster,
             stats,
@@ -202,7 +206,12 @@ impl ClusterRun {
 
     fn is_available(&self, index: usize) -> bool {
         let endpoint = self.cluster.endpoints.get(index);
-        endpoint.is_some_and(|endpoint| endpoint.health.is_available())
+        endpoint.is_some_and(|it| it.health.is_available() || self.awaits_probe(&it.health))
+    }
+
+    /// Whether an endpoint is picked although it isn't available.
+    pub(super) fn panics(&self) -> bool {
+        self.fitness.level(&self.cluster) == Level::Panic
     }
 
     /// Tells the picker how long an endpoint took.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use super::{Age, http2};
+use super::{Age, Probes, http2};
 use crate::balance::Active;
 use crate::net::socket::Peek;
 use crate::snapshot::{Endpoint, Lease};
@@ -181,18 +181,25 @@ impl EndpointRun {
 pub struct InFlight {
     run: Rc<EndpointRun>,
     _active: Option<Active>,
+    probes: Option<Rc<Probes>>,
 }
 
 impl InFlight {
-    /// Counts one in.
-    pub fn begin(run: Rc<EndpointRun>) -> Self {
+    /// Counts one in; where its outcome decides about a circuit, `probes` says about which.
+    pub fn begin(run: Rc<EndpointRun>, probes: Option<Rc<Probes>>) -> Self {
         run.stats.requests_total.increment();
         run.stats.requests_active.add(1);
         let active = run.counts_load.then(|| run.endpoint.load.begin());
         Self {
             run,
             _active: active,
+            probes,
         }
+    }
+
+    /// The circuits that its outcome decides about.
+    pub fn probes(&self) -> Option<&Rc<Probes>> {
+        self.probes.as_ref()
     }
 
     /// The endpoint.

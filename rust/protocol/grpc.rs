@@ -97,6 +97,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         Kind::UpstreamConnectTimeout
         | Kind::NoEndpoint
         | Kind::Overflow
+        | Kind::CircuitOpen
         | Kind::UpstreamConnect
         | Kind::UpstreamTls
         | Kind::UpstreamReset

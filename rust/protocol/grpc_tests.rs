@@ -92,6 +92,7 @@ fn errors_have_the_codes_that_callers_act_on() {
     let cases = [
         (ErrorKind::RequestTimeout, Code::DeadlineExceeded, "4"),
         (ErrorKind::Overflow, Code::Unavailable, "14"),
+        (ErrorKind::CircuitOpen, Code::Unavailable, "14"),
         (ErrorKind::UpstreamReset, Code::Unavailable, "14"),
         (ErrorKind::NoRoute, Code::Unimplemented, "12"),
         (ErrorKind::BodyTooLarge, Code::ResourceExhausted, "8"),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::upstream::{Ask, connect, next_endpoint, obtain};
 use super::worker::Worker;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::pool::http2::StreamLease;
 use crate::pool::{ClusterRun, EndpointRun, InFlight, Tried, Upstream};
 use crate::protocol::head::Version;
@@ -68,19 +68,25 @@ pub async fn obtain_link(
         let (flight, upstream) = obtain(worker, cluster, tried, ask).await?;
         return Ok((flight, Link::Http1(Box::new(upstream))));
     }
-    let mut last = Error::new(ErrorKind::NoEndpoint);
+    let mut last = None;
     let before = tried.len();
-    while let Some((flight, _, _spent)) = next_endpoint(worker, cluster, (tried, before)) {
+    loop {
+        let (flight, _, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
+            Ok(found) => found,
+            Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
+        };
         let found = flight.run().streams.lend(&cluster.cluster.wire);
         if let Some(stream) = found {
             return Ok((flight, Link::Http2(stream)));
         }
         match Box::pin(link(worker, (cluster, flight.run()), ask, speaks)).await {
             Ok(link) => return Ok((flight, link)),
-            Err(error) => last = error,
+            Err(error) => {
+                cluster.failed(&flight, error.kind);
+                last = Some(error);
+            }
         }
     }
-    Err(last)
 }
 
 /// A stream on a connection that is made now or was meanwhile, or what else the endpoint chose.

@@ -112,6 +112,7 @@ async fn carry(
     };
     let cluster = &early.cluster;
     cluster.stats.requests_total.increment();
+    cluster.connected(&early.flight);
     carried.cluster = Some(Rc::clone(cluster));
     carried.endpoint = Some(Rc::clone(early.flight.run()));
     let upstream = &early.upstream.io;

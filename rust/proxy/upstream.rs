@@ -42,9 +42,13 @@ pub async fn obtain(
     tried: &mut Tried,
     ask: Ask,
 ) -> Result<(InFlight, Upstream), Error> {
-    let mut last = Error::new(ErrorKind::NoEndpoint);
+    let mut last = None;
     let before = tried.len();
-    while let Some((flight, now, _spent)) = next_endpoint(worker, cluster, (tried, before)) {
+    loop {
+        let (flight, now, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
+            Ok(found) => found,
+            Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
+        };
         let run = flight.run();
         if ask.reuse
             && let Some(upstream) = run.checkout(&cluster.cluster.wire, now)
@@ -57,10 +61,12 @@ pub async fn obtain(
                 let upstream = made.into_upstream(cluster, worker.age(clock::now()));
                 return Ok((flight, upstream));
             }
-            Err(error) => last = error,
+            Err(error) => {
+                cluster.failed(&flight, error.kind);
+                last = Some(error);
+            }
         }
     }
-    Err(last)
 }
 
 /// An endpoint that this look-out hasn't tried; `before` it began so many had been. A further
@@ -69,18 +75,19 @@ pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
     (tried, before): (&mut Tried, usize),
-) -> Option<(InFlight, Instant, Option<Spent>)> {
+) -> Result<(InFlight, Instant, Option<Spent>), ErrorKind> {
     let further = tried.len().saturating_sub(before);
     if further >= ATTEMPTS_MAX {
-        return None;
+        return Err(ErrorKind::NoEndpoint);
     }
     let spent = match further {
         0 => None,
-        _ => Some(budget::spend(worker, cluster)?),
+        _ => Some(budget::spend(worker, cluster).ok_or(ErrorKind::NoEndpoint)?),
     };
     let now = clock::now();
-    let picked = worker.with_random(|random| cluster.pick(random, worker.micros(now), tried));
-    Some((InFlight::begin(Rc::clone(picked?)), now, spent))
+    let picked =
+        worker.with_random(|random| cluster.begin(random, (now, worker.micros(now)), tried));
+    Ok((picked?, now, spent))
 }
 
 /// A connection that was just made.

@@ -70,6 +70,7 @@ pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
 pub use limit::LimitService;
+pub use limit::Login;
 pub use limit::Question;
 pub use limit::RouteLimit;
 pub use operator::Fact;

@@ -29,6 +29,11 @@ pub fn nanos(now: Instant) -> u64 {
     whole.saturating_add(u64::from(since.subsec_nanos()))
 }
 
+/// Microseconds since the first call of [`nanos`]: a number that all threads can share.
+pub fn micros(now: Instant) -> u64 {
+    nanos(now) / 1_000
+}
+
 /// Whole microseconds from `earlier` to `later`, 0 if they are the wrong way round.
 pub fn micros_between(earlier: Instant, later: Instant) -> u64 {
     let between = later.saturating_duration_since(earlier);

@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Leases, adaptive, hashing, health_check, http2, locality, slow_start, tcp_keepalive};
+use super::{
+    Guard, Leases, adaptive, guard, hashing, health_check, http2, locality, slow_start,
+    tcp_keepalive,
+};
 use crate::balance::{HashTable, Layout, Load, SlowStart};
 use crate::net::Address;
 use crate::net::address::Written;
@@ -45,6 +48,8 @@ pub struct Cluster {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Who takes which key, where `balance` goes by keys.
     pub hashing: Option<Arc<HashTable>>,
+    /// What keeps requests away from what fails.
+    pub guard: Option<Arc<Guard>>,
     /// How endpoints that are new get their share, where that is little by little.
     pub slow_start: Option<SlowStart>,
     /// Who comes first, where not all are equal; then each group has a table of its own.
@@ -107,19 +112,12 @@ pub(super) fn check(cluster: &wire::Cluster, problems: &mut Problems) {
         );
     }
     http2::check(&cluster.http2, problems);
+    guard::check(cluster, problems);
     if let Some(keepalive) = &cluster.tcp_keepalive {
         tcp_keepalive::check(keepalive, problems);
     }
     health_check::check(cluster, problems);
     slow_start::check(cluster, problems);
-    if cluster.panic_threshold > 100 {
-        problems.add(
-            "percentage_invalid",
-            "panic_threshold",
-            format!("{} is no percentage", cluster.panic_threshold),
-            "write 0 to 100",
-        );
-    }
     hashing::check(&cluster.hash, problems);
     adaptive::check(cluster.adaptive_concurrency.as_ref(), problems);
     locality::check(cluster.locality.as_ref(), problems);

@@ -9,7 +9,7 @@ use super::cluster::{self, Cluster, Names};
 use super::listener::Listener;
 use super::slow_start;
 use super::stage::Staged;
-use super::{adaptive, hashing, locality, tcp_keepalive};
+use super::{adaptive, guard, hashing, locality, tcp_keepalive};
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -193,6 +193,7 @@ pub(super) fn build(parts: &Parts, names: &Names, before: Option<&Cluster>) -> C
         wire: Arc::clone(&parts.wire),
         tls: parts.tls.http1.clone(),
         tls_h2: parts.tls.h2.clone(),
+        guard: guard::compile(&parts.wire, before),
         hashing: hashing::table(&parts.wire, &endpoints, before),
         slow_start: slow_start::compile(&parts.wire),
         layout,

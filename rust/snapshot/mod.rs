@@ -7,6 +7,7 @@ mod adaptive;
 mod client_tls;
 mod cluster;
 mod compile;
+mod guard;
 mod hashing;
 mod health_check;
 mod http2;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use cluster::{Cluster, Endpoint, Names};
 pub use compile::Compiler;
+pub use guard::{Guard, Live};
 pub use listener::{AccessLog, Listener};
 pub use open::{Lease, Leases, OpenCount, Place};
 pub use stage::{Staged, Surroundings};

@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod blocks;
 pub mod clock_text;
 pub mod counters;
+pub mod guard;
 pub mod histogram;
 pub mod metric;
 pub mod names;
@@ -18,5 +19,6 @@ pub use blocks::{
     LogStats, OverloadStats, RouteStats, TcpFaultKind, WorkerStats,
 };
 pub use counters::{Counter, Gauge};
+pub use guard::{EndpointGuardStats, GuardStats};
 pub use histogram::{Histogram, LazyHistogram};
 pub use registry::{Registry, Resource};

@@ -5,6 +5,7 @@ pub mod locality;
 
 use serde::{Deserialize, Serialize};
 
+use super::resilience::{Breaker, OutlierDetection};
 use super::route::Percentage;
 use super::{HealthCheck, Http2, TcpKeepalive};
 
@@ -68,6 +69,12 @@ pub struct Cluster {
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,
+    /// When requests are kept away from what fails.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
+    /// When an endpoint is left out for a while.
+    #[serde(default)]
+    pub outlier_detection: Option<OutlierDetection>,
 }
 
 /// The protocol spoken upstream.

@@ -11,6 +11,7 @@ pub mod http2;
 pub mod listener;
 pub mod overload;
 pub mod problem;
+pub mod resilience;
 pub mod route;
 pub mod tcp_keepalive;
 

@@ -6,10 +6,14 @@ mod adaptive;
 #[cfg(test)]
 mod balance;
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
 mod hashing;
 #[cfg(test)]
 mod levels;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod outlier;
 #[cfg(test)]
 mod routes;

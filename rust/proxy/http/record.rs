@@ -2,6 +2,7 @@
 
 mod flags;
 mod held;
+mod outcome;
 mod place;
 mod quoted;
 mod wish;
@@ -15,7 +16,7 @@ use super::super::listener::Current;
 use super::edits::Answering;
 use crate::error::{Blame, ErrorKind};
 use crate::policy::gradient::Place;
-use crate::pool::{ClusterRun, EndpointRun};
+use crate::pool::{ClusterRun, EndpointRun, Probes};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
 use crate::route::Route;
@@ -35,6 +36,8 @@ const NO_ROUTE: u32 = u32::MAX;
 pub(super) enum Source {
     /// An endpoint.
     Upstream,
+    /// The same, of a gRPC call whose status is still to come.
+    Call,
     /// The route.
     Route,
     /// What the route says of CORS.
@@ -45,7 +48,7 @@ impl Source {
     /// In the words of Envoy's logs.
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Upstream => "via_upstream",
+            Self::Upstream | Self::Call => "via_upstream",
             Self::Route => "direct_response",
             Self::Preflight => "cors_response",
         }
@@ -81,6 +84,8 @@ pub(super) struct Record {
     route_index: u32,
     cluster: Option<Rc<ClusterRun>>,
     endpoint: Option<Rc<EndpointRun>>,
+    /// The circuits that the attempt decides about.
+    probes: Option<Rc<Probes>>,
 }
 
 impl Record {
@@ -106,6 +111,7 @@ impl Record {
             route_index: NO_ROUTE,
             cluster: None,
             endpoint: None,
+            probes: None,
         }
     }
 
@@ -135,10 +141,6 @@ impl Record {
         self.cluster = Some(Rc::clone(cluster));
     }
 
-    pub(super) fn chose_endpoint(&mut self, endpoint: &Rc<EndpointRun>) {
-        self.endpoint = Some(Rc::clone(endpoint));
-    }
-
     /// What the listener takes a client's end for.
     pub(super) fn half_close(&self) -> HalfClose {
         self.current.listener.wire.http.half_close
@@ -146,6 +148,9 @@ impl Record {
 
     /// A failure; the first one is the cause of what follows.
     pub(super) fn fail(&mut self, kind: ErrorKind) {
+        if self.error.is_none() {
+            self.attempt_failed(kind);
+        }
         self.error.get_or_insert(kind);
         if kind.blame() == Blame::Upstream {
             self.leave(true);
@@ -188,7 +193,8 @@ impl Record {
     }
 
     /// Counts and logs the end.
-    pub(super) fn finish(&self, conn: &Downstream) {
+    pub(super) fn finish(&mut self, conn: &Downstream) {
+        self.settle_call();
         let now = clock::now();
         let took = clock::micros_between(self.begun, now);
         let listener = &conn.listener.stats;

@@ -17,6 +17,7 @@ use super::blocks::{
     ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
     LogStats, OverloadStats, RouteStats, WorkerStats,
 };
+use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
 
 /// What a block belongs to: the values of its labels, the second empty where there is one label.
@@ -56,6 +57,8 @@ struct Tables {
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     overload: Arc<Table<OverloadStats>>,
+    guards: Arc<Table<GuardStats>>,
+    endpoint_guards: Arc<Table<EndpointGuardStats>>,
 }
 
 /// Something of the configuration that is counted.
@@ -76,6 +79,9 @@ pub enum Resource<'a> {
 }
 
 impl Registry {
+    /// Who is no worker: the service thread.
+    pub const SERVICE: usize = usize::MAX;
+
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
@@ -105,6 +111,17 @@ impl Registry {
     /// The worker's block of an endpoint of a cluster.
     pub fn endpoint(&self, worker: usize, cluster: &str, address: &str) -> Arc<EndpointStats> {
         block(&mut self.lock().endpoints, worker, (cluster, address))
+    }
+
+    /// The worker's block of a guarded cluster.
+    pub fn guard(&self, worker: usize, name: &str) -> Arc<GuardStats> {
+        block(&mut self.lock().guards, worker, (name, ""))
+    }
+
+    /// The block of an endpoint of a guarded cluster.
+    pub fn endpoint_guard(&self, cluster: &str, address: &str) -> Arc<EndpointGuardStats> {
+        let worker = Self::SERVICE;
+        block(&mut self.lock().endpoint_guards, worker, (cluster, address))
     }
 
     /// The block of a cluster's active health checks.
@@ -164,11 +181,16 @@ impl Registry {
                 forget(clusters, |key| &*key.0 == name);
                 forget(endpoints, |key| &*key.0 == name);
                 forget(&mut tables.health_checks, |key| &*key.0 == name);
+                forget(&mut tables.guards, |key| &*key.0 == name);
+                forget(&mut tables.endpoint_guards, |key| &*key.0 == name);
+            }
+            Resource::Endpoint(name, at) => {
+                forget(endpoints, |key| named(key) == (name, at));
+                forget(&mut tables.endpoint_guards, |key| named(key) == (name, at));
             }
             Resource::LimitService(name) => {
                 forget(&mut tables.limit_services, |key| &*key.0 == name);
             }
-            Resource::Endpoint(name, at) => forget(endpoints, |key| named(key) == (name, at)),
         }
     }
 
@@ -186,6 +208,9 @@ impl Registry {
         sweep(&mut tables.clusters, keep);
         let keep = |key: &Key| configured(Resource::Endpoint(&key.0, &key.1));
         sweep(&mut tables.endpoints, keep);
+        // They end with the guards.
+        sweep(&mut tables.guards, |_| false);
+        sweep(&mut tables.endpoint_guards, |_| false);
         let keep = |key: &Key| configured(Resource::LimitService(&key.0));
         sweep(&mut tables.limit_services, keep);
         // They end with the checks, which hold them.

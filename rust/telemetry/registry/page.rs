@@ -7,6 +7,7 @@ use crate::telemetry::blocks::{
     ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
     LogStats, OverloadStats, RouteStats, WorkerStats,
 };
+use crate::telemetry::guard::{EndpointGuardStats, GuardStats};
 use crate::telemetry::metric::{Block, Source};
 
 const HEAD: &str = "\
@@ -36,6 +37,10 @@ fn page() -> String {
     section::<RouteStats>(&mut out, "Routes", "routes.TABLE.NAME");
     section::<ClusterStats>(&mut out, "Clusters", "clusters.NAME");
     section::<EndpointStats>(&mut out, "Endpoints", "clusters.NAME.endpoints.ADDRESS");
+    let guard = "clusters.NAME.guard";
+    section::<GuardStats>(&mut out, "Guarded clusters", guard);
+    let guard = "clusters.NAME.endpoints.ADDRESS.guard";
+    section::<EndpointGuardStats>(&mut out, "Endpoints of guarded clusters", guard);
     section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
     section::<HealthCheckStats>(&mut out, "Health checks", "clusters.NAME.health_checks");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
@@ -87,6 +92,8 @@ fn names_follow_the_conventions() {
     follow::<RouteStats>();
     follow::<ClusterStats>();
     follow::<EndpointStats>();
+    follow::<GuardStats>();
+    follow::<EndpointGuardStats>();
     follow::<LimitServiceStats>();
     follow::<LogStats>();
     follow::<OverloadStats>();

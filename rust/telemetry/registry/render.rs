@@ -30,6 +30,8 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.routes);
     families(&mut out, &tables.clusters);
     families(&mut out, &tables.endpoints);
+    families(&mut out, &tables.guards);
+    families(&mut out, &tables.endpoint_guards);
     families(&mut out, &tables.limit_services);
     families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
@@ -47,6 +49,14 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
     for (key, owned) in tables.endpoints.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
         cluster["endpoints"][&*key.1] = Value::Object(numbers(owned));
+    }
+    for (key, owned) in tables.guards.iter() {
+        let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
+        cluster["guard"] = Value::Object(numbers(owned));
+    }
+    for (key, owned) in tables.endpoint_guards.iter() {
+        let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));
+        cluster["endpoints"][&*key.1]["guard"] = Value::Object(numbers(owned));
     }
     for (key, owned) in tables.health_checks.iter() {
         let cluster = clusters.entry(&*key.0).or_insert_with(|| json!({}));

@@ -59,6 +59,7 @@ from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
@@ -74,6 +75,7 @@ __all__ = [
     "Admin",
     "BackOff",
     "Bandwidth",
+    "Breaker",
     "CertificateFiles",
     "Cluster",
     "ClusterTimeouts",
@@ -106,6 +108,7 @@ __all__ = [
     "Match",
     "Mesh",
     "MinRttCalc",
+    "OutlierDetection",
     "Overload",
     "OverloadStages",
     "Part",

@@ -21,6 +21,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
+from meshcore.config.model.resilience import Breaker, OutlierDetection
 from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
@@ -192,6 +193,10 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    breaker: Breaker | None = None
+    """When requests are kept away from what fails; left out, never."""
+    outlier_detection: OutlierDetection | None = None
+    """When an endpoint is left out for a while; left out, never."""
     tcp_keepalive: TcpKeepalive | None = None
     """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
     retry_budget: RetryBudget = RetryBudget()

@@ -10,6 +10,7 @@ use super::server::{Arrived, Interims};
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
+use crate::policy::outcome::Outcome;
 use crate::protocol::edits::AnswerEdits;
 use crate::protocol::grpc_web::Call;
 use crate::protocol::head::values;
@@ -85,6 +86,9 @@ pub(crate) fn pass_on<'a>(
         .borrow()
         .heed(head.status, head.fields, call);
     if let Some(wait) = course.judge(&head) {
+        let status = grpc_status(exchange, &head);
+        let outcome = Outcome::answered(head.status, status);
+        exchange.record.borrow_mut().came_to(outcome);
         let whole = head.keep_alive && has_arrived(&head, arrived);
         return Ok(Step::Again { wait, whole });
     }
@@ -172,12 +176,22 @@ fn begin(
 
 fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
     let mut record = exchange.record.borrow_mut();
-    record.answered(head.status);
-    if exchange.plan.facts.grpc {
-        // A response of trailers alone carries its status here.
-        let status = values(head.fields, "grpc-status").next();
-        record.grpc_status = status.and_then(grpc::parse_status);
+    let grpc = exchange.plan.facts.grpc;
+    if grpc {
+        record.grpc_status = grpc_status(exchange, head);
     }
+    if grpc && record.grpc_status.is_none() && head.status == 200 {
+        record.answered_call(head.status);
+    } else {
+        record.answered(head.status);
+    }
+}
+
+/// A response of trailers alone carries a call's status in its head.
+fn grpc_status(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) -> Option<u32> {
+    let status = values(head.fields, "grpc-status").next();
+    let status = status.filter(|_| exchange.plan.facts.grpc);
+    status.and_then(grpc::parse_status)
 }
 
 /// What was asked of an HTTP/2 upstream: a WebSocket begins with CONNECT there.

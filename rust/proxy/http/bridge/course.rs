@@ -96,7 +96,11 @@ impl<'a, 's> Course<'a, 's> {
             return None;
         }
         self.reuse &= outcome == Outcome::TimedOut;
-        self.again(outcome, unseen)
+        let again = self.again(outcome, unseen);
+        if again.is_some() && !unseen {
+            self.exchange.record.borrow_mut().attempt_failed(error.kind);
+        }
+        again
     }
 
     fn wants(&self, outcome: Outcome, unseen: bool) -> bool {

@@ -101,7 +101,7 @@ impl Exchange<'_> {
     ) -> Result<(&'p Link, Upload, Opened<'p>), Error> {
         let found = self.obtain(conn, course).await?;
         let (flight, link) = place.get_or_init(|| found);
-        self.record.borrow_mut().chose_endpoint(flight.run());
+        self.record.borrow_mut().chose_endpoint(flight);
         let held = self.asks_for_tunnel(link);
         let mut upload = Upload::new(self.plan.body_limit, held);
         let ends = self.plan.framing.is_empty() && !held && course.body.is_head_alone();

@@ -193,7 +193,7 @@ async fn attempts(
             local,
         };
         let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
-        record.borrow_mut().chose_endpoint(flight.run());
+        record.borrow_mut().chose_endpoint(&flight);
         if matches!(facts.method, RequestMethod::Connect) {
             drop(view);
             let ends = (flight, upstream);

@@ -6,13 +6,6 @@ use super::Record;
 use crate::runtime::clock;
 
 impl Record {
-    /// The head of the answer has come.
-    pub(in crate::proxy::http) fn answered(&mut self, status: u16) {
-        self.status = status;
-        self.answered = Some(clock::now());
-        self.leave(status >= 500);
-    }
-
     /// Gives the place to another request; how long the answer took goes into the limit. Other ends,
     /// such as that of a client that leaves, tell nothing of the upstream.
     pub(super) fn leave(&mut self, failed: bool) {

@@ -1,0 +1,94 @@
+//! What the service thread does for guarded clusters: intervals, obstacles, gauges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::view::Seen;
+use crate::balance::Random;
+use crate::policy::health::Obstacle;
+use crate::pool::count_verdict;
+use crate::runtime::clock;
+use crate::snapshot::{Cluster, Guard, Snapshot};
+use crate::telemetry::Registry;
+
+/// How often intervals are looked at, so that they end with so little delay.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Looks after guarded clusters until it is dropped.
+pub(super) async fn watch(seen: Arc<Seen>, seed: u64) {
+    let mut random = Random::seeded(seed);
+    let mut known = seen.snapshot();
+    let mut clusters: Vec<Arc<Cluster>> = Vec::new();
+    loop {
+        tokio::time::sleep(TURN).await;
+        let snapshot = seen.snapshot();
+        if !Arc::ptr_eq(&known, &snapshot) {
+            clusters = guarded(&snapshot).map(|(it, _)| Arc::clone(it)).collect();
+            known = snapshot;
+        }
+        for cluster in &clusters {
+            turn(&seen, cluster, &mut random);
+        }
+    }
+}
+
+fn turn(seen: &Seen, cluster: &Cluster, random: &mut Random) {
+    let Some(guard) = &cluster.guard else {
+        return;
+    };
+    let now_us = clock::micros(clock::now());
+    cluster.settle(now_us);
+    let stats = seen.registry.guard(Registry::SERVICE, &cluster.name);
+    let mut draw = || random.next_u64();
+    guard.sweep(
+        &cluster.endpoints,
+        (now_us, &mut draw),
+        &mut |cause, verdict| {
+            count_verdict(&stats, cause, Some(verdict));
+        },
+    );
+}
+
+/// Takes obstacles away that nobody would any more.
+pub(super) fn settle(snapshot: &Snapshot) {
+    let now_us = clock::micros(clock::now());
+    for cluster in snapshot.clusters.iter().flatten() {
+        if cluster.guard.is_none() {
+            cluster.settle(now_us);
+        }
+    }
+}
+
+/// Sets the gauges of guarded clusters, for somebody who asks now.
+pub(super) fn set_gauges(snapshot: &Snapshot, registry: &Registry) {
+    for (cluster, guard) in guarded(snapshot) {
+        let stats = registry.guard(Registry::SERVICE, &cluster.name);
+        let count = |that: &dyn Fn(&crate::snapshot::Endpoint) -> bool| {
+            let count = cluster.endpoints.iter().filter(|one| that(one)).count();
+            i64::try_from(count).unwrap_or(i64::MAX)
+        };
+        stats.membership.set(count(&|_| true));
+        stats
+            .membership_healthy
+            .set(count(&|one| one.health.is_available()));
+        let ejected = count(&|one| one.health.has(Obstacle::Ejected));
+        stats.ejections_active.set(ejected);
+        stats.breaker_open.set(guard.live.breaker.f().into());
+        for endpoint in &cluster.endpoints {
+            let stats = registry.endpoint_guard(&cluster.name, &endpoint.text);
+            stats.available.set(endpoint.health.is_available().into());
+            let breaks = guard.of_endpoints;
+            let f = if breaks {
+                endpoint.health.vitals().breaker.f()
+            } else {
+                0
+            };
+            stats.breaker_open.set(f.into());
+        }
+    }
+}
+
+fn guarded(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Cluster>, &Guard)> {
+    let clusters = snapshot.clusters.iter().flatten();
+    clusters.filter_map(|cluster| Some((cluster, cluster.guard.as_deref()?)))
+}

@@ -1,0 +1,164 @@
+//! The numbers of clusters that are guarded, and of their endpoints.
+//!
+//! Blocks of their own: clusters without guards neither have nor show them.
+
+use super::counters::{Counter, Gauge};
+use super::metric::{Block, Metric, Source};
+use super::names::{counter, gauge};
+
+/// The labels of detections: what stood out.
+pub const CAUSES: [&str; 5] = [
+    "consecutive_5xx",
+    "consecutive_gateway_failure",
+    "consecutive_local_origin_failure",
+    "success_rate",
+    "failure_percentage",
+];
+
+/// Detections by cause.
+#[derive(Debug, Default)]
+pub struct Causes([Counter; CAUSES.len()]);
+
+impl Causes {
+    /// Counts one with the label at `index`.
+    pub fn record(&self, index: usize) {
+        if let Some(counter) = self.0.get(index) {
+            counter.increment();
+        }
+    }
+}
+
+/// What a cluster's guards did. Gauges are set when somebody asks.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct GuardStats {
+    /// Outliers found.
+    pub ejections_detected: Causes,
+    /// Endpoints left out for that.
+    pub ejections_enforced: Causes,
+    /// Outliers left in, because as many as may be were left out.
+    pub ejections_overflow_total: Counter,
+    /// Endpoints that are left out now.
+    pub ejections_active: Gauge,
+    /// Endpoints.
+    pub membership: Gauge,
+    /// Endpoints that get requests.
+    pub membership_healthy: Gauge,
+    /// F of the cluster's circuit.
+    pub breaker_open: Gauge,
+    /// How often F became 1, of the cluster and of its endpoints.
+    pub breaker_opened_total: Counter,
+    /// How often probes failed.
+    pub breaker_reopened_total: Counter,
+    /// How often F became 0.
+    pub breaker_closed_total: Counter,
+    /// Requests that were probes.
+    pub breaker_probes_total: Counter,
+    /// Requests refused by the cluster's circuit.
+    pub breaker_refused_total: Counter,
+}
+
+/// What an endpoint's guards say. Set when somebody asks.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct EndpointGuardStats {
+    /// F of the endpoint's circuit.
+    pub breaker_open: Gauge,
+    /// Whether it gets requests.
+    pub available: Gauge,
+}
+
+const fn causes<B>(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&B) -> &[Counter],
+) -> Metric<B> {
+    let source = Source::Counters {
+        label: "cause",
+        values: &CAUSES,
+        read,
+    };
+    Metric { name, help, source }
+}
+
+impl Block for GuardStats {
+    const SCOPE: &'static str = "cluster";
+    const LABELS: &'static [&'static str] = &["cluster"];
+    const METRICS: &'static [Metric<Self>] = &[
+        causes(
+            "meshcore_cluster_outlier_detection_ejections_detected_total",
+            "Outliers found, by cause.",
+            |s| &s.ejections_detected.0,
+        ),
+        causes(
+            "meshcore_cluster_outlier_detection_ejections_enforced_total",
+            "Endpoints left out for a while, by cause.",
+            |s| &s.ejections_enforced.0,
+        ),
+        counter(
+            "meshcore_cluster_outlier_detection_ejections_overflow_total",
+            "Outliers left in, because as many as may be were left out.",
+            |s| &s.ejections_overflow_total,
+        ),
+        gauge(
+            "meshcore_cluster_outlier_detection_ejections_active",
+            "Endpoints that outlier detection leaves out now.",
+            |s| &s.ejections_active,
+        ),
+        gauge("meshcore_cluster_membership", "Endpoints.", |s| {
+            &s.membership
+        }),
+        gauge(
+            "meshcore_cluster_membership_healthy",
+            "Endpoints that get requests.",
+            |s| &s.membership_healthy,
+        ),
+        gauge(
+            "meshcore_cluster_breaker_open",
+            "F(t) of the cluster's circuit: 0 closed, 1 open.",
+            |s| &s.breaker_open,
+        ),
+        counter(
+            "meshcore_cluster_breaker_opened_total",
+            "How often a circuit opened: the cluster's, or that of one of its endpoints.",
+            |s| &s.breaker_opened_total,
+        ),
+        counter(
+            "meshcore_cluster_breaker_reopened_total",
+            "How often probes failed and a circuit stayed open for longer.",
+            |s| &s.breaker_reopened_total,
+        ),
+        counter(
+            "meshcore_cluster_breaker_closed_total",
+            "How often a circuit closed.",
+            |s| &s.breaker_closed_total,
+        ),
+        counter(
+            "meshcore_cluster_breaker_probes_total",
+            "Requests that were let through an open circuit as probes.",
+            |s| &s.breaker_probes_total,
+        ),
+        counter(
+            "meshcore_cluster_breaker_refused_total",
+            "Requests refused because the cluster's circuit was open.",
+            |s| &s.breaker_refused_total,
+        ),
+    ];
+}
+
+impl Block for EndpointGuardStats {
+    const SCOPE: &'static str = "endpoint";
+    const LABELS: &'static [&'static str] = &["cluster", "endpoint"];
+    const METRICS: &'static [Metric<Self>] = &[
+        gauge(
+            "meshcore_endpoint_breaker_open",
+            "F(t) of the endpoint's circuit: 0 closed, 1 open.",
+            |s| &s.breaker_open,
+        ),
+        gauge(
+            "meshcore_endpoint_available",
+            "Whether the endpoint gets requests: 1, or 0 while an obstacle stands.",
+            |s| &s.available,
+        ),
+    ];
+}
