@@ -27,14 +27,7 @@ from meshcore.config.model import (
     SlowStart,
     Target,
 )
-from meshcore.config.resources import (
-    CLUSTER,
-    ENDPOINTS,
-    LISTENER,
-    OVERLOAD,
-    ROUTE_TABLE,
-    Compiled,
-)
+from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, OVERLOAD, ROUTE_TABLE, Compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,9 +67,10 @@ def compile_config(
         _add_listener(compiled, listener, names, services)
     for cluster in config.clusters:
         _add_cluster(compiled, cluster, names, here_of(config))
-    if config.overload is not None:
-        body = _encode({"name": "overload", **_fields(config.overload)})
-        compiled.add((OVERLOAD, "overload"), body.encode())
+    if (part := config.overload) is not None:
+        compiled.add(
+            (OVERLOAD, "overload"), _encode({"name": "overload", **_fields(part)}).encode()
+        )
     return compiled
 
 
