@@ -40,15 +40,7 @@ impl ClusterRun {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
         let counts_load = counts_load(&cluster.wire);
-        // Connections made under other TLS or protocol settings must not carry requests of these.
-        let comparable = before.filter(|before| {
-            before.cluster.wire.tls == cluster.wire.tls
-                && before.cluster.wire.protocol == cluster.wire.protocol
-                && before.cluster.wire.http2 == cluster.wire.http2
-                && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
-                && before.cluster.wire.balance == cluster.wire.balance
-                && before.cluster.wire.hash == cluster.wire.hash
-        });
+        let comparable = before.filter(|before| is_comparable(&before.cluster, &cluster));
         let old = |endpoint: &Arc<Endpoint>| {
             comparable?
                 .endpoints
@@ -262,6 +254,18 @@ impl ClusterRun {
             run.leave();
         }
     }
+}
+
+/// Whether a change leaves connections and pickers of use: those made under other TLS or protocol
+/// settings must not carry requests of these.
+fn is_comparable(old: &Cluster, new: &Cluster) -> bool {
+    let (old, new) = (&old.wire, &new.wire);
+    old.tls == new.tls
+        && old.protocol == new.protocol
+        && old.http2 == new.http2
+        && old.proxy_protocol == new.proxy_protocol
+        && old.balance == new.balance
+        && old.hash == new.hash
 }
 
 fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
