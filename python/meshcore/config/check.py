@@ -118,8 +118,6 @@ _NOT_FOR = {
     "http2": ("to", "fault"),
 }
 _INSTEAD = {
-    ("http", "fault"): "write it on a route: routes: [{fault: {…}, to: <cluster>}]",
-    ("http2", "fault"): "write it on a route: routes: [{fault: {…}, to: <cluster>}]",
     ("tcp", "routes"): "write to: <cluster>, or protocol: http",
     ("http", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
     ("http2", "to"): "write routes: [{to: <cluster>}], or protocol: tcp",
