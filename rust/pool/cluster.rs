@@ -40,15 +40,8 @@ impl ClusterRun {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
         let counts_load = counts_load(&cluster.wire);
-        // Connections made under other TLS or protocol settings must not carry requests of these.
-        let comparable = before.filter(|before| {
-            before.cluster.wire.tls == cluster.wire.tls
-                && before.cluster.wire.protocol == cluster.wire.protocol
-                && before.cluster.wire.http2 == cluster.wire.http2
-                && before.cluster.wire.proxy_protocol == cluster.wire.proxy_protocol
-                && before.cluster.wire.balance == cluster.wire.balance
-                && before.cluster.wire.hash == cluster.wire.hash
-        });
+        let comparable =
+            before.filter(|before| are_comparable(&before.cluster.wire, &cluster.wire));
         let old = |endpoint: &Arc<Endpoint>| {
             comparable?
                 .endpoints
@@ -278,8 +271,24 @@ fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     (picker, None)
 }
 
+/// Whether connections made for one carry requests of the other: those made under other TLS or
+/// protocol settings must not.
+fn are_comparable(one: &wire::Cluster, other: &wire::Cluster) -> bool {
+    one.tls == other.tls
+        && one.protocol == other.protocol
+        && one.http2 == other.http2
+        && one.proxy_protocol == other.proxy_protocol
+        && one.balance == other.balance
+        && one.hash == other.hash
+        && counts_load(one) == counts_load(other)
+}
+
 /// Whether the picker looks at how many requests each endpoint has.
 fn counts_load(wire: &wire::Cluster) -> bool {
+    let limits = wire.endpoint_limits.as_ref();
+    if limits.is_some_and(|limits| limits.max_requests > 0) {
+        return true;
+    }
     match wire.balance {
         Balance::LeastRequest | Balance::P2cEwma => true,
         Balance::RingHash | Balance::Maglev => wire.hash.load_factor_percent > 0,

@@ -19,6 +19,6 @@ pub use age::Age;
 pub use cluster::ClusterRun;
 pub use endpoint::{EndpointRun, InFlight, Upstream};
 pub use establish::{Destination, establish, write_all};
-pub use guarding::{Probes, count_verdict};
+pub use guarding::{Full, Probes, count_verdict};
 pub use tried::{Aim, Tried, Wish};
 pub use view::View;

@@ -58,7 +58,12 @@ from meshcore.config.model.locality import (
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
-from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.resilience import (
+    Breaker,
+    EndpointLimits,
+    Limits,
+    OutlierDetection,
+)
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
@@ -85,6 +90,7 @@ __all__ = [
     "Dns",
     "Drain",
     "Endpoint",
+    "EndpointLimits",
     "Failover",
     "Fault",
     "Grpc",
@@ -97,6 +103,7 @@ __all__ = [
     "Http",
     "Http2",
     "HttpCheck",
+    "Limits",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
