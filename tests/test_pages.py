@@ -38,6 +38,15 @@ def test_every_error_code_is_explained() -> None:
     assert error_rows() == explained()
 
 
+def test_every_error_code_is_met_in_a_test() -> None:
+    told = "".join(
+        path.read_text()
+        for folder in ("tests/e2e", "tests/engine")
+        for path in sorted((ROOT / folder).rglob("test_*.py" if folder.endswith("e2e") else "*.rs"))
+    )
+    assert {code for code in error_rows() if not re.search(rf"\b{code}\b", told)} == set()
+
+
 @pytest.mark.parametrize(
     "command",
     [[], ["proxy"], ["check"], ["analyze"], ["explain"], ["config", "schema"], ["version"]],

@@ -75,9 +75,7 @@ impl ClusterRun {
             }
         }
         if let Some(before) = before {
-            let kept = |run: &&Rc<EndpointRun>| endpoints.iter().any(|kept| Rc::ptr_eq(kept, run));
-            let gone = before.endpoints.iter().filter(|run| !kept(run));
-            gone.for_each(|run| run.leave());
+            before.leave_but(&endpoints);
         }
         let guarded = cluster.guard.is_some();
         Self {
@@ -92,6 +90,13 @@ impl ClusterRun {
             endpoints,
             worker,
         }
+    }
+
+    /// What stands in its place has kept these.
+    fn leave_but(&self, kept: &[Rc<EndpointRun>]) {
+        let stays = |run: &&Rc<EndpointRun>| kept.iter().any(|kept| Rc::ptr_eq(kept, run));
+        let gone = self.endpoints.iter().filter(|run| !stays(run));
+        gone.for_each(|run| run.leave());
     }
 
     /// Chooses an available endpoint that `tried` doesn't hold, and notes it there.

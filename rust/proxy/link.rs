@@ -71,7 +71,7 @@ pub async fn obtain_link(
     let mut last = None;
     let before = tried.len();
     loop {
-        let (flight, _, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
+        let (flight, _) = match next_endpoint(worker, cluster, (tried, before)) {
             Ok(found) => found,
             Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
         };

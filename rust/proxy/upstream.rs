@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::budget;
 use super::link::Speaks;
 use super::pending;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
-use crate::policy::retry_budget::Spent;
 use crate::pool::http2::{self, Connection};
 use crate::pool::{
     Age, ClusterRun, Destination, EndpointRun, InFlight, Tried, Upstream, establish,
@@ -46,7 +44,7 @@ pub async fn obtain(
     let mut last = None;
     let before = tried.len();
     loop {
-        let (flight, now, _spent) = match next_endpoint(worker, cluster, (tried, before)) {
+        let (flight, now) = match next_endpoint(worker, cluster, (tried, before)) {
             Ok(found) => found,
             Err(kind) => return Err(last.unwrap_or_else(|| kind.into())),
         };
@@ -67,25 +65,19 @@ pub async fn obtain(
     }
 }
 
-/// An endpoint that this look-out hasn't tried; `before` it began so many had been. A further
-/// one has a place in the budget until it is connected to.
+/// An endpoint that this look-out hasn't tried; `before` it began so many had been.
 pub(super) fn next_endpoint(
     worker: &Worker,
     cluster: &ClusterRun,
     (tried, before): (&mut Tried, usize),
-) -> Result<(InFlight, Instant, Option<Spent>), ErrorKind> {
-    let further = tried.len().saturating_sub(before);
-    if further >= ATTEMPTS_MAX {
+) -> Result<(InFlight, Instant), ErrorKind> {
+    if tried.len().saturating_sub(before) >= ATTEMPTS_MAX {
         return Err(ErrorKind::NoEndpoint);
     }
-    let spent = match further {
-        0 => None,
-        _ => Some(budget::spend(worker, cluster).ok_or(ErrorKind::NoEndpoint)?),
-    };
     let now = clock::now();
     let picked =
         worker.with_random(|random| cluster.begin(random, (now, worker.micros(now)), tried));
-    Ok((picked?, now, spent))
+    Ok((picked?, now))
 }
 
 /// A connection that was just made.

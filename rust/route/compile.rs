@@ -12,6 +12,7 @@ use super::ClusterSlot;
 use super::Effort;
 use super::Guard;
 use super::HashOn;
+use super::Mirror;
 use super::Route;
 use super::RouteFault;
 use super::RouteLimit;
@@ -49,12 +50,13 @@ impl RouteTable {
             let changes = Changes::compile(route, &at, &mut rules);
             let fault = RouteFault::compile(route, &at, &mut rules);
             let limits = RouteLimit::compile_all(&route.rate_limits, &at, resolve, rules.problems);
+            let mirrors = Mirror::compile_all(route, &at, resolve, rules.problems);
             let effort = Effort::compile(route, &at, &mut rules);
             let hash_on = HashOn::compile(route, &at, rules.problems);
             let session_affinity = SessionAffinity::compile(route, &at, rules.problems);
             let parts = (rule, action, changes, fault, limits);
             if let (Some(rule), Some(action), Ok(changes), Ok(fault), Ok(limits)) = parts
-                && let Ok(effort) = effort
+                && let (Ok(effort), Ok(mirrors)) = (effort, mirrors)
             {
                 matches.push((routes.len(), rule));
                 routes.push(Route {
@@ -66,6 +68,7 @@ impl RouteTable {
                     changes,
                     fault,
                     effort,
+                    mirrors,
                     limits,
                     priority: route
                         .priority

@@ -1,5 +1,6 @@
 //! A limit of a route, and who counts for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,12 +45,23 @@ pub enum Question {
         key: Box<str>,
         /// How it is filled.
         rate: Rate,
+        /// Who we are there.
+        login: Option<Arc<Login>>,
     },
     /// A rate limit service.
     Grpc {
         /// Whose rules it goes by.
         domain: Box<str>,
     },
+}
+
+/// Who we are at a Redis.
+#[derive(Debug)]
+pub struct Login {
+    /// Left out where it knows no users.
+    pub username: Option<Box<str>>,
+    /// The file of the password.
+    pub password_file: PathBuf,
 }
 
 type Resolve<'r> = &'r mut dyn FnMut(&str) -> Option<ClusterSlot>;
@@ -151,7 +163,14 @@ fn question(
         (Some(redis), None, Some(rate)) => {
             let rate = Rate::compile(rate, &format!("{at}.shared"), problems).ok_or(Noted)?;
             let key = format!("{}{}:", redis.key_prefix, limit.name).into();
-            Ok(Question::Redis { key, rate })
+            let file = redis.password_file.as_ref();
+            let login = file.map(|file| {
+                Arc::new(Login {
+                    username: redis.username.as_deref().map(Box::from),
+                    password_file: file.into(),
+                })
+            });
+            Ok(Question::Redis { key, rate, login })
         }
         (None, Some(grpc), None) => Ok(Question::Grpc {
             domain: grpc.domain.as_str().into(),

@@ -30,6 +30,7 @@ mod hash_on;
 mod headers;
 mod host;
 mod limit;
+mod mirror;
 mod operator;
 mod path;
 mod path_text;
@@ -70,8 +71,10 @@ pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
 pub use limit::LimitService;
+pub use limit::Login;
 pub use limit::Question;
 pub use limit::RouteLimit;
+pub use mirror::Mirror;
 pub use operator::Fact;
 pub use operator::FieldOperator;
 pub use operator::Operator;
@@ -171,6 +174,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// Who gets copies; most routes make none.
+    pub mirrors: Box<[Mirror]>,
     /// What is done beyond asking once; most routes do no more.
     pub effort: Option<Arc<Effort>>,
     /// How many requests pass; most routes let all pass.

@@ -21,10 +21,12 @@ pub(super) fn check(compiler: &Compiler, staged: &Staged) -> Vec<Problem> {
             continue;
         }
         let targets = table.routes.iter().flat_map(|route| &route.to);
+        let mirrors = table.routes.iter().flat_map(|route| &route.mirrors);
         let limits = table.routes.iter().flat_map(|route| &route.rate_limits);
         let services = limits.filter_map(|limit| limit.service.as_ref()?.cluster());
         let mut gone: Vec<&str> = targets
             .map(|target| &*target.cluster)
+            .chain(mirrors.map(|mirror| &*mirror.cluster))
             .chain(services)
             .filter(|cluster| staged.removes(Kind::Cluster, cluster))
             .collect();

@@ -140,6 +140,14 @@ pub struct ClusterStats {
     pub retry_limit_exceeded_total: Counter,
     /// Requests not retried since their body was too long to be kept.
     pub retry_body_too_large_total: Counter,
+    /// Copies of requests sent here.
+    pub mirrors_total: Counter,
+    /// Copies on their way now.
+    pub mirrors_active: Gauge,
+    /// Copies that were not made.
+    pub mirrors_dropped_total: Counter,
+    /// Copies that came to no answer.
+    pub mirror_failures_total: Counter,
     /// Requests refused because a limit of the cluster was reached.
     pub overflow_total: Counter,
     /// Endpoints picked although too few were available to leave the others out.

@@ -237,6 +237,26 @@ impl Block for ClusterStats {
             |s| &s.retry_body_too_large_total,
         ),
         counter(
+            "meshcore_cluster_mirrors_total",
+            "Copies of requests sent to the cluster; no other number of it counts them.",
+            |s| &s.mirrors_total,
+        ),
+        gauge(
+            "meshcore_cluster_mirrors_active",
+            "Copies of requests on their way to the cluster now.",
+            |s| &s.mirrors_active,
+        ),
+        counter(
+            "meshcore_cluster_mirrors_dropped_total",
+            "Copies not made: too many on their way, the body too long, or no form for them.",
+            |s| &s.mirrors_dropped_total,
+        ),
+        counter(
+            "meshcore_cluster_mirror_failures_total",
+            "Copies that came to no answer in their time.",
+            |s| &s.mirror_failures_total,
+        ),
+        counter(
             "meshcore_cluster_overflow_total",
             "Requests refused because a limit of the cluster was reached.",
             |s| &s.overflow_total,

@@ -4,6 +4,7 @@ mod action;
 mod fault;
 mod hash_on;
 mod matches;
+mod mirror;
 mod priority;
 mod rate_limit;
 mod rate_limit_service;
@@ -18,6 +19,7 @@ pub use action::{
 pub use fault::{Abort, Delay, Fault, Percentage};
 pub use hash_on::{HashCookie, HashOn};
 pub use matches::{Match, PathMatch, StringMatch};
+pub use mirror::Mirror;
 pub use priority::{Level, RoutePriority};
 pub use rate_limit::{Rate, RateLimit};
 pub use rate_limit_service::{Grpc, OnError, RateLimitService, Redis};
@@ -89,6 +91,9 @@ pub struct Route {
     /// How much its requests matter when not all can be served.
     #[serde(default)]
     pub priority: Option<Box<RoutePriority>>,
+    /// Who gets copies of its requests.
+    #[serde(default)]
+    pub mirrors: Vec<Mirror>,
     /// What is tried again.
     #[serde(default)]
     pub retries: Option<Box<Retries>>,

@@ -110,7 +110,7 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
     fields = wire_fields("route.rs")
     fields |= wire_fields("route/matches.rs") | wire_fields("route/action.rs")
-    fields |= wire_fields("route/retries.rs")
+    fields |= wire_fields("route/retries.rs") | wire_fields("route/mirror.rs")
     fields |= wire_fields("route/fault.rs") | wire_fields("route/rate_limit.rs")
     fields |= wire_fields("route/rate_limit_service.rs")
     fields |= wire_fields("route/priority.rs")
@@ -137,6 +137,7 @@ def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -
     assert set().union(*paths) == fields["PathMatch"]
     assert set().union(*canary["match"]["headers"].values()) == fields["StringMatch"]
     assert keys_of(routes[2]["rewrite"]["regex"]) == fields["RegexRewrite"]
+    assert keys_of(canary["mirrors"][0]) == fields["Mirror"]
     limits = canary["rate_limits"]
     assert set().union(*limits) == fields["RateLimit"]
     assert keys_of(limits[0]["local"]) == fields["Rate"]

@@ -112,6 +112,28 @@ async def test_each_key_has_a_bucket_and_a_lease(tmp_path: Path) -> None:
         assert answers[0].value(b"x-ratelimit-limit") is None
 
 
+async def test_a_password_is_read_from_its_file(tmp_path: Path) -> None:
+    limit = shared(1, name="secret")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(redis(tmp_path, "--requirepass", "sesame"))
+        given = answering_itself(limit, redis=server.address, on_error="closed")
+        login = {"cluster": "redis", "password_file": "password"}
+        given["rate_limit_services"][0]["redis"] = login
+        (tmp_path / "password").write_text("wrong\n")
+        proxy = await stack.enter_async_context(running(tmp_path, given, "--workers", "1"))
+        speaker = await stack.enter_async_context(asking(await proxy.port(), 1))
+        assert (await told(speaker)).status == 503
+        (tmp_path / "password").write_text("sesame\n")
+        assert "sesame" not in await proxy.ask("/config_dump")
+        # The connection ends, and the next one says the new word.
+        await server.kill()
+        await server.start("--requirepass", "sesame")
+        with trio.fail_after(PATIENCE):
+            while (answer := await told(speaker)).status == 503:
+                pass
+        assert (answer.status, (await told(speaker)).status) == (200, 429)
+
+
 async def hammer(port: int, end: float, passed: list[float]) -> None:
     """Ask as fast as it goes; note when something passed."""
     async with asking(port, 1) as speaker:

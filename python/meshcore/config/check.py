@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from meshcore.config.model import Cluster, Config, Listener, Route, Target
     from meshcore.config.origin import Loc
 
-
 ABSENCES = frozenset({"no_destination", "no_listener"})
 """Codes that say that something is missing."""
 
@@ -104,6 +103,8 @@ def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iter
         yield from _action(route, at)
         yield from _hash_on(route, at)
         yield from _targets(route.to, (*at, "to"), names)
+        for number, mirror in enumerate(route.mirrors):
+            yield from _known(mirror.cluster, (*at, "mirrors", number, "cluster"), names)
         if route.name is not None and seen.setdefault(route.name, index) != index:
             message = f"{route.name!r} is already the name of routes[{seen[route.name]}]"
             yield Trouble((*at, "name"), "duplicate_name", message, "names are single")
@@ -229,13 +230,16 @@ def _targets_of_bytes(targets: tuple[Target, ...], loc: Loc) -> Iterator[Trouble
 
 def _targets(targets: tuple[Target, ...], loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
     for index, target in enumerate(targets):
-        if target.cluster not in names:
-            hint = did_you_mean(target.cluster, names) or "name it under clusters"
-            message = f"there is no cluster {target.cluster!r}"
-            yield Trouble((*loc, index, "cluster"), "unknown_cluster", message, hint)
+        yield from _known(target.cluster, (*loc, index, "cluster"), names)
     if targets and not any(target.weight for target in targets):
         message = "every weight is 0, so nothing can be chosen"
         yield Trouble(loc, "no_weight", message, "give one cluster a weight of 1 or more")
+
+
+def _known(cluster: str, loc: Loc, names: Collection[str]) -> Iterator[Trouble]:
+    if cluster not in names:
+        hint = did_you_mean(cluster, names) or "name it under clusters"
+        yield Trouble(loc, "unknown_cluster", f"there is no cluster {cluster!r}", hint)
 
 
 def _listener_tls(listener: Listener, loc: Loc) -> Iterator[Trouble]:

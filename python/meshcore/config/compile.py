@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 from json import JSONEncoder
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from meshcore.config.model import (
@@ -21,6 +22,7 @@ from meshcore.config.model import (
     Match,
     Part,
     RateLimit,
+    RateLimitService,
     Route,
     SlowStart,
     Target,
@@ -60,7 +62,7 @@ def compile_config(
         credentials: Each credential by its name.
     """
     compiled = Compiled(credentials=credentials)
-    services = {service.name: _fields(service) for service in config.rate_limit_services}
+    services = {it.name: _service(it, config) for it in config.rate_limit_services}
     for listener in config.listeners:
         _add_listener(compiled, listener, names, services)
     for cluster in config.clusters:
@@ -205,6 +207,17 @@ def _route(listener: str, index: int, route: Route, services: Services) -> Wire:
         wire |= _fields(route, leave=("name", "match", "to"))
     if route.rate_limits:
         wire["rate_limits"] = [_rate_limit(limit, services) for limit in route.rate_limits]
+    return wire
+
+
+def _service(service: RateLimitService, config: Config) -> dict[str, Wire]:
+    wire = _fields(service, leave=("redis",))
+    if (redis := service.redis) is not None:
+        shown = _fields(redis, leave=("password_file",))
+        if redis.password_file is not None:
+            # The engine reads it when it connects.
+            shown["password_file"] = str(PurePath(config.origin.base, redis.password_file))
+        wire["redis"] = shown
     return wire
 
 

@@ -42,6 +42,11 @@ def _service(
         hint = did_you_mean(spoken.cluster, names) or "name it under clusters"
         message = f"there is no cluster {spoken.cluster!r}"
         yield Trouble((*loc, key, "cluster"), "unknown_cluster", message, hint)
+    redis = service.redis
+    if redis is not None and redis.username is not None and redis.password_file is None:
+        message = "a user needs a password"
+        at = (*loc, "redis", "username")
+        yield Trouble(at, "missing_key", message, "write password_file: redis.password")
     if service.grpc is not None and service.grpc.cluster in http1:
         message = "gRPC needs HTTP/2, and the cluster speaks HTTP/1"
         hint = f"write protocol: http2 on {service.grpc.cluster}"

@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
+use super::mirror::Copies;
 use super::phases::decide;
 use super::record::Record;
 use super::reply::{Reply, Shape};
@@ -36,11 +37,20 @@ pub(super) struct Plan {
     pub(super) timeout: Option<Duration>,
     /// What is done beyond asking once.
     pub(super) effort: Option<Arc<Effort>>,
+    /// Copies to be made.
+    pub(super) copies: Option<Box<Copies>>,
     /// Asking twice is as good as asking once.
     pub(super) repeatable: bool,
     /// A call that goes on as gRPC.
     pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,
+}
+
+impl Plan {
+    /// Whether what goes to the upstream has to be kept or copied, which only the bridge can.
+    pub(super) fn is_kept(&self) -> bool {
+        self.effort.is_some() || self.copies.is_some()
+    }
 }
 
 /// What the answer depends on.

@@ -9,6 +9,7 @@ mod held;
 pub mod http1;
 pub mod http2;
 mod limit;
+mod mirror;
 mod overload;
 mod phases;
 mod record;

@@ -42,11 +42,11 @@ pub(super) fn decide(
 }
 
 /// Where a request goes.
-struct Chosen<'r> {
+pub(super) struct Chosen<'r> {
     share: &'r Share,
     cluster: Rc<ClusterRun>,
     aim: Option<Rc<Aim>>,
-    view: Rc<View>,
+    pub(super) view: Rc<View>,
 }
 
 impl<'a> Request<'a> {
@@ -169,6 +169,7 @@ impl<'a> Request<'a> {
             timeout: timeout.filter(|_| facts.grpc),
             grpc_web: grpc_web.is_some(),
         };
+        let copies = self.copies(route, chosen, &wanted);
         let heads = rewrite::heads(self.conn, self.current, head, wanted)
             .map_err(|e| self.refuse(e.kind()))?;
         Ok(Plan {
@@ -177,6 +178,7 @@ impl<'a> Request<'a> {
             framing: head.framing,
             body_limit: self.body_limit,
             timeout,
+            copies,
             effort: route.effort.clone(),
             repeatable: route.effort.is_some() && is_repeatable(head),
             grpc_web,
@@ -230,7 +232,7 @@ fn is_repeatable(head: &RequestHead<'_, '_>) -> bool {
 
 /// What goes to the upstream, and whether as gRPC. gRPC needs HTTP/2: a cluster that can't speak it
 /// gets gRPC-Web as it is.
-fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
+pub(super) fn spoken(cluster: &Cluster, facts: Facts) -> (Speaks, Option<grpc_web::Call>) {
     if let Some(call) = facts.grpc_web {
         let speaks = Speaks::of(cluster, Version::Http2);
         if speaks != Speaks::Http1 {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -11,7 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, EndpointRun, InFlight, Tried, Upstream};
 use crate::proxy::upstream::{self, Ask};
 use crate::proxy::worker::Worker;
-use crate::remote::redis::Connection;
+use crate::remote::redis::{Connection, resp};
+use crate::route::Login;
 use crate::runtime::clock;
 
 /// The pause after a first failure, which doubles with each further one.
@@ -22,6 +24,23 @@ const DOUBLINGS_MAX: u32 = 5;
 
 /// A connection that says nothing for so many times of what a request waits is taken for lost.
 const SILENCE: u32 = 4;
+
+/// Where a Redis is, and how it is met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Server<'a> {
+    pub(super) cluster: &'a Rc<ClusterRun>,
+    /// What a request waits for its answer.
+    pub(super) patience: Duration,
+    pub(super) login: Option<&'a Arc<Login>>,
+}
+
+/// The same, for a task of its own.
+struct Making {
+    worker: Rc<Worker>,
+    cluster: Rc<ClusterRun>,
+    patience: Duration,
+    login: Option<Arc<Login>>,
+}
 
 /// The connection of one service.
 #[derive(Debug, Default)]
@@ -43,15 +62,14 @@ enum State {
 }
 
 impl Link {
-    /// The connection; `patience` is what a request waits for its answer.
+    /// The connection.
     ///
     /// # Errors
     /// There is none now.
     pub(super) async fn obtain(
         self: &Rc<Self>,
         worker: &Rc<Worker>,
-        cluster: &Rc<ClusterRun>,
-        patience: Duration,
+        server: Server<'_>,
     ) -> Result<Rc<Connection>, ErrorKind> {
         loop {
             match &*self.state.borrow() {
@@ -69,7 +87,13 @@ impl Link {
             }
             if !matches!(before, State::Connecting) {
                 // In a task of its own: who asks may lose patience, the next one needs it too.
-                let making = Rc::clone(self).run(Rc::clone(worker), Rc::clone(cluster), patience);
+                let making = Making {
+                    worker: Rc::clone(worker),
+                    cluster: Rc::clone(server.cluster),
+                    patience: server.patience,
+                    login: server.login.cloned(),
+                };
+                let making = Rc::clone(self).run(making);
                 tokio::task::spawn_local(making);
             }
             self.changes.notified().await;
@@ -83,11 +107,22 @@ impl Link {
         }
     }
 
-    async fn run(self: Rc<Self>, worker: Rc<Worker>, cluster: Rc<ClusterRun>, patience: Duration) {
+    async fn run(self: Rc<Self>, making: Making) {
+        let Making {
+            worker,
+            cluster,
+            patience,
+            login,
+        } = making;
         let Ok((flight, upstream)) = connect(&worker, &cluster).await else {
             return self.pause(&worker);
         };
         let connection = Rc::new(Connection::new(patience * SILENCE));
+        if let Some(login) = login
+            && log_in(&connection, &login).is_none()
+        {
+            return self.pause(&worker);
+        }
         let endpoint = Rc::clone(flight.run());
         *self.state.borrow_mut() = State::Open(Rc::clone(&connection), endpoint);
         self.changes.notify_waiters();
@@ -115,6 +150,17 @@ impl Link {
         *self.state.borrow_mut() = State::Pauses(clock::now() + pause + extra);
         self.changes.notify_waiters();
     }
+}
+
+/// Says who we are; what is wrong with that shows in each reply that follows.
+fn log_in(connection: &Connection, login: &Login) -> Option<()> {
+    let password = std::fs::read(&login.password_file).ok()?;
+    let password = password.trim_ascii_end();
+    let named = login.username.as_ref().map(|name| name.as_bytes());
+    let words = [Some(&b"AUTH"[..]), named, Some(password)];
+    let words: Vec<&[u8]> = words.into_iter().flatten().collect();
+    connection.send(|out| resp::write(out, &words)).ok()?;
+    Some(())
 }
 
 async fn connect(worker: &Worker, cluster: &Rc<ClusterRun>) -> Result<(InFlight, Upstream), Error> {

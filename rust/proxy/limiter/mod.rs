@@ -134,9 +134,14 @@ async fn question(
 ) -> Result<Decided, ErrorKind> {
     let cluster = ask.cluster.as_ref().ok_or(ErrorKind::NoEndpoint)?;
     match &service.question {
-        Question::Redis { key, rate } => {
+        Question::Redis { key, rate, login } => {
             let key = crate::remote::redis::bucket::key(key, &ask.subject);
-            redis::take(worker, run, (cluster, service.timeout), (key, rate)).await
+            let server = link::Server {
+                cluster,
+                patience: service.timeout,
+                login: login.as_ref(),
+            };
+            redis::take(worker, run, server, (key, rate)).await
         }
         Question::Grpc { domain } => {
             run.stats.questions_total.increment();

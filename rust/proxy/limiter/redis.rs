@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::link::Link;
+use super::link::{Link, Server};
 use super::{Decided, ServiceRun};
 use crate::error::ErrorKind;
 use crate::policy::rate_limit::{Answer, Lease, Rate, Step, Verdict};
-use crate::pool::ClusterRun;
 use crate::proxy::worker::Worker;
 use crate::remote::redis::bucket::{self, Take};
 use crate::runtime::clock;
@@ -91,7 +90,7 @@ impl Drop for Asking<'_> {
 pub(super) async fn take(
     worker: &Rc<Worker>,
     run: &Rc<ServiceRun>,
-    (cluster, patience): (&Rc<ClusterRun>, Duration),
+    server: Server<'_>,
     (key, rate): (Vec<u8>, &Rate),
 ) -> Result<Decided, ErrorKind> {
     let bucket = run.redis.get(&key);
@@ -106,7 +105,7 @@ pub(super) async fn take(
             Step::Asks(wanted) => {
                 let asking = Asking::begin(&bucket);
                 run.stats.questions_total.increment();
-                let link = run.redis.link.obtain(worker, cluster, patience);
+                let link = run.redis.link.obtain(worker, server);
                 let key = &key[..];
                 let answer = ask(link, Take { key, rate, wanted }).await?;
                 asking.answered(answer, rate.per)

@@ -31,6 +31,12 @@ pub struct Redis {
     /// What its keys begin with.
     #[serde(default = "prefix")]
     pub key_prefix: String,
+    /// Who we are there, where it knows users.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The file of the password that it demands; read for each connection.
+    #[serde(default)]
+    pub password_file: Option<String>,
 }
 
 /// A rate limit service.

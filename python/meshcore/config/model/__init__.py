@@ -56,6 +56,7 @@ from meshcore.config.model.locality import (
     ZoneAware,
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
+from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
 from meshcore.config.model.resilience import (
@@ -112,6 +113,7 @@ __all__ = [
     "Match",
     "Mesh",
     "MinRttCalc",
+    "Mirror",
     "OutlierDetection",
     "Part",
     "PathMatch",

@@ -62,6 +62,10 @@ class Redis(Part):
     """Where it is."""
     key_prefix: StrictStr = "meshcore:"
     """What its keys begin with; the limit's name and what has the bucket follow."""
+    username: StrictStr | None = None
+    """Who the proxy is there; left out, the default user."""
+    password_file: StrictStr | None = None
+    """The file of the password, read for each connection."""
 
 
 class Grpc(Part):

@@ -12,6 +12,7 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
 from meshcore.config.model.match import Match
+from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriorityItem
 from meshcore.config.model.rate_limit import RateLimit
 from meshcore.config.model.retries import Retries
@@ -79,6 +80,8 @@ class Route(Part):
     priority: RoutePriorityItem | None = None
     """How much requests matter when not all can be served: `low`, `default` or `high`, or a header
     that says it."""
+    mirrors: tuple[Mirror, ...] = ()
+    """Who gets copies of its requests."""
     retries: Retries | None = None
     """What is tried again, beside what provably reached nobody: that always is."""
     hash_on: tuple[HashOn, ...] = ()

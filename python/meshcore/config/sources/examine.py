@@ -102,6 +102,8 @@ def _destinations(config: Config) -> Iterator[str]:
     for listener in config.listeners:
         for targets in (listener.to, *(route.to for route in listener.routes)):
             yield from (target.cluster for target in targets)
+        for route in listener.routes:
+            yield from (mirror.cluster for mirror in route.mirrors)
     for service in config.rate_limit_services:
         yield from (spoken.cluster for spoken in (service.redis, service.grpc) if spoken)
 

@@ -1,8 +1,10 @@
 //! The course of a request: what was tried, and whether it is tried again.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::exchange::Exchange;
+use super::mirror;
 use super::replay::Replay;
 use crate::balance::Random;
 use crate::error::{Error, ErrorKind};
@@ -25,7 +27,7 @@ const RESENDS_MAX: u32 = 2;
 /// One request's course.
 pub(crate) struct Course<'a, 's> {
     exchange: &'a Exchange<'a>,
-    worker: &'a Worker,
+    worker: &'a Rc<Worker>,
     /// The client's body.
     pub(crate) body: Replay<'a, 's>,
     /// Endpoints that were tried.
@@ -42,7 +44,7 @@ impl<'a, 's> Course<'a, 's> {
     /// At its beginning.
     pub(crate) fn new(
         exchange: &'a Exchange<'a>,
-        worker: &'a Worker,
+        worker: &'a Rc<Worker>,
         body: Replay<'a, 's>,
     ) -> Self {
         Self {
@@ -54,6 +56,23 @@ impl<'a, 's> Course<'a, 's> {
             resends: 0,
             retries: 0,
             spent: None,
+        }
+    }
+
+    /// Sends the copies of the request as soon as all of it is there.
+    pub(crate) fn mirror(&self) {
+        let Some(copies) = &self.exchange.plan.copies else {
+            return;
+        };
+        if self.body.is_too_long() {
+            mirror::give_up(&copies.take());
+        } else if self.body.has_ended() {
+            let copies = copies.take();
+            if !copies.is_empty()
+                && let Some(body) = self.body.copied()
+            {
+                mirror::send(self.worker, copies, &body);
+            }
         }
     }
 
@@ -124,24 +143,21 @@ impl<'a, 's> Course<'a, 's> {
             }
             return None;
         }
-        let wait = if harmless {
-            Duration::ZERO
-        } else {
-            self.next_wait()?
-        };
+        if harmless {
+            self.resends += 1;
+            stats.resends_total.increment();
+            self.forget_tried();
+            return Some(Duration::ZERO);
+        }
+        let wait = self.next_wait()?;
         self.spent = None;
         let Some(spent) = budget::spend(self.worker, &self.exchange.plan.cluster) else {
             self.exchange.record.borrow_mut().given_up(GaveUp::Overflow);
             return None;
         };
         self.spent = Some(spent);
-        if harmless {
-            self.resends += 1;
-            stats.resends_total.increment();
-        } else {
-            self.retries += 1;
-            stats.retries_total.increment();
-        }
+        self.retries += 1;
+        stats.retries_total.increment();
         self.forget_tried();
         Some(wait)
     }

@@ -25,6 +25,9 @@ use crate::proxy::upstream::Ask;
 use crate::runtime::clock;
 use crate::runtime::timer::Timer;
 
+/// Bytes of a body that is copied; requests with a longer one are not.
+const COPIED_BYTES: usize = 1 << 20;
+
 /// One exchange, from its plan to its end.
 pub(crate) struct Exchange<'a> {
     pub(crate) plan: &'a Plan,
@@ -81,10 +84,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// What is kept of the body for further attempts.
+    /// What is kept of the body, for further attempts and for copies.
     fn keeps(&self) -> usize {
+        let copied = self.plan.copies.as_ref().map_or(0, |_| COPIED_BYTES);
         let effort = self.plan.effort.as_ref();
-        effort.map_or(0, |effort| effort.body_bytes)
+        effort.map_or(copied, |effort| effort.body_bytes.max(copied))
     }
 
     /// No endpoint was tried.
@@ -113,6 +117,7 @@ impl Exchange<'_> {
         let buffers = &conn.worker().buffers;
         let opened = server::open(link, buffers, &self.plan.heads, announced).await?;
         if ends && matches!(link, Link::Http2(_)) {
+            course.body.finish();
             upload.complete();
             self.activity.uploaded.set(true);
         }
@@ -214,6 +219,7 @@ impl Exchange<'_> {
         let (ended, arrived) = loop {
             let arrived = poll_fn(|cx| {
                 upload.poll(cx, (&mut course.body, &mut opened.sink), self.activity)?;
+                course.mirror();
                 client.poll_gone(cx, self.activity.uploaded.get())?;
                 Patience::poll(patience.as_deref_mut(), cx, self.activity)?;
                 let arrived = opened.answer.poll_head(cx);

@@ -10,6 +10,7 @@ mod client;
 mod course;
 mod exchange;
 mod grpc_web;
+mod mirror;
 mod passing;
 mod patience;
 mod pump;

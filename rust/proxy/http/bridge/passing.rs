@@ -93,6 +93,7 @@ impl Exchange<'_> {
         let copied: Result<(), Error> = poll_fn(|cx| {
             // An early response doesn't stop a body that the upstream still takes.
             upload.poll(cx, (&mut course.body, to_upstream), self.activity)?;
+            course.mirror();
             if let Some(watch) = &mut watch
                 && self.activity.uploaded.get()
                 && !tunnel

@@ -81,6 +81,21 @@ impl<'a, 's> Replay<'a, 's> {
         self.end.is_some()
     }
 
+    /// Nothing follows the head.
+    pub(crate) fn finish(&mut self) {
+        self.end = Some(End::Plain);
+    }
+
+    /// All of it, once the client has sent it and as long as it is kept.
+    pub(crate) fn copied(&self) -> Option<Copied> {
+        let trailers = match self.end.as_ref().filter(|_| self.whole)? {
+            End::Plain => None,
+            End::Trailers(fields) => Some(fields.clone()),
+        };
+        let bytes = Bytes::copy_from_slice(&self.kept);
+        Some(Copied { bytes, trailers })
+    }
+
     /// Whether nothing follows the head of a request without a body: over HTTP/2 trailers still may.
     pub(crate) fn is_head_alone(&self) -> bool {
         match (&self.end, &*self.source) {
@@ -141,6 +156,20 @@ impl<'a, 's> Replay<'a, 's> {
         at.0 += next.len();
         let last = next.len() == left.len() && matches!(self.end, Some(End::Plain));
         Some(Piece::Data(Bytes::copy_from_slice(next), last))
+    }
+}
+
+/// A whole body.
+#[derive(Debug, Clone)]
+pub(crate) struct Copied {
+    pub(crate) bytes: Bytes,
+    pub(crate) trailers: Option<Box<HeaderMap>>,
+}
+
+impl Copied {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.trailers.is_none()
     }
 }
 

@@ -11,20 +11,17 @@ use super::response::{self, Arrived};
 use super::watch::ClientWatch;
 use super::{bridged, held, tunnel};
 use crate::error::{Error, ErrorKind};
-use crate::policy::retry_budget::Spent;
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
-use crate::proxy::budget;
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
-use crate::proxy::http::record::{GaveUp, Record};
+use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
 use crate::proxy::link::Speaks;
 use crate::proxy::upstream::{self, Ask};
-use crate::proxy::worker::Worker;
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 
@@ -79,7 +76,7 @@ pub(super) async fn serve(
         return (next, Some(buffer));
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
-    if plan.speaks != Speaks::Http1 || plan.effort.is_some() {
+    if plan.speaks != Speaks::Http1 || plan.is_kept() {
         return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
     }
     let record = RefCell::new(record);
@@ -184,7 +181,7 @@ async fn attempts(
     let fresh = facts.upgrade || wants_local || matches!(facts.method, RequestMethod::Connect);
     let local = || conn.io.socket().local_addr();
     let local = wants_local.then(local).flatten();
-    let (mut resends, mut spent) = (0, None);
+    let mut resends = 0;
     loop {
         let mut tried = Tried::aiming(aim.clone());
         let ask = Ask {
@@ -219,30 +216,12 @@ async fn attempts(
         if !(stale && is_unprocessed(&upstream, &error) && upload.rewind()) {
             return Err(error);
         }
-        let Some(place) = send_again(worker, &cluster, &upstream, record) else {
-            return Err(error);
-        };
-        drop(spent.replace(place));
+        // Nor may the other side still get what waits in the kernel: a close alone would send it.
+        upstream.io.socket().reset_on_close();
+        cluster.stats.resends_total.increment();
         resends += 1;
         tokio::task::yield_now().await;
     }
-}
-
-/// Takes a place for sending again what `upstream` took nothing of.
-fn send_again(
-    worker: &Worker,
-    cluster: &ClusterRun,
-    upstream: &Upstream,
-    record: &RefCell<Record>,
-) -> Option<Spent> {
-    let Some(place) = budget::spend(worker, cluster) else {
-        record.borrow_mut().given_up(GaveUp::Overflow);
-        return None;
-    };
-    // Nor may the other side still get what waits in the kernel: a close alone would send it.
-    upstream.io.socket().reset_on_close();
-    cluster.stats.resends_total.increment();
-    Some(place)
 }
 
 fn body(framing: Framing) -> Body {
