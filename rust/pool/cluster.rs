@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::likeness::{are_comparable, counts_load};
 use super::session::Names;
 use super::shares::Shares;
 use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, GuardStats, Registry};
-use crate::wire;
 use crate::wire::cluster::Balance;
 
 /// A cluster's picker, endpoints and counters in one worker.
@@ -274,29 +274,4 @@ fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
         None => Picker::new(balance, &candidates),
     };
     (picker, None)
-}
-
-/// Whether connections made for one carry requests of the other: those made under other TLS or
-/// protocol settings must not.
-fn are_comparable(one: &wire::Cluster, other: &wire::Cluster) -> bool {
-    one.tls == other.tls
-        && one.protocol == other.protocol
-        && one.http2 == other.http2
-        && one.proxy_protocol == other.proxy_protocol
-        && one.balance == other.balance
-        && one.hash == other.hash
-        && counts_load(one) == counts_load(other)
-}
-
-/// Whether the picker looks at how many requests each endpoint has.
-fn counts_load(wire: &wire::Cluster) -> bool {
-    let limits = wire.endpoint_limits.as_ref();
-    if limits.is_some_and(|limits| limits.max_requests > 0) {
-        return true;
-    }
-    match wire.balance {
-        Balance::LeastRequest | Balance::P2cEwma => true,
-        Balance::RingHash | Balance::Maglev => wire.hash.load_factor_percent > 0,
-        Balance::RoundRobin | Balance::Random => false,
-    }
 }

@@ -10,6 +10,7 @@ mod establish;
 mod fitness;
 mod guarding;
 pub mod http2;
+mod likeness;
 mod session;
 mod shares;
 mod tried;
