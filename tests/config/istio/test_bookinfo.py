@@ -91,6 +91,8 @@ def test_the_circuit_breaker_in_native_words(monkeypatch: pytest.MonkeyPatch) ->
         "base_ejection_time": "180000ms",
         "max_ejection_percent": 100,
     }
+    # Failing endpoints are found, so localities count.
+    assert cluster["locality"] == {}
 
 
 def test_the_gateway_in_native_words() -> None:

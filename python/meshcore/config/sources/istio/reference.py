@@ -69,7 +69,9 @@ listeners:
 What differs from Istio: limits and retries that no document names are meshcore's (finite limits,
 only what is safe is sent again); a ServiceEntry may have a short host (`reviews`); a host without
 a service is routed on every port, not on 80 alone; `tls` without `mode` is refused instead of
-meaning the zero value.
+meaning the zero value; failover of localities counts whatever makes an endpoint unavailable, with
+or without `outlierDetection` (with it, and nothing said, localities count as Istio's do). The
+proxy's own locality is the document's `locality` or `meshcore proxy --locality`.
 """
 
 

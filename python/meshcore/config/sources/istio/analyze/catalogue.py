@@ -205,7 +205,8 @@ _OWN = (
         "MC0006",
         "FailoverWithoutOutlierDetection",
         "warning",
-        "Locality failover is set and nothing finds failing endpoints: it would do nothing.",
+        "Locality failover is set and nothing finds failing endpoints: with Istio it would do "
+        "nothing; here only requests whose connect fails go on to another locality.",
         "Add `outlierDetection` to the same policy.",
     ),
     Entry(

@@ -139,7 +139,7 @@ def _blocks(
     setting = balancer.localityLbSetting if balancer is not None else None
     fails_over = setting is not None and (setting.failover or setting.failoverPriority)
     if fails_over and policy.outlierDetection is None:
-        message = "without outlierDetection nothing ever fails over"
+        message = "without outlierDetection only a failed connect fails over"
         analysis.find("MC0006", rule, at / "loadBalancer" / "localityLbSetting", message)
     for place, name in _zeros(policy, at):
         analysis.find("MC0015", rule, place, f"{name}: 0 is no limit at all")

@@ -93,6 +93,9 @@ def _http_pool(made: Made, http: HttpPool, at: At) -> None:
 
 def _outlier_detection(made: Made, outlier: OutlierDetection, at: At) -> None:
     made.put("outlier_detection", {}, at)
+    # Places count as soon as something finds failing endpoints, unless a rule says otherwise.
+    if not made.has("locality"):
+        made.put("locality", {})
     counts = {
         "consecutive_5xx": "consecutive5xxErrors",
         "consecutive_local_origin_failure": "consecutiveLocalOriginFailures",
