@@ -26,7 +26,7 @@ pub use cluster::{Cluster, Endpoint, Names};
 pub use compile::Compiler;
 pub use guard::{Guard, Live};
 pub use listener::{AccessLog, Listener};
-pub use open::{Lease, Leases, OpenCount, Place};
+pub use open::{Lease, Leases, OpenCount, Place, Waiting};
 pub use stage::{Staged, Surroundings};
 
 use crate::route::ClusterSlot;

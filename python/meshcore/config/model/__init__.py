@@ -60,7 +60,12 @@ from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
-from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.resilience import (
+    Breaker,
+    EndpointLimits,
+    Limits,
+    OutlierDetection,
+)
 from meshcore.config.model.retries import BackOff, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
@@ -89,6 +94,7 @@ __all__ = [
     "Dns",
     "Drain",
     "Endpoint",
+    "EndpointLimits",
     "Failover",
     "Fault",
     "Grpc",
@@ -101,6 +107,7 @@ __all__ = [
     "Http",
     "Http2",
     "HttpCheck",
+    "Limits",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
