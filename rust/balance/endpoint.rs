@@ -23,6 +23,15 @@ impl Load {
         }
     }
 
+    /// One more, unless `limit` are active.
+    pub fn try_begin(self: &Arc<Self>, limit: u32) -> Option<Active> {
+        let more = |active| (active < limit).then_some(active + 1);
+        self.active.fetch_update(Relaxed, Relaxed, more).ok()?;
+        Some(Active {
+            load: Arc::clone(self),
+        })
+    }
+
     /// How many are active now.
     pub fn active(&self) -> u32 {
         self.active.load(Relaxed)

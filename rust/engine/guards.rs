@@ -9,7 +9,7 @@ use crate::policy::health::Obstacle;
 use crate::pool::count_verdict;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Guard, Snapshot};
-use crate::telemetry::Registry;
+use crate::telemetry::{Gauge, GuardStats, Registry};
 
 /// How often intervals are looked at, so that they end with so little delay.
 const TURN: Duration = Duration::from_millis(100);
@@ -74,6 +74,7 @@ pub(super) fn set_gauges(snapshot: &Snapshot, registry: &Registry) {
         let ejected = count(&|one| one.health.has(Obstacle::Ejected));
         stats.ejections_active.set(ejected);
         stats.breaker_open.set(guard.live.breaker.f().into());
+        set_limits(guard, &stats);
         for endpoint in &cluster.endpoints {
             let stats = registry.endpoint_guard(&cluster.name, &endpoint.text);
             stats.available.set(endpoint.health.is_available().into());
@@ -86,6 +87,27 @@ pub(super) fn set_gauges(snapshot: &Snapshot, registry: &Registry) {
             stats.breaker_open.set(f.into());
         }
     }
+}
+
+fn set_limits(guard: &Guard, stats: &GuardStats) {
+    let Some(limits) = &guard.limits else {
+        return;
+    };
+    let live = &guard.live;
+    stats.requests_pending.set(live.pending.value().into());
+    let set = |limit: u32, now: u32, open: &Gauge, remaining: &Gauge| {
+        open.set(i64::from(limit > 0 && now >= limit));
+        remaining.set(limit.saturating_sub(now).into());
+    };
+    let now = live.connections.value();
+    let (open, remaining) = (&stats.cx_open, &stats.remaining_cx);
+    set(limits.max_connections, now, open, remaining);
+    let now = live.requests.value();
+    let (open, remaining) = (&stats.rq_open, &stats.remaining_rq);
+    set(limits.max_requests, now, open, remaining);
+    let now = live.pending.value();
+    let (open, remaining) = (&stats.rq_pending_open, &stats.remaining_pending);
+    set(limits.max_pending_requests, now, open, remaining);
 }
 
 fn guarded(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Cluster>, &Guard)> {

@@ -10,6 +10,7 @@ pub mod explain;
 mod guards;
 mod names;
 mod options;
+mod overload;
 mod service;
 mod sockets;
 mod view;
@@ -70,7 +71,8 @@ impl Engine {
             let registry = Arc::clone(&seen.registry);
             let seed = clock::wall_micros() ^ (index as u64).rotate_left(32);
             let pin = options.pin.then_some(index);
-            let main = move || worker::run(index, registry, seed, receiver);
+            let overload = Arc::clone(&seen.overload);
+            let main = move || worker::run(index, (registry, overload), seed, receiver);
             threads.push(workers::spawn(format!("mc-worker-{index}"), pin, main)?);
             commands.push(sender);
         }

@@ -80,6 +80,8 @@ impl Service {
                 admin::serve(listener, view, seen.admin_handed_over.notified()).await;
             });
         }
+        // Ends with the thread.
+        spawn_local(super::overload::watch(Arc::clone(&seen)));
         loop {
             tokio::select! {
                 () = seen.stopping.notified() => break,

@@ -15,6 +15,7 @@ use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::Obstacle;
+use crate::policy::overload::Overload;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
 use crate::telemetry::{LogSinks, Registry};
@@ -27,6 +28,8 @@ const LEVELS: [&str; 4] = ["error", "warning", "info", "debug"];
 pub(super) struct Seen {
     pub(super) registry: Arc<Registry>,
     pub(super) logs: LogSinks,
+    /// What the process refuses now.
+    pub(super) overload: Arc<Overload>,
     pub(super) events: Events,
     pub(super) stopping: Notify,
     /// Notified when a successor answers the admin interface from now on.
@@ -46,6 +49,7 @@ impl Seen {
         Ok(Self {
             logs: LogSinks::new(Arc::clone(&registry)),
             registry,
+            overload: Arc::default(),
             events: Events::new()?,
             stopping: Notify::new(),
             admin_handed_over: Notify::new(),
@@ -182,6 +186,7 @@ impl View for AdminView {
             "route_tables": snapshot.tables.iter().map(|t| json!(**t)).collect::<Value>(),
             "clusters": clusters.clone().map(|c| json!(*c.wire)).collect::<Value>(),
             "endpoints": clusters.map(endpoints_dump).collect::<Value>(),
+            "overload": snapshot.overload.as_deref().map(|overload| json!(overload)),
         })
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
 use crate::net::listener::Acceptor;
+use crate::policy::overload::Overload;
 use crate::proxy::accept;
 use crate::proxy::worker::Worker;
 use crate::snapshot::Snapshot;
@@ -43,11 +44,11 @@ pub(super) enum Command {
 /// Runs until the sender of commands is gone; what is open then is closed.
 pub(super) async fn run(
     index: usize,
-    registry: Arc<Registry>,
+    (registry, overload): (Arc<Registry>, Arc<Overload>),
     seed: u64,
     mut commands: mpsc::Receiver<Command>,
 ) {
-    let worker = Rc::new(Worker::new(index, registry, seed));
+    let worker = Rc::new(Worker::new(index, (registry, overload), seed));
     let sweeper = spawn_local(sweep(Rc::clone(&worker)));
     while let Some(command) = commands.recv().await {
         match command {

@@ -6,7 +6,7 @@ use crate::wire::Problems;
 use crate::wire::route::{self, Percentage};
 
 /// A request that waits longer than this tries nobody's patience but the operator's.
-const DELAY_MAX: Duration = Duration::from_hours(1);
+pub(super) const DELAY_MAX: Duration = Duration::from_hours(1);
 
 /// How many times its mean a delay may be: one of 22,000 is cut to it. A random wait has a bound too.
 const MEANS_MAX: f64 = 10.0;
@@ -45,7 +45,7 @@ enum Wait {
 
 /// Millionths of all requests.
 #[derive(Debug, Clone, Copy)]
-struct Chance(u32);
+pub(super) struct Chance(u32);
 
 /// Statuses of gRPC that aren't OK: name, number, and what stands for it without gRPC (as the
 /// definitions of google.rpc.Code have it).
@@ -190,11 +190,11 @@ impl Abort {
 }
 
 impl Chance {
-    const fn of(share: Percentage) -> Self {
+    pub(super) const fn of(share: Percentage) -> Self {
         Self(share.millionths())
     }
 
-    const fn falls_on(self, random: u64) -> bool {
+    pub(super) const fn falls_on(self, random: u64) -> bool {
         // Multiply and shift instead of a remainder; the bias is below a millionth of a millionth.
         let point = (random as u128 * Percentage::WHOLE as u128) >> 64;
         point < self.0 as u128

@@ -6,9 +6,6 @@ use crate::wire::route::RoutePriority;
 
 pub use crate::wire::route::Level as Priority;
 
-/// The words, in order: as headers have them, and labels of what is counted by priority.
-pub const WORDS: [&str; 3] = ["low", "default", "high"];
-
 /// How a route's requests are told apart.
 #[derive(Debug)]
 pub struct PriorityRule {
@@ -23,7 +20,7 @@ impl From<&RoutePriority> for PriorityRule {
         let written = wire.values.iter();
         let written = written.map(|(value, level)| (value.as_bytes().into(), *level));
         let values = if wire.values.is_empty() {
-            let words = WORDS.into_iter().zip(own);
+            let words = Priority::WORDS.into_iter().zip(own);
             words
                 .map(|(word, level)| (word.as_bytes().into(), level))
                 .collect()

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::fitness::{Fitness, Level};
+use super::likeness::{are_comparable, counts_load};
 use super::session::Names;
 use super::shares::Shares;
 use super::{EndpointRun, Tried, Wish};
 use crate::balance::{Asking, Availability, Candidate, Levels, Picker, Random};
 use crate::snapshot::{Cluster, Endpoint};
 use crate::telemetry::{ClusterStats, GuardStats, Registry};
-use crate::wire;
 use crate::wire::cluster::Balance;
 
 /// A cluster's picker, endpoints and counters in one worker.
@@ -40,7 +40,8 @@ impl ClusterRun {
         let (registry, worker) = registry;
         let stats = registry.cluster(worker, &cluster.name);
         let counts_load = counts_load(&cluster.wire);
-        let comparable = before.filter(|before| is_comparable(&before.cluster, &cluster));
+        let comparable =
+            before.filter(|before| are_comparable(&before.cluster.wire, &cluster.wire));
         let old = |endpoint: &Arc<Endpoint>| {
             comparable?
                 .endpoints
@@ -256,18 +257,6 @@ impl ClusterRun {
     }
 }
 
-/// Whether a change leaves connections and pickers of use: those made under other TLS or protocol
-/// settings must not carry requests of these.
-fn is_comparable(old: &Cluster, new: &Cluster) -> bool {
-    let (old, new) = (&old.wire, &new.wire);
-    old.tls == new.tls
-        && old.protocol == new.protocol
-        && old.http2 == new.http2
-        && old.proxy_protocol == new.proxy_protocol
-        && old.balance == new.balance
-        && old.hash == new.hash
-}
-
 fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
     let candidate = |endpoint: &Arc<Endpoint>| Candidate {
         weight: endpoint.weight,
@@ -285,13 +274,4 @@ fn pickers(cluster: &Cluster) -> (Picker, Option<Levels>) {
         None => Picker::new(balance, &candidates),
     };
     (picker, None)
-}
-
-/// Whether the picker looks at how many requests each endpoint has.
-fn counts_load(wire: &wire::Cluster) -> bool {
-    match wire.balance {
-        Balance::LeastRequest | Balance::P2cEwma => true,
-        Balance::RingHash | Balance::Maglev => wire.hash.load_factor_percent > 0,
-        Balance::RoundRobin | Balance::Random => false,
-    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Age, Probes, http2};
 use crate::balance::Active;
 use crate::net::socket::Peek;
-use crate::snapshot::{Endpoint, Lease};
+use crate::snapshot::{Endpoint, Lease, Place};
 use crate::telemetry::{ClusterStats, EndpointStats};
 use crate::tls::io::Io;
 use crate::wire;
@@ -182,19 +182,43 @@ pub struct InFlight {
     run: Rc<EndpointRun>,
     _active: Option<Active>,
     probes: Option<Rc<Probes>>,
+    /// Counts it among its cluster's, where they have a limit.
+    place: Option<Place>,
 }
 
 impl InFlight {
-    /// Counts one in; where its outcome decides about a circuit, `probes` says about which.
-    pub fn begin(run: Rc<EndpointRun>, probes: Option<Rc<Probes>>) -> Self {
+    /// Counts one in.
+    pub fn begin(run: Rc<EndpointRun>) -> Self {
+        let active = run.counts_load.then(|| run.endpoint.load.begin());
+        Self::new(run, active)
+    }
+
+    /// Counts one in, unless the endpoint has `limit` (0: none).
+    pub fn try_begin(run: Rc<EndpointRun>, limit: u32) -> Option<Self> {
+        if limit == 0 {
+            return Some(Self::begin(run));
+        }
+        let active = run.endpoint.load.try_begin(limit)?;
+        Some(Self::new(run, Some(active)))
+    }
+
+    fn new(run: Rc<EndpointRun>, active: Option<Active>) -> Self {
         run.stats.requests_total.increment();
         run.stats.requests_active.add(1);
-        let active = run.counts_load.then(|| run.endpoint.load.begin());
         Self {
             run,
             _active: active,
-            probes,
+            probes: None,
+            place: None,
         }
+    }
+
+    /// The same: its outcome decides about these circuits, and it has this place.
+    #[must_use]
+    pub fn with(mut self, probes: Option<Rc<Probes>>, place: Option<Place>) -> Self {
+        self.probes = probes;
+        self.place = place;
+        self
     }
 
     /// The circuits that its outcome decides about.

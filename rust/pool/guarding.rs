@@ -12,7 +12,7 @@ use crate::policy::health::{Health, Obstacle};
 use crate::policy::outcome::Outcome;
 use crate::policy::outlier::{Cause, Verdict};
 use crate::runtime::clock;
-use crate::snapshot::Guard;
+use crate::snapshot::{Guard, Lease};
 use crate::telemetry::GuardStats;
 
 /// The circuits that an attempt's outcome decides about.
@@ -22,12 +22,21 @@ pub struct Probes {
     endpoint: RefCell<Option<Probe>>,
 }
 
+/// Whose limit of connections is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The endpoint's.
+    Endpoint,
+    /// The cluster's.
+    Cluster,
+}
+
 impl ClusterRun {
     /// Begins an attempt at an endpoint that `tried` doesn't hold. `now` is the time, and the same in
     /// microseconds of any clock that doesn't go back.
     ///
     /// # Errors
-    /// `NoEndpoint` when none is left, `CircuitOpen`.
+    /// `NoEndpoint` when none is left, `CircuitOpen`, `Overflow` at a limit.
     pub fn begin(
         &self,
         random: &mut Random,
@@ -35,11 +44,11 @@ impl ClusterRun {
         tried: &mut Tried,
     ) -> Result<InFlight, ErrorKind> {
         match &self.cluster.guard {
-            Some(guard) if guard.breaker.is_some() => self.begin_guarded(guard, random, now, tried),
+            Some(guard) if guard.admits() => self.begin_guarded(guard, random, now, tried),
             _ => {
                 let run = self.pick(random, now.1, tried);
                 let run = run.ok_or(ErrorKind::NoEndpoint)?;
-                Ok(InFlight::begin(Rc::clone(run), None))
+                Ok(InFlight::begin(Rc::clone(run)))
             }
         }
     }
@@ -52,6 +61,7 @@ impl ClusterRun {
         tried: &mut Tried,
     ) -> Result<InFlight, ErrorKind> {
         let shared_us = clock::micros(now);
+        let place = guard.enter().inspect_err(|_| self.overflows())?;
         let of_cluster = match guard.admit(shared_us) {
             Admission::Pass => None,
             Admission::Probe(probe) => Some(probe),
@@ -60,9 +70,16 @@ impl ClusterRun {
                 return Err(ErrorKind::CircuitOpen);
             }
         };
+        let limit = guard.endpoint_limits.max_requests;
+        let mut full = false;
         loop {
-            let run = self.pick(random, now_us, tried);
-            let run = run.ok_or(ErrorKind::NoEndpoint)?;
+            let Some(run) = self.pick(random, now_us, tried) else {
+                return Err(self.none_left(full));
+            };
+            let Some(flight) = InFlight::try_begin(Rc::clone(run), limit) else {
+                full = true;
+                continue;
+            };
             let of_endpoint = match guard.admit_at(&run.endpoint.health, shared_us) {
                 Admission::Pass => None,
                 Admission::Probe(probe) => Some(probe),
@@ -72,8 +89,41 @@ impl ClusterRun {
                 Admission::Refuse => continue,
             };
             let probes = self.probes(of_cluster, of_endpoint);
-            return Ok(InFlight::begin(Rc::clone(run), probes));
+            return Ok(flight.with(probes, place));
         }
+    }
+
+    fn none_left(&self, full: bool) -> ErrorKind {
+        if !full {
+            return ErrorKind::NoEndpoint;
+        }
+        self.overflows();
+        ErrorKind::Overflow
+    }
+
+    /// A request is refused at a limit.
+    pub fn overflows(&self) {
+        self.stats.overflow_total.increment();
+    }
+
+    /// A place for a connection to an endpoint.
+    ///
+    /// # Errors
+    /// Whose limit is reached.
+    pub fn lease(&self, run: &EndpointRun) -> Result<Lease, Full> {
+        let pool = self.cluster.wire.pool.max_connections;
+        let guard = self.cluster.guard.as_deref();
+        let Some(guard) = guard else {
+            return run.endpoint.open.enter(pool).ok_or(Full::Endpoint);
+        };
+        let own = guard.endpoint_limits.max_connections;
+        let limit = [pool, own].into_iter().filter(|limit| *limit > 0).min();
+        let lease = run.endpoint.open.enter(limit.unwrap_or(0));
+        let lease = lease.ok_or(Full::Endpoint)?;
+        let limit = guard.limits.as_ref().map_or(0, |it| it.max_connections);
+        lease
+            .within(&guard.live.connections, limit)
+            .ok_or(Full::Cluster)
     }
 
     fn probes(&self, cluster: Option<Probe>, endpoint: Option<Probe>) -> Option<Rc<Probes>> {

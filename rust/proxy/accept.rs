@@ -11,6 +11,7 @@ use super::listener::ListenerRun;
 use super::worker::{Accepting, Worker};
 use crate::net::Socket;
 use crate::net::listener::{Accepted, Acceptor};
+use crate::policy::overload::Stage;
 
 /// The wait after the kernel had no descriptor or memory left: long enough not to spin, short
 /// enough that a freed descriptor is used within a blink.
@@ -86,6 +87,10 @@ fn take(worker: &Rc<Worker>, listener: &Rc<ListenerRun>, accepted: Accepted) {
         return;
     };
     listener.stats.connections_total.increment();
+    if worker.overload.stage() == Stage::RefuseAll {
+        worker.stats.shed_connections_total.increment();
+        return;
+    }
     let current = listener.current();
     let limit = current.listener.wire.limits.connections;
     let Some(place) = current.listener.open.enter(limit) else {

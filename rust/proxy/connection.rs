@@ -10,6 +10,7 @@ use super::listener::ListenerRun;
 use super::worker::{Open, Worker};
 use super::{http, tcp};
 use crate::net::Socket;
+use crate::policy::overload::Stage;
 use crate::pool::View;
 use crate::protocol::detect::Detected;
 use crate::runtime::clock;
@@ -74,6 +75,7 @@ impl Downstream {
     pub fn should_close(&self) -> bool {
         self.worker().draining().is_some()
             || self.listener.gone_since().is_some()
+            || self.worker().overload.stage() == Stage::RefuseAll
             || self.old_at.is_some_and(|old_at| clock::now() >= old_at)
     }
 

@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod link;
 pub mod listener;
 mod log;
+mod pending;
 mod renew;
 pub mod tcp;
 pub mod upstream;

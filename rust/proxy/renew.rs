@@ -25,7 +25,7 @@ async fn renew(worker: &Worker, cluster: &ClusterRun, run: &EndpointRun) -> Opti
     let _turn = run.streams.try_turn()?;
     let bounds = &cluster.cluster.wire;
     // At the limit nobody is turned away for this: the old one is a place that is in use.
-    let lease = run.endpoint.open.enter(bounds.pool.max_connections)?;
+    let lease = cluster.lease(run).ok()?;
     let ask = Ask {
         reuse: false,
         client: None,

@@ -1,10 +1,14 @@
 //! Bytes both ways, each direction ended as its sender ended it.
 
+mod fault;
+
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use super::connection::Downstream;
 use super::early::Early;
@@ -13,6 +17,8 @@ use super::log;
 use super::upstream::{self, Ask};
 use crate::balance::stable_hash;
 use crate::error::{Error, ErrorKind};
+use crate::policy::priority::Priority;
+use crate::policy::tcp_fault::Injected;
 use crate::pool::{Aim, ClusterRun, EndpointRun, Tried};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
@@ -29,13 +35,30 @@ struct Carried {
     error: Option<ErrorKind>,
     received: u64,
     sent: u64,
+    injected: Injected,
+}
+
+impl Carried {
+    /// Envoy's letters for what went wrong, or was made to.
+    fn flags(&self) -> Cow<'static, str> {
+        let held = self.injected.delay.is_some() || self.injected.bandwidth.is_some();
+        let flag = self.error.map_or("", ErrorKind::flag);
+        match (held, flag) {
+            (false, flag) => Cow::Borrowed(flag),
+            (true, "") => Cow::Borrowed("DI"),
+            (true, flag) => Cow::Owned(format!("DI,{flag}")),
+        }
+    }
 }
 
 /// Serves a connection of a `tcp`, `tls_passthrough` or `auto` listener; `early` is its upstream
 /// where that has spoken already.
 pub async fn serve(conn: &Downstream, first: Option<Buffer>, early: Option<Box<Early>>) {
     let begun = clock::now();
-    let mut carried = Carried::default();
+    let mut carried = Carried {
+        injected: fault::draw(conn),
+        ..Carried::default()
+    };
     if let Err(error) = carry(conn, (first, early), &mut carried).await {
         carried.error = Some(error.kind);
         conn.listener.stats.local_replies.record(error.kind);
@@ -54,7 +77,7 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>, early: Option<Box<E
         let took = clock::micros_between(begun, clock::now());
         let entry = Entry {
             start_micros: clock::wall_micros().saturating_sub(took),
-            flags: carried.error.map_or("", ErrorKind::flag),
+            flags: &carried.flags(),
             code_details: carried.error.map_or("", ErrorKind::code),
             bytes_received: carried.received,
             bytes_sent: carried.sent,
@@ -76,6 +99,13 @@ async fn carry(
     (first, early): (Option<Buffer>, Option<Box<Early>>),
     carried: &mut Carried,
 ) -> Result<(), Error> {
+    let worker = conn.worker();
+    if worker.overload.stage().refuses(Priority::Default) {
+        worker.stats.shed_connections_total.increment();
+        return Err(ErrorKind::Overload.into());
+    }
+    let injected = carried.injected;
+    let cut = fault::wait(&injected).await?;
     let early = match early {
         Some(early) => *early,
         None => find(conn, carried).await?,
@@ -85,8 +115,12 @@ async fn carry(
     cluster.connected(&early.flight);
     carried.cluster = Some(Rc::clone(cluster));
     carried.endpoint = Some(Rc::clone(early.flight.run()));
-    (carried.received, carried.sent) = relay(conn, &early.upstream.io, first, None).await;
-    Ok(())
+    let upstream = &early.upstream.io;
+    (carried.received, carried.sent) = match injected.bandwidth {
+        None => relay_until(conn, upstream, (first, None), cut).await,
+        Some(rate) => fault::relay(conn, upstream, first, (rate, cut)).await,
+    };
+    fault::was_cut(cut)
 }
 
 async fn find(conn: &Downstream, carried: &mut Carried) -> Result<Early, Error> {
@@ -149,6 +183,16 @@ pub async fn relay(
     from_client: Option<Buffer>,
     from_upstream: Option<Buffer>,
 ) -> (u64, u64) {
+    relay_until(conn, upstream, (from_client, from_upstream), None).await
+}
+
+/// The same until `cut` at the latest.
+async fn relay_until(
+    conn: &Downstream,
+    upstream: &Io,
+    (from_client, from_upstream): (Option<Buffer>, Option<Buffer>),
+    cut: Option<Instant>,
+) -> (u64, u64) {
     let idle = conn.listener.current().listener.stream_idle_timeout;
     let movement = Movement::since(clock::now());
     let ground = Ground {
@@ -166,7 +210,10 @@ pub async fn relay(
         ready!(first)?;
         second
     });
-    let deadline = || idle.map(|idle| movement.last() + idle);
+    let deadline = || {
+        let idle = idle.map(|idle| movement.last() + idle);
+        idle.into_iter().chain(cut).min()
+    };
     let ended: Result<io::Result<()>, _> = conn.timer.watch(deadline, pin!(both)).await;
     if !matches!(ended, Ok(Ok(()))) {
         reset(&conn.io);

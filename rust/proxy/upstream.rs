@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::link::Speaks;
+use super::pending;
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind};
 use crate::pool::http2::{self, Connection};
@@ -54,11 +55,8 @@ pub async fn obtain(
             return Ok((flight, upstream));
         }
         // Boxed: most requests find a connection, and none of them carries this state along.
-        match Box::pin(connect(cluster, run, ask, Speaks::Http1)).await {
-            Ok(made) => {
-                let upstream = made.into_upstream(cluster, worker.age(clock::now()));
-                return Ok((flight, upstream));
-            }
+        match Box::pin(pending::upstream(worker, (cluster, run), ask)).await {
+            Ok(upstream) => return Ok((flight, upstream)),
             Err(error) => {
                 cluster.failed(&flight, error.kind);
                 last = Some(error);
@@ -115,9 +113,8 @@ pub(super) async fn connect(
     ask: Ask,
     speaks: Speaks,
 ) -> Result<Made, Error> {
-    let limit = cluster.cluster.wire.pool.max_connections;
-    let Some(lease) = run.endpoint.open.enter(limit) else {
-        cluster.stats.overflow_total.increment();
+    let Ok(lease) = cluster.lease(run) else {
+        cluster.overflows();
         return Err(ErrorKind::Overflow.into());
     };
     connect_at(lease, (cluster, run), ask, speaks).await

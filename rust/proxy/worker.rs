@@ -1,6 +1,7 @@
 //! One worker: everything that its connections share, none of it shared with other threads.
 
 mod accepting;
+mod stage;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use super::limiter::Services;
 use super::listener::ListenerRun;
 use super::renew;
 use crate::balance::Random;
+use crate::policy::overload::Overload;
 use crate::pool::{Age, ClusterRun, View};
 use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
@@ -34,6 +36,8 @@ pub struct Worker {
     pub index: usize,
     /// Counters of all workers.
     pub registry: Arc<Registry>,
+    /// What the process refuses now.
+    pub overload: Arc<Overload>,
     /// This worker's own.
     pub stats: Arc<WorkerStats>,
     /// Read buffers.
@@ -46,6 +50,8 @@ pub struct Worker {
     started: Instant,
     scratch: RefCell<Vec<Vec<u8>>>,
     drain: Cell<Option<Drain>>,
+    /// Since when idle connections are to be closed.
+    pressed: Cell<Option<Instant>>,
     /// The sockets that are accepted on.
     accepting: RefCell<Vec<u64>>,
     connections: RefCell<Connections>,
@@ -69,11 +75,17 @@ struct Connections {
 
 impl Worker {
     /// A worker without listeners.
-    pub fn new(index: usize, registry: Arc<Registry>, seed: u64) -> Self {
+    pub fn new(
+        index: usize,
+        (registry, overload): (Arc<Registry>, Arc<Overload>),
+        seed: u64,
+    ) -> Self {
         Self {
             index,
             stats: registry.worker(index),
             registry,
+            overload,
+            pressed: Cell::new(None),
             buffers: Buffers::default(),
             limiters: Services::default(),
             view: RefCell::default(),
@@ -184,6 +196,7 @@ impl Worker {
 
     /// Closes pooled connections that are of no more use, and renews those that have become old.
     pub fn sweep(self: &Rc<Self>) {
+        self.note_stage();
         let now = clock::now();
         self.limiters.sweep(now);
         for (cluster, run) in self.view().sweep(now) {

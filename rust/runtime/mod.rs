@@ -5,4 +5,5 @@ pub mod clock;
 pub mod cores;
 pub mod host;
 pub mod timer;
+pub mod usage;
 pub mod workers;

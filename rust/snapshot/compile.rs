@@ -35,6 +35,7 @@ pub struct Compiler {
     pub(super) slots: Vec<Option<Arc<Cluster>>>,
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
+    overload: Option<Arc<wire::Overload>>,
     current: Arc<Snapshot>,
 }
 
@@ -142,6 +143,9 @@ impl Compiler {
         }
         self.clusters.extend(staged.clusters);
         self.tables.extend(staged.tables);
+        if let Some(overload) = staged.overload {
+            self.overload = Some(overload);
+        }
         self.listeners.extend(staged.listeners);
         self.publish();
         Arc::clone(&self.current)
@@ -153,6 +157,7 @@ impl Compiler {
             Kind::RouteTable => drop(self.tables.remove(name)),
             // Endpoints go with their cluster.
             Kind::Endpoints => {}
+            Kind::Overload => self.overload = None,
             Kind::Cluster => {
                 self.named.remove(name);
                 if let Some(parts) = self.clusters.remove(name) {
@@ -172,6 +177,7 @@ impl Compiler {
                 .values()
                 .map(|(wire, _)| Arc::clone(wire))
                 .collect(),
+            overload: self.overload.clone(),
         });
     }
 }

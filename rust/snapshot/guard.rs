@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cluster::{Cluster, Endpoint};
+use super::{Leases, OpenCount, Place};
+use crate::error::ErrorKind;
 use crate::policy::breaker::{self, Admission, Breaker};
 use crate::policy::health::{Health, Obstacle, Vitals};
 use crate::policy::outlier::{self, Cause, Peer, Verdict};
-use crate::wire::resilience::{OutlierDetection, Scope};
+use crate::wire::resilience::{EndpointLimits, Limits, OutlierDetection, Scope};
 use crate::wire::{self, Problems};
 
 /// A window shorter than this would be less than its parts are told apart by.
@@ -23,6 +25,10 @@ pub struct Guard {
     pub of_endpoints: bool,
     /// The cluster has one.
     pub of_cluster: bool,
+    /// How much may be in use at once.
+    pub limits: Option<Limits>,
+    /// The same of each endpoint.
+    pub endpoint_limits: EndpointLimits,
     /// What outlives a change of all that.
     pub live: Arc<Live>,
 }
@@ -32,11 +38,37 @@ pub struct Guard {
 pub struct Live {
     /// The cluster's circuit.
     pub breaker: Arc<Breaker>,
+    /// Its connections, where they have a limit.
+    pub connections: Leases,
+    /// Requests that wait for a connection.
+    pub pending: Arc<OpenCount>,
+    /// Requests that endpoints work on, where they have a limit.
+    pub requests: Arc<OpenCount>,
+    /// Requests that are retries.
+    pub retries: Arc<OpenCount>,
     /// Held by who judges endpoints; when intervals began last.
     judging: Mutex<u64>,
 }
 
 impl Guard {
+    /// Whether beginnings matter.
+    pub fn admits(&self) -> bool {
+        self.breaker.is_some() || self.limits.is_some() || self.endpoint_limits.max_requests > 0
+    }
+
+    /// A place among the cluster's requests; none where it has no limit.
+    ///
+    /// # Errors
+    /// `Overflow` where as many are under way as may be.
+    pub fn enter(&self) -> Result<Option<Place>, ErrorKind> {
+        let limit = self.limits.as_ref().map_or(0, |limits| limits.max_requests);
+        if limit == 0 {
+            return Ok(None);
+        }
+        let place = self.live.requests.enter(limit);
+        place.map(Some).ok_or(ErrorKind::Overflow)
+    }
+
     /// Whether outcomes matter.
     pub fn watches(&self) -> bool {
         self.outlier.is_some() || self.breaker.is_some()
@@ -143,7 +175,8 @@ fn peers(endpoints: &[Arc<Endpoint>]) -> Vec<Peer<'_>> {
 
 /// A cluster's guards; their live state is that of `before`.
 pub(super) fn compile(wire: &wire::Cluster, before: Option<&Cluster>) -> Option<Arc<Guard>> {
-    if wire.breaker.is_none() && wire.outlier_detection.is_none() {
+    let watches = wire.breaker.is_some() || wire.outlier_detection.is_some();
+    if !watches && wire.limits.is_none() && wire.endpoint_limits.is_none() {
         return None;
     }
     let before = before.and_then(|cluster| cluster.guard.as_ref());
@@ -153,6 +186,8 @@ pub(super) fn compile(wire: &wire::Cluster, before: Option<&Cluster>) -> Option<
         breaker: wire.breaker.as_ref().map(breaker_settings),
         of_endpoints: matches!(scope, Some(Scope::Endpoint | Scope::Both)),
         of_cluster: matches!(scope, Some(Scope::Cluster | Scope::Both)),
+        limits: wire.limits.clone(),
+        endpoint_limits: wire.endpoint_limits.clone().unwrap_or_default(),
         live: before.map_or_else(Arc::default, |guard| Arc::clone(&guard.live)),
     }))
 }

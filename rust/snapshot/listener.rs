@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{OpenCount, Surroundings, http2};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::tcp_fault::TcpFault;
 use crate::protocol::head::MAX_FIELDS;
 use crate::protocol::http1::HeadLimits;
 use crate::route::{ClusterSlot, RouteTable, SniTable};
@@ -35,6 +36,8 @@ pub struct Listener {
     pub sni: Option<Arc<SniTable>>,
     /// TLS termination.
     pub tls: Option<Arc<ServerTls>>,
+    /// What is done on purpose to connections that pass as bytes.
+    pub fault: Option<TcpFault>,
     /// Open connections over all workers.
     pub open: Arc<OpenCount>,
     /// Where its access log goes.
@@ -91,6 +94,8 @@ pub(super) fn compile(
         .access_log
         .as_ref()
         .and_then(|log| open_log(log, around, problems));
+    let fault = wire.fault.as_ref();
+    let fault = fault.and_then(|fault| TcpFault::compile(fault, problems));
     let limits = &wire.limits;
     Some(Listener {
         name: Arc::from(wire.name.as_str()),
@@ -104,6 +109,7 @@ pub(super) fn compile(
         routes,
         sni: sni.map(Arc::new),
         tls,
+        fault,
         open: references
             .before
             .map_or_else(Arc::default, |before| Arc::clone(&before.open)),

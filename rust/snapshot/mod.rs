@@ -14,6 +14,7 @@ mod http2;
 mod listener;
 mod locality;
 mod open;
+mod overload;
 mod references;
 mod slow_start;
 mod stage;
@@ -25,7 +26,7 @@ pub use cluster::{Cluster, Endpoint, Names};
 pub use compile::Compiler;
 pub use guard::{Guard, Live};
 pub use listener::{AccessLog, Listener};
-pub use open::{Lease, Leases, OpenCount, Place};
+pub use open::{Lease, Leases, OpenCount, Place, Waiting};
 pub use stage::{Staged, Surroundings};
 
 use crate::route::ClusterSlot;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub clusters: Vec<Option<Arc<Cluster>>>,
     /// Route tables as they were written, by name.
     pub tables: Vec<Arc<crate::wire::RouteTable>>,
+    /// Bounds of the process.
+    pub overload: Option<Arc<crate::wire::Overload>>,
 }
 
 impl Snapshot {

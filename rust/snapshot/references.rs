@@ -64,7 +64,10 @@ pub(super) fn named_twice(delta: &Delta) -> Vec<Problem> {
         .endpoints
         .iter()
         .map(|new| (Kind::Endpoints, &new.name));
+    let overload = delta.overload.iter();
+    let overload = overload.map(|new| (Kind::Overload, &new.name));
     let all = listeners.chain(tables).chain(clusters).chain(endpoints);
+    let all = all.chain(overload);
     let mut seen = HashSet::new();
     all.filter(|new| !seen.insert(*new))
         .map(|(kind, name)| {

@@ -10,6 +10,7 @@ use super::client_tls;
 use super::cluster::{self, Cluster, Names};
 use super::compile::{Compiler, Parts, Table, build};
 use super::listener::{self, Listener, References};
+use super::overload;
 use super::references;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::access_log::LogSinks;
@@ -34,6 +35,7 @@ pub struct Staged {
     pub(super) compiled: HashMap<u32, Arc<Cluster>>,
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
+    pub(super) overload: Option<Arc<wire::Overload>>,
     pub(super) removed: HashMap<Kind, HashSet<String>>,
     pub(super) slot_count: usize,
     free: Vec<u32>,
@@ -68,6 +70,10 @@ impl Compiler {
         staged.free = empty.map(|(index, _)| index).collect();
         staged.removed = removed(&delta);
         staged.problems = references::named_twice(&delta);
+        for wire in delta.overload {
+            staged.problems.extend(overload::check(&wire));
+            staged.overload = Some(Arc::new(wire));
+        }
         self.stage_clusters(delta.clusters, delta.endpoints, around, &mut staged);
         self.stage_tables(delta.route_tables, &mut staged);
         self.stage_listeners(delta.listeners, around, &mut staged);
@@ -243,6 +249,7 @@ fn removed(delta: &Delta) -> HashMap<Kind, HashSet<String>> {
         Kind::RouteTable => delta.route_tables.iter().any(|new| new.name == key.name),
         Kind::Cluster => delta.clusters.iter().any(|new| new.name == key.name),
         Kind::Endpoints => delta.endpoints.iter().any(|new| new.name == key.name),
+        Kind::Overload => delta.overload.iter().any(|new| new.name == key.name),
     };
     let mut removed: HashMap<Kind, HashSet<String>> = HashMap::new();
     for key in delta.remove.iter().filter(|key| !again(key)) {

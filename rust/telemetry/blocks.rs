@@ -2,9 +2,15 @@
 //!
 //! Blocks are aligned to cache lines, so that two workers never write to the same one.
 
+mod overload;
+mod tcp_fault;
+
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
 use crate::error::ErrorKind;
+
+pub use overload::{OverloadStats, Priorities};
+pub use tcp_fault::{TCP_FAULTS, TcpFaultKind, TcpFaults};
 
 /// The labels of `Responses`.
 pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -96,6 +102,8 @@ pub struct ListenerStats {
     pub responses: Responses,
     /// Responses that the proxy made itself, and connections that it gave up.
     pub local_replies: Failures,
+    /// What was done on purpose to connections that pass as bytes.
+    pub faults_total: TcpFaults,
     /// Bytes read from downstreams.
     pub rx_bytes_total: Counter,
     /// Bytes written to downstreams.
@@ -224,6 +232,10 @@ pub struct WorkerStats {
     pub accept_errors_total: Counter,
     /// Downstream connections open now.
     pub connections_active: Gauge,
+    /// Requests refused because the process has too much to do.
+    pub shed_requests_total: Priorities,
+    /// Connections refused for that.
+    pub shed_connections_total: Counter,
 }
 
 /// What was asked of one rate limit service and what came of it, by one worker.
@@ -270,4 +282,6 @@ pub struct EngineStats {
     pub applies_total: Counter,
     /// Deltas refused; they changed nothing.
     pub applies_refused_total: Counter,
+    /// What the process refuses: 0 nothing, 4 everything new.
+    pub overload_stage: Gauge,
 }

@@ -44,6 +44,20 @@ pub struct GuardStats {
     pub membership: Gauge,
     /// Endpoints that get requests.
     pub membership_healthy: Gauge,
+    /// Whether the limit of connections is reached.
+    pub cx_open: Gauge,
+    /// Whether the limit of requests is reached.
+    pub rq_open: Gauge,
+    /// Whether the limit of waiting requests is reached.
+    pub rq_pending_open: Gauge,
+    /// Connections that may still be made.
+    pub remaining_cx: Gauge,
+    /// Requests that may still begin.
+    pub remaining_rq: Gauge,
+    /// Requests that may still wait.
+    pub remaining_pending: Gauge,
+    /// Requests that wait for a connection.
+    pub requests_pending: Gauge,
     /// F of the cluster's circuit.
     pub breaker_open: Gauge,
     /// How often F became 1, of the cluster and of its endpoints.
@@ -112,6 +126,41 @@ impl Block for GuardStats {
             "meshcore_cluster_membership_healthy",
             "Endpoints that get requests.",
             |s| &s.membership_healthy,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_cx_open",
+            "Whether as many connections are open as `limits.max_connections` allows.",
+            |s| &s.cx_open,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_rq_open",
+            "Whether as many requests are under way as `limits.max_requests` allows.",
+            |s| &s.rq_open,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_rq_pending_open",
+            "Whether as many requests wait for a connection as `limits.max_pending_requests` allows.",
+            |s| &s.rq_pending_open,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_remaining_cx",
+            "Connections that may still be made; 0 without a limit.",
+            |s| &s.remaining_cx,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_remaining_rq",
+            "Requests that may still begin; 0 without a limit.",
+            |s| &s.remaining_rq,
+        ),
+        gauge(
+            "meshcore_cluster_circuit_breakers_remaining_pending",
+            "Requests that may still wait for a connection; 0 without a limit.",
+            |s| &s.remaining_pending,
+        ),
+        gauge(
+            "meshcore_cluster_requests_pending",
+            "Requests that wait for a connection, in clusters with `limits`.",
+            |s| &s.requests_pending,
         ),
         gauge(
             "meshcore_cluster_breaker_open",

@@ -16,7 +16,7 @@ pub mod registry;
 pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
 pub use blocks::{
     ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, RouteStats, WorkerStats,
+    LogStats, OverloadStats, RouteStats, TcpFaultKind, WorkerStats,
 };
 pub use counters::{Counter, Gauge};
 pub use guard::{EndpointGuardStats, GuardStats};

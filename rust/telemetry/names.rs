@@ -6,7 +6,8 @@
 mod process;
 
 use super::blocks::{
-    CLASSES, ClusterStats, EndpointStats, GRPC_CODES, HealthCheckStats, ListenerStats, RouteStats,
+    CLASSES, ClusterStats, EndpointStats, GRPC_CODES, HealthCheckStats, LimitServiceStats,
+    ListenerStats, LogStats, RouteStats, TCP_FAULTS,
 };
 use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
@@ -131,6 +132,15 @@ impl Block for ListenerStats {
             "Responses that the proxy made itself and connections that it gave up, by error code.",
             |s| &s.local_replies.0,
         ),
+        Metric {
+            name: "meshcore_listener_faults_total",
+            help: "TCP connections that the listener's fault delayed, reset or slowed.",
+            source: Source::Counters {
+                label: "fault",
+                values: &TCP_FAULTS,
+                read: |s| &s.faults_total.0,
+            },
+        },
         counter(
             "meshcore_listener_rx_bytes_total",
             "Bytes read from downstreams.",
@@ -392,6 +402,73 @@ impl Block for RouteStats {
             "meshcore_route_request_duration_seconds",
             "From the request's head to the response's last byte.",
             |s| &s.latency,
+        ),
+    ];
+}
+
+impl Block for LimitServiceStats {
+    const SCOPE: &'static str = "rate_limit_service";
+    const LABELS: &'static [&'static str] = &["service"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter(
+            "meshcore_rate_limit_service_questions_total",
+            "Questions sent; with a Redis one may be for many requests.",
+            |s| &s.questions_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_passed_total",
+            "Requests that the service let pass.",
+            |s| &s.passed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_refused_total",
+            "Requests that the service refused.",
+            |s| &s.refused_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_timeouts_total",
+            "Requests that got no decision in time.",
+            |s| &s.timeouts_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_errors_total",
+            "Requests that got none since the service could not be asked or answered none.",
+            |s| &s.errors_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_open_total",
+            "Requests without a decision that passed.",
+            |s| &s.fallback_open_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_closed_total",
+            "Requests without a decision that were refused.",
+            |s| &s.fallback_closed_total,
+        ),
+        counter(
+            "meshcore_rate_limit_service_fallback_local_total",
+            "Requests without a decision that the limit's local rate decided on.",
+            |s| &s.fallback_local_total,
+        ),
+    ];
+}
+
+impl Block for LogStats {
+    const SCOPE: &'static str = "access_log";
+    const LABELS: &'static [&'static str] = &["path"];
+    const METRICS: &'static [Metric<Self>] = &[
+        counter("meshcore_access_log_lines_total", "Lines taken.", |s| {
+            &s.lines_total
+        }),
+        counter(
+            "meshcore_access_log_dropped_total",
+            "Lines lost: the buffer was full, or the file refused them.",
+            |s| &s.dropped_total,
+        ),
+        counter(
+            "meshcore_access_log_errors_total",
+            "Writes and reopenings that failed.",
+            |s| &s.errors_total,
         ),
     ];
 }

@@ -5,7 +5,7 @@ pub mod locality;
 
 use serde::{Deserialize, Serialize};
 
-use super::resilience::{Breaker, OutlierDetection};
+use super::resilience::{Breaker, EndpointLimits, Limits, OutlierDetection};
 use super::route::Percentage;
 use super::{HealthCheck, Http2, TcpKeepalive};
 
@@ -69,6 +69,12 @@ pub struct Cluster {
     /// Where less than this percentage of the endpoints is available, all are used; 0 is off.
     #[serde(default)]
     pub panic_threshold: u8,
+    /// How much of the cluster may be in use at once.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+    /// How much of each endpoint may be in use at once.
+    #[serde(default)]
+    pub endpoint_limits: Option<EndpointLimits>,
     /// When requests are kept away from what fails.
     #[serde(default)]
     pub breaker: Option<Breaker>,

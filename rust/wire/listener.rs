@@ -1,9 +1,13 @@
 //! Listeners: an address that accepts, and what is done with what it accepts.
 
+mod fault;
+
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
 use super::route::Target;
+
+pub use fault::{Bandwidth, TcpDelay, TcpFault, TcpReset};
 
 /// One listener.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -43,6 +47,9 @@ pub struct Listener {
     /// Routes by SNI, for `tls_passthrough` and `auto`.
     #[serde(default)]
     pub sni_routes: Vec<SniRoute>,
+    /// What is done on purpose to connections that pass as bytes.
+    #[serde(default)]
+    pub fault: Option<Box<TcpFault>>,
     /// Where its access log goes; `None` writes none.
     #[serde(default)]
     pub access_log: Option<AccessLog>,

@@ -9,6 +9,7 @@ pub mod endpoints;
 pub mod health_check;
 pub mod http2;
 pub mod listener;
+pub mod overload;
 pub mod problem;
 pub mod resilience;
 pub mod route;
@@ -21,6 +22,7 @@ pub use endpoints::Endpoints;
 pub use health_check::HealthCheck;
 pub use http2::Http2;
 pub use listener::Listener;
+pub use overload::Overload;
 pub use problem::{Problem, Problems};
 pub use route::RouteTable;
 pub use tcp_keepalive::TcpKeepalive;
@@ -37,6 +39,8 @@ pub struct Delta {
     pub clusters: Vec<Cluster>,
     /// Endpoint groups to add or replace.
     pub endpoints: Vec<Endpoints>,
+    /// Bounds of the process to replace.
+    pub overload: Vec<Overload>,
     /// Resources to remove.
     pub remove: Vec<Key>,
 }
@@ -62,6 +66,8 @@ pub enum Kind {
     Cluster,
     /// The addresses of a cluster.
     Endpoints,
+    /// Bounds of the process.
+    Overload,
 }
 
 impl Kind {
@@ -72,6 +78,7 @@ impl Kind {
             Self::RouteTable => "RouteTable",
             Self::Cluster => "Cluster",
             Self::Endpoints => "Endpoints",
+            Self::Overload => "Overload",
         }
     }
 }

@@ -105,6 +105,12 @@ def test_a_listener_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> N
     routes = mixed["sni_routes"]
     assert isinstance(routes, list)
     assert keys_of(routes[0]) == fields["SniRoute"]
+    fault = mixed["fault"]
+    assert isinstance(fault, dict)
+    fields = wire_fields("listener/fault.rs")
+    assert keys_of(fault) == fields["TcpFault"]
+    for key, struct in {"delay": "TcpDelay", "reset": "TcpReset", "bandwidth": "Bandwidth"}.items():
+        assert keys_of(fault[key]) == fields[struct], struct
 
 
 def test_a_route_table_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
@@ -179,6 +185,13 @@ def test_a_cluster_has_exactly_the_fields_of_the_wire(every_key: Prepared) -> No
     listed = endpoints["endpoints"]
     assert isinstance(listed, list)
     assert keys_of(listed[1]) == fields["Endpoint"]
+
+
+def test_the_bounds_of_the_process_have_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
+    fields = wire_fields("overload.rs")
+    overload = resource(every_key.compiled, "Overload", "overload")
+    assert keys_of(overload) == fields["Overload"]
+    assert keys_of(overload["stages"]) == fields["OverloadStages"]
 
 
 def test_values_have_the_units_of_the_wire(every_key: Prepared) -> None:

@@ -58,7 +58,11 @@ class Server:
 def document(version: int, *addresses: str, **route: object) -> Document:
     """One route that hedges before these endpoints."""
     routes = [{"to": "web", "hedge": {"delay": "50ms"}, **route}]
-    cluster: dict[str, object] = {"name": "web", "endpoints": list(addresses), "protocol": f"http{version}"}
+    cluster: dict[str, object] = {
+        "name": "web",
+        "endpoints": list(addresses),
+        "protocol": f"http{version}",
+    }
     return {
         "listeners": [{"name": "web", "address": "127.0.0.1:0", "routes": routes}],
         "clusters": [cluster],

@@ -28,6 +28,7 @@ class Document(TypedDict, total=False):
     rate_limit_services: list[dict[str, object]]
     drain: dict[str, str]
     admin: dict[str, str]
+    overload: dict[str, object]
     locality: str
 
 

@@ -114,8 +114,8 @@ _NOT_FOR = {
     "tcp": ("routes", "http", "http2", "route_order"),
     "tls-passthrough": ("tls", "http", "http2", "route_order"),
     "auto": ("tls",),
-    "http": ("to",),
-    "http2": ("to",),
+    "http": ("to", "fault"),
+    "http2": ("to", "fault"),
 }
 _INSTEAD = {
     ("tcp", "routes"): "write to: <cluster>, or protocol: http",

@@ -27,7 +27,7 @@ from meshcore.config.model import (
     SlowStart,
     Target,
 )
-from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, ROUTE_TABLE, Compiled
+from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, OVERLOAD, ROUTE_TABLE, Compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,10 +54,10 @@ _NOT_ON_THE_WIRE = ("protocol", "tls", "routes", "route_order", "to", "mesh", "l
 def compile_config(
     config: Config, names: Mapping[Files, str], credentials: dict[str, Pem]
 ) -> Compiled:
-    """All resources of a configuration.
+    """All resources of a configuration that `check` found nothing wrong with.
 
     Args:
-        config: What `check` found nothing wrong with.
+        config: The configuration.
         names: The name of each credential by its files.
         credentials: Each credential by its name.
     """
@@ -67,6 +67,8 @@ def compile_config(
         _add_listener(compiled, listener, names, services)
     for cluster in config.clusters:
         _add_cluster(compiled, cluster, names, here_of(config))
+    if (it := config.overload) is not None:
+        compiled.add((OVERLOAD, "overload"), _encode({"name": "overload", **_fields(it)}).encode())
     return compiled
 
 

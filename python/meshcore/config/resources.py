@@ -17,6 +17,7 @@ LISTENER = "Listener"
 ROUTE_TABLE = "RouteTable"
 CLUSTER = "Cluster"
 ENDPOINTS = "Endpoints"
+OVERLOAD = "Overload"
 # Not a resource, but problems have it as their kind.
 CREDENTIAL = "Credential"
 
@@ -26,6 +27,7 @@ _LISTS = {
     ROUTE_TABLE: "route_tables",
     CLUSTER: "clusters",
     ENDPOINTS: "endpoints",
+    OVERLOAD: "overload",
 }
 
 Key = tuple[str, str]

@@ -54,6 +54,10 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// How long it does so.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
+/// How long a connection may be idle while the process has too much to do: a busy client's next
+/// request comes within that.
+const PRESSED_GRACE: Duration = Duration::from_secs(1);
+
 /// An upstream connection of HTTP/1 ended before its answer. After a FIN without a byte of one (Linux
 /// says `EPIPE` when a reset followed it) the request may never have been seen; a bare reset tells
 /// nothing.
@@ -77,7 +81,13 @@ fn idle_deadline(conn: &Downstream, since: Instant) -> Option<Instant> {
         .listener
         .gone_since()
         .map(|gone| gone.max(since) + super::listener::GONE_GRACE);
-    earliest(drained, gone)
+    earliest(earliest(drained, gone), pressed(conn, since))
+}
+
+/// Where the process has too much to do, connections that nobody uses make room.
+fn pressed(conn: &Downstream, since: Instant) -> Option<Instant> {
+    let pressed = conn.worker().pressed()?;
+    Some(pressed.max(since) + PRESSED_GRACE)
 }
 
 fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

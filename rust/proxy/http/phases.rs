@@ -31,6 +31,7 @@ pub(super) fn decide(
 ) -> Result<Plan, Refusal> {
     let request = Request::admit(conn, current, head, record)?;
     let route = request.route(record)?;
+    request.shed(route)?;
     request.preflight(route, record)?;
     request.fault(route, record)?;
     request.limit(route, record)?;

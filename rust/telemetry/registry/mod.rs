@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::blocks::{
     ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, RouteStats, WorkerStats,
+    LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
@@ -56,6 +56,7 @@ struct Tables {
     limit_services: Arc<Table<LimitServiceStats>>,
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
+    overload: Arc<Table<OverloadStats>>,
     guards: Arc<Table<GuardStats>>,
     endpoint_guards: Arc<Table<EndpointGuardStats>>,
 }
@@ -146,6 +147,19 @@ impl Registry {
     /// The service thread's block.
     pub fn engine(&self) -> Arc<EngineStats> {
         block(&mut self.lock().engine, 0, ("", ""))
+    }
+
+    /// The block of a bound of the process.
+    pub fn overload(&self, monitor: &str) -> Arc<OverloadStats> {
+        block(&mut self.lock().overload, 0, (monitor, ""))
+    }
+
+    /// Requests that are being served by all listeners and workers.
+    pub fn requests_active(&self) -> u64 {
+        let listeners = Arc::clone(&self.lock().listeners);
+        let owned = listeners.values().flatten();
+        let active: i64 = owned.map(|it| it.block.requests_active.value()).sum();
+        u64::try_from(active).unwrap_or(0)
     }
 
     /// The block of the access log at `path`.

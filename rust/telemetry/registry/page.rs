@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::telemetry::blocks::{
     ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, RouteStats, WorkerStats,
+    LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use crate::telemetry::guard::{EndpointGuardStats, GuardStats};
 use crate::telemetry::metric::{Block, Source};
@@ -44,6 +44,7 @@ fn page() -> String {
     section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
     section::<HealthCheckStats>(&mut out, "Health checks", "clusters.NAME.health_checks");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
+    section::<OverloadStats>(&mut out, "Overload", "overload.MONITOR");
     out
 }
 
@@ -95,6 +96,7 @@ fn names_follow_the_conventions() {
     follow::<EndpointGuardStats>();
     follow::<LimitServiceStats>();
     follow::<LogStats>();
+    follow::<OverloadStats>();
 }
 
 fn follow<B: Block>() {

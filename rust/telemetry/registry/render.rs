@@ -35,6 +35,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.limit_services);
     families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
+    families(&mut out, &tables.overload);
     out
 }
 
@@ -79,6 +80,7 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
         "clusters": clusters,
         "rate_limit_services": by_name(&tables.limit_services),
         "access_logs": by_name(&tables.logs),
+        "overload": by_name(&tables.overload),
     })
 }
 

@@ -151,6 +151,9 @@ meshcore_engine_applies_total 0
 # HELP meshcore_engine_applies_refused_total Deltas refused; they changed nothing.
 # TYPE meshcore_engine_applies_refused_total counter
 meshcore_engine_applies_refused_total 0
+# HELP meshcore_engine_overload_stage What is refused: 0 nothing, 1 idle connections, 2 low priority, 3 all but high, 4 everything new.
+# TYPE meshcore_engine_overload_stage gauge
+meshcore_engine_overload_stage 0
 # HELP meshcore_route_requests_total Requests that matched.
 # TYPE meshcore_route_requests_total counter
 meshcore_route_requests_total{{route_table=\"web\",route=\"say \\\"hi\\\"\"}} 4

@@ -28,3 +28,8 @@ pub enum Level {
     /// Refused last.
     High,
 }
+
+impl Level {
+    /// The words, in order: as documents, headers and labels have them.
+    pub const WORDS: [&'static str; 3] = ["low", "default", "high"];
+}

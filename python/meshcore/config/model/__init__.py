@@ -57,13 +57,20 @@ from meshcore.config.model.locality import (
 )
 from meshcore.config.model.match import Match, PathMatch, StringMatch
 from meshcore.config.model.mirror import Mirror
+from meshcore.config.model.overload import Overload, OverloadStages
 from meshcore.config.model.priority import RoutePriority
 from meshcore.config.model.rate_limit import Grpc, Rate, RateLimit, RateLimitService, Redis
-from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.resilience import (
+    Breaker,
+    EndpointLimits,
+    Limits,
+    OutlierDetection,
+)
 from meshcore.config.model.retries import BackOff, Hedge, Retries, RetryBudget
 from meshcore.config.model.route import Route, Target
 from meshcore.config.model.session_affinity import SessionAffinity, SessionCookie
 from meshcore.config.model.step import Step
+from meshcore.config.model.tcp_fault import Bandwidth, TcpDelay, TcpFault, TcpReset
 from meshcore.config.origin import Origin
 
 __all__ = [
@@ -73,6 +80,7 @@ __all__ = [
     "AdaptiveConcurrency",
     "Admin",
     "BackOff",
+    "Bandwidth",
     "Breaker",
     "CertificateFiles",
     "Cluster",
@@ -86,6 +94,7 @@ __all__ = [
     "Dns",
     "Drain",
     "Endpoint",
+    "EndpointLimits",
     "Failover",
     "Fault",
     "Grpc",
@@ -99,6 +108,7 @@ __all__ = [
     "Http",
     "Http2",
     "HttpCheck",
+    "Limits",
     "Listener",
     "ListenerLimits",
     "ListenerTimeouts",
@@ -109,6 +119,8 @@ __all__ = [
     "MinRttCalc",
     "Mirror",
     "OutlierDetection",
+    "Overload",
+    "OverloadStages",
     "Part",
     "PathMatch",
     "Payload",
@@ -130,7 +142,10 @@ __all__ = [
     "StringMatch",
     "Target",
     "TcpCheck",
+    "TcpDelay",
+    "TcpFault",
     "TcpKeepalive",
+    "TcpReset",
     "ZoneAware",
 ]
 
@@ -160,6 +175,8 @@ class Config(Part):
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()
     """How the proxy ends."""
+    overload: Overload | None = None
+    """What the process may use, and what it refuses beyond; left out, any amount."""
     locality: LocalityName = ""
     """Where this proxy runs: `region/zone/subzone`; `meshcore proxy --locality` wins."""
     labels: dict[StrictStr, StrictStr] = Field(default_factory=dict)

@@ -21,7 +21,12 @@ from meshcore.config.model.base import Part
 from meshcore.config.model.health_check import HealthCheck
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.locality import Locality
-from meshcore.config.model.resilience import Breaker, OutlierDetection
+from meshcore.config.model.resilience import (
+    Breaker,
+    EndpointLimits,
+    Limits,
+    OutlierDetection,
+)
 from meshcore.config.model.retries import RetryBudget
 from meshcore.config.model.units import Count, Duration, EndpointAddress, Name, Percent, refused
 
@@ -193,6 +198,10 @@ class Cluster(Part):
     """A PROXY protocol header at the start of each connection; with `http1` only."""
     dns: Dns = Dns()
     """How host names are resolved again."""
+    limits: Limits | None = None
+    """How much of the cluster may be in use at once; left out, nothing is limited."""
+    endpoint_limits: EndpointLimits | None = None
+    """How much of each endpoint may be in use at once."""
     breaker: Breaker | None = None
     """When requests are kept away from what fails; left out, never."""
     outlier_detection: OutlierDetection | None = None

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 from meshcore.config.model.base import Part
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.route import Route, Targets
+from meshcore.config.model.tcp_fault import TcpFault
 from meshcore.config.model.units import Count, Duration, ListenAddress, Name, Size
 
 
@@ -162,6 +163,9 @@ class Listener(Part):
     or the first of those that name the most specific host, and none where none of these matches."""
     to: Targets = ()
     """Where `tcp` goes; the default of `tls-passthrough` and `auto`."""
+    fault: TcpFault | None = None
+    """What is done on purpose to connections that pass as bytes; a route's `fault` is for those of
+    HTTP."""
     access_log: AccessLog | None = None
     """Left out, none is written."""
     mesh: (

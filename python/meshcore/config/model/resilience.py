@@ -32,6 +32,31 @@ def _window(value: timedelta) -> timedelta:
     return value
 
 
+class Limits(Part):
+    """How much of a cluster may be in use at once, over all workers; 0 is off."""
+
+    max_connections: Count = 0
+    """Connections. A request of HTTP/1, or a TCP connection, for which there is none waits for one,
+    `timeouts.connect` at the longest; one of HTTP/2 is answered 503."""
+    max_pending_requests: Count = 1_024
+    """Requests that wait for a connection: for one to be made, or for a free one. Beyond it:
+    503."""
+    max_requests: Count = 0
+    """Requests that endpoints work on; for TCP: connections. Beyond it: 503."""
+    max_retries: Count = 0
+    """Requests that are retries, beside the retry budget."""
+
+
+class EndpointLimits(Part):
+    """How much of one endpoint may be in use at once, over all workers; 0 is off."""
+
+    max_requests: Count = 0
+    """Requests that it works on; for TCP: connections. Others are picked instead; where all have as
+    many: 503."""
+    max_connections: Count = 0
+    """Connections; where `pool.max_connections` is there too, the lower counts."""
+
+
 class Breaker(Part):
     """When requests are kept away from what fails, and when they are let through again."""
 

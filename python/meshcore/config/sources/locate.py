@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from meshcore.config.compile import http_routes, sni_routes
 from meshcore.config.origin import Loc, Trouble
-from meshcore.config.resources import CLUSTER, CREDENTIAL, ENDPOINTS, LISTENER, ROUTE_TABLE
+from meshcore.config.resources import (
+    CLUSTER,
+    CREDENTIAL,
+    ENDPOINTS,
+    LISTENER,
+    OVERLOAD,
+    ROUTE_TABLE,
+)
 from meshcore.config.sources.credentials import references
 
 if TYPE_CHECKING:
@@ -71,9 +78,9 @@ def _loc(kind: str, name: str, steps: Loc, config: Config) -> Loc:
         for index, cluster in enumerate(config.clusters):
             if cluster.name == name:
                 return ("clusters", index, *steps)
-    if kind == "Admin" or name == "admin":
-        return ("admin", *steps)
-    return ()
+    if kind == OVERLOAD:
+        return ("overload", *steps)
+    return ("admin", *steps) if kind == "Admin" or name == "admin" else ()
 
 
 def _in_table(listener: Listener, steps: Loc) -> Loc:

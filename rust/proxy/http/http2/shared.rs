@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::pool::http2::{Outbox, Transport, Watch};
 use crate::proxy::connection::Downstream;
-use crate::proxy::http::earliest;
+use crate::proxy::http::{earliest, pressed};
 use crate::runtime::clock;
 use crate::runtime::timer::Timer;
 use crate::tls::io::Io;
@@ -109,11 +109,10 @@ impl Shared {
     pub(super) fn end_of_waiting(&self) -> Option<Instant> {
         let current = self.conn.listener.current();
         let listener = &current.listener;
-        let idle = listener
-            .idle_timeout
-            .filter(|_| self.streams.get() == 0)
-            .map(|idle| self.idle_since.get() + idle);
-        earliest(idle, self.conn.old_at)
+        let since = self.idle_since.get();
+        let idle = listener.idle_timeout.map(|idle| since + idle);
+        let idle = earliest(idle, pressed(&self.conn, since));
+        earliest(idle.filter(|_| self.streams.get() == 0), self.conn.old_at)
     }
 }
 
