@@ -22,6 +22,11 @@ impl Drop for Spent {
 }
 
 impl Retrying {
+    /// How many are under way.
+    pub fn active(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Takes a place, if there is one while the cluster has so many requests in flight.
     pub fn enter(self: &Arc<Self>, budget: &RetryBudget, in_flight: u64) -> Option<Spent> {
         let most = most(budget, in_flight);

@@ -9,7 +9,11 @@ use crate::pool::ClusterRun;
 pub fn spend(worker: &Worker, cluster: &ClusterRun) -> Option<Spent> {
     let known = &*cluster.cluster;
     let in_flight = worker.registry.requests_in_flight(&known.name);
-    let spent = known.retrying.enter(&known.wire.retry_budget, in_flight);
+    let limit = known.wire.limits.as_ref().map_or(0, |it| it.max_retries);
+    // Two workers may pass at once; the budget's own bound is exact.
+    let room = limit == 0 || known.retrying.active() < limit;
+    let spent = room.then(|| known.retrying.enter(&known.wire.retry_budget, in_flight));
+    let spent = spent.flatten();
     if spent.is_none() {
         cluster.stats.retry_overflow_total.increment();
     }

@@ -44,8 +44,6 @@ pub struct Live {
     pub pending: Arc<OpenCount>,
     /// Requests that endpoints work on, where they have a limit.
     pub requests: Arc<OpenCount>,
-    /// Requests that are retries.
-    pub retries: Arc<OpenCount>,
     /// Held by who judges endpoints; when intervals began last.
     judging: Mutex<u64>,
 }
