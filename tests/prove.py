@@ -114,6 +114,8 @@ ISSUES = {
             ("tests/e2e/test_adaptive_concurrency.py",)),
         Row("7", "stages of overload: memory, files, requests; the low refused first",
             ("tests/e2e/test_overload.py",)),
+        Row("8", "all accounting on: ≤ 10 % more instructions than the bare proxy",
+            command=("make", "callgrind")),
         Row("9", "explain equals the engine on 10,000 requests; each code explained and met",
             ("tests/e2e/test_explain.py", "tests/cli/test_explain.py", "tests/cli/test_analyze.py",
              "tests/test_pages.py")),

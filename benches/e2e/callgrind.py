@@ -36,6 +36,8 @@ from harness.scenarios import UNARY
 HISTORY = ROOT / "benches/history.jsonl"
 #: More instructions than this factor times the last entry's fail the check.
 ALLOWED = 1.03
+#: So much more may the policies cost than the bare proxy of the same run.
+POLICIES_ALLOWED = 1.10
 SHORT, LONG = 500, 4_500
 
 
@@ -46,6 +48,8 @@ class Script:
     load: tuple[str, ...]
     protocol: Literal["http", "http2"] = "http"
     backend: Literal["http", "http2", "grpc"] = "http"
+    #: A rate limit, circuit limits, a breaker, outlier detection and routing by fields.
+    policies: bool = False
 
 
 #: One request at a time: how many of them share a read would differ from run to run.
@@ -53,6 +57,7 @@ ONE_STREAM = ("--streams", "1")
 #: What is counted: each is a path of the proxy with a cost of its own.
 SCRIPTS = {
     "get_1k": Script(("--path", "/1k", "--expect-length", "1024")),
+    "get_1k_policies": Script(("--path", "/1k", "--expect-length", "1024"), policies=True),
     "get_64k": Script(("--path", "/64k", "--expect-length", "65536")),
     "post_4k": Script(("--method", "POST", "--body-size", "4096", "--expect-length", "1024")),
     "chunked": Script(("--path", "/chunked/4096", "--expect-length", "4096")),
@@ -114,6 +119,8 @@ def count(bench: Bench, command: list[str], script: Script, requests: int) -> in
     with tempfile.TemporaryDirectory() as folder, backend(bench) as behind:
         places = {"listen": listen, "backend": getattr(behind, script.backend)}
         words = [word.format(protocol=script.protocol, **places) for word in command]
+        if script.policies:
+            words.append("policies")
         grind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         log = Path(folder) / "log"
         child = Child([*grind, *words], cores=bench.proxy_core, log=log, env={})
@@ -170,6 +177,11 @@ def guard(found: dict[str, int], last: dict[str, int]) -> int:
         ratio = value / last[name]
         worse += ratio > ALLOWED
         print(f"{name}: {ratio:.3f} of {last[name]:,}{'  TOO MUCH' if ratio > ALLOWED else ''}")
+    if {"get_1k", "get_1k_policies"} <= found.keys():
+        ratio = found["get_1k_policies"] / found["get_1k"]
+        worse += ratio > POLICIES_ALLOWED
+        too_much = "  TOO MUCH" if ratio > POLICIES_ALLOWED else ""
+        print(f"policies: {ratio:.3f} of the bare proxy's{too_much}")
     return 1 if worse else 0
 
 

@@ -1,7 +1,9 @@
 //! The engine without Python: one HTTP listener before one backend, until the process is ended.
 //!
-//! `engine_http LISTEN BACKEND [WORKERS [http|http2|tcp]]`; `http2` is what it speaks to the backend. It is what callgrind counts and what profiles look at:
-//! nothing but the engine is in the process.
+//! `engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies]]]`; `http2` is what it speaks to the
+//! backend, `policies` is routing by conditions, a rate limit, circuit limits, a breaker and outlier
+//! detection. It is what callgrind counts and what profiles look at: nothing but the engine is in the
+//! process.
 #![expect(
     clippy::print_stderr,
     reason = "a program that tells its user what happens"
@@ -10,9 +12,9 @@
 use meshcore::engine::events::Event;
 use meshcore::engine::{Engine, Options};
 use rustix::event::{PollFd, PollFlags, poll};
-use serde_json::json;
+use serde_json::{Value, json};
 
-const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|http2|tcp]]";
+const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies]]]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -20,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let backend = arguments.next().ok_or(USAGE)?;
     let workers = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let protocol = arguments.next().unwrap_or_else(|| "http".to_owned());
+    let policies = arguments.next().is_some_and(|word| word == "policies");
     let options = Options {
         workers,
         ..Options::default()
@@ -37,10 +40,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     } else {
         "http1"
     };
+    let mut cluster = json!({ "name": "one", "protocol": upstream });
+    if policies {
+        restrain(&mut cluster);
+    }
     let delta = json!({
         "listeners": [listener],
-        "route_tables": [{ "name": "web", "routes": [{ "name": "all", "to": [{ "cluster": "one" }] }] }],
-        "clusters": [{ "name": "one", "protocol": upstream }],
+        "route_tables": [{ "name": "web", "routes": routes(policies) }],
+        "clusters": [cluster],
         "endpoints": [{ "name": "one", "endpoints": [{ "address": backend }] }],
     });
     engine.apply(delta.to_string().into_bytes(), Vec::new());
@@ -57,4 +64,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+}
+
+/// One route, or several of which the last takes the request: the others look at its fields.
+fn routes(policies: bool) -> Value {
+    let to = json!([{ "cluster": "one" }]);
+    if !policies {
+        return json!([{ "name": "all", "to": to }]);
+    }
+    let by_user = |name: &str| {
+        json!({
+            "name": name,
+            "match": { "path": { "prefix": "/" }, "headers": { "end-user": { "exact": name } } },
+            "to": to,
+        })
+    };
+    let limit = json!({ "name": "all", "local": { "requests": 1_000_000, "per_ms": 1_000 }, "response_headers": false });
+    json!([
+        by_user("jason"),
+        by_user("kay"),
+        { "name": "all", "match": { "path": { "prefix": "/" } }, "to": to, "rate_limits": [limit] },
+    ])
+}
+
+/// Accounting that is on and never acts.
+fn restrain(cluster: &mut Value) {
+    cluster["limits"] = json!({
+        "max_connections": 20_000, "max_pending_requests": 20_000, "max_requests": 20_000,
+    });
+    cluster["breaker"] = json!({ "scope": "both" });
+    cluster["outlier_detection"] = json!({
+        "consecutive_5xx": 5, "consecutive_gateway_failure": 5,
+        "enforcing_success_rate": 100, "enforcing_failure_percentage": 100,
+    });
 }

@@ -27,9 +27,12 @@ impl Age {
     /// Whether the connection is older than it may become where the cluster allows `max_ms`; 0 is
     /// no bound.
     pub fn is_over(&self, max_ms: u64, now: Instant) -> bool {
+        if max_ms == 0 {
+            return false;
+        }
         let early = (max_ms / SPREAD_SHARE).saturating_mul(u64::from(self.chance)) >> 16;
         let age = now.saturating_duration_since(self.begun);
-        max_ms > 0 && age >= Duration::from_millis(max_ms - early)
+        age >= Duration::from_millis(max_ms - early)
     }
 }
 

@@ -185,6 +185,11 @@ impl ClusterRun {
         Some(index)
     }
 
+    /// Whether the picker looks at how long endpoints take, and so at the time.
+    pub fn goes_by_latency(&self) -> bool {
+        self.cluster.wire.balance == Balance::P2cEwma
+    }
+
     /// Whether requests should bring the hash of a key.
     pub fn goes_by_keys(&self) -> bool {
         self.cluster.hashing.is_some()
@@ -214,7 +219,7 @@ impl ClusterRun {
 
     /// Tells the picker how long an endpoint took.
     pub fn observe(&self, run: &Rc<EndpointRun>, latency_us: u64, now_us: u64) {
-        if self.cluster.wire.balance == Balance::P2cEwma
+        if self.goes_by_latency()
             && let Some(index) = self
                 .endpoints
                 .iter()

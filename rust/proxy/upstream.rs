@@ -75,8 +75,12 @@ pub(super) fn next_endpoint(
         return Err(ErrorKind::NoEndpoint);
     }
     let now = clock::now();
-    let picked =
-        worker.with_random(|random| cluster.begin(random, (now, worker.micros(now)), tried));
+    let now_us = if cluster.goes_by_latency() {
+        worker.micros(now)
+    } else {
+        0
+    };
+    let picked = worker.with_random(|random| cluster.begin(random, (now, now_us), tried));
     Ok((picked?, now))
 }
 

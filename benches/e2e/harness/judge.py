@@ -30,6 +30,7 @@ BARS = (
     Bar("http1", "cpu_us", 0.9, "haproxy"),
     Bar("http1", "cpu_us", 0.9, "nginx"),
     Bar("http1", "cpu_us", 0.25, "envoy"),
+    Bar("policies", "cpu_us", 0.25, "envoy"),
     Bar("one-connection", "added_p50_us", 1.0, "haproxy"),
     Bar("one-connection", "added_p50_us", 0.55, "envoy"),
     Bar("rate-1000", "added_p50_us", 1.0, "haproxy"),

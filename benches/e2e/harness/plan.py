@@ -38,6 +38,8 @@ class Plan:
     certificates: Certificates | None = None
     hosts: int = 0
     routes: int = 0
+    #: Routing by fields, a rate limit, circuit limits and outlier detection, none of which acts.
+    policies: bool = False
     workers: int = 1
     admin: int = 0
 

@@ -92,6 +92,12 @@ def routes(target: int, certificates: Certificates) -> list[Plan]:
     return [Plan(free_port(), target, routes=MANY)]
 
 
+def policies(target: int, certificates: Certificates) -> list[Plan]:
+    """HTTP without TLS, with all accounting on."""
+    del certificates
+    return [Plan(free_port(), target, policies=True)]
+
+
 def client(folder: Path) -> list[str]:
     """Return the generator's flags for a TLS listener."""
     return ["--ca", str(folder / "ca.pem"), "--server-name", "localhost"]
@@ -121,6 +127,14 @@ SCENARIOS = (
         "HTTP/1.1 keep-alive, 1 KiB, 64 connections",
         HTTP_PEERS,
         plain,
+        KEPT,
+        ("cpu_us", "rps", "busy"),
+    ),
+    Scenario(
+        "policies",
+        "the same with routing by headers, rate limit, circuit limits, outlier detection",
+        ("envoy", "meshcore"),
+        policies,
         KEPT,
         ("cpu_us", "rps", "busy"),
     ),

@@ -242,7 +242,7 @@ impl Record {
         if self.status >= 500 {
             endpoint.stats.responses_5xx_total.increment();
         }
-        if self.answered.is_some() || failed {
+        if run.goes_by_latency() && (self.answered.is_some() || failed) {
             run.observe(endpoint, took, conn.worker().micros(now));
         }
     }

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from harness.peers import Command, Peer
+from harness.peers.meshcore import USERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,8 @@ def _cluster(plan: Plan, name: str, address: str) -> Json:
         "circuit_breakers": {"thresholds": [limit]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
+    if plan.policies:
+        cluster["outlier_detection"] = {"consecutive_5xx": 5, "consecutive_gateway_failure": 5}
     if plan.http2:
         kind = f"{TYPES}.upstreams.http.v3.HttpProtocolOptions"
         http2 = {"http2_protocol_options": {"max_concurrent_streams": STREAMS}}
@@ -131,7 +134,7 @@ def _manager(plan: Plan, mesh: bool) -> Json:
         stat_prefix="web",
         codec_type="HTTP2" if plan.http2 else "AUTO",
         route_config={"name": "web", "virtual_hosts": _virtual_hosts(plan)},
-        http_filters=[*(_mesh_filters() if mesh else ()), router],
+        http_filters=[*_filters(plan, mesh=mesh), router],
     )
 
 
@@ -139,7 +142,21 @@ def _virtual_hosts(plan: Plan) -> list[Json]:
     if plan.hosts:
         return [_virtual_host(f"h{n}.test", [("/", f"b{n}")]) for n in range(plan.hosts)]
     prefixes = [(f"/p{n}/", "all") for n in range(plan.routes)] or [("/", "all")]
-    return [_virtual_host("*", prefixes)]
+    host = _virtual_host("*", prefixes)
+    if plan.policies:
+        host["routes"] = [*map(_by_user, USERS), *cast("list[Json]", host["routes"])]
+    return [host]
+
+
+def _by_user(user: str) -> Json:
+    header = {"name": "end-user", "string_match": {"exact": user}}
+    return {"match": {"prefix": "/", "headers": [header]}, "route": {"cluster": "all"}}
+
+
+def _filters(plan: Plan, *, mesh: bool) -> list[Json]:
+    if plan.policies:
+        return [_rate_limit()]
+    return _mesh_filters() if mesh else []
 
 
 def _virtual_host(domain: str, prefixes: list[tuple[str, str]]) -> Json:
@@ -149,6 +166,17 @@ def _virtual_host(domain: str, prefixes: list[tuple[str, str]]) -> Json:
 
 def _mesh_filters() -> list[Json]:
     allow_all = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+    rules = {"action": "ALLOW", "policies": {"all": allow_all}}
+    return [
+        _typed("envoy.filters.http.rbac", f"{FILTERS}.rbac.v3.RBAC", rules=rules),
+        _rate_limit(),
+        _typed("envoy.filters.http.cors", f"{FILTERS}.cors.v3.Cors"),
+        _typed("envoy.filters.http.fault", f"{FILTERS}.fault.v3.HTTPFault"),
+        _typed("envoy.filters.http.grpc_stats", f"{FILTERS}.grpc_stats.v3.FilterConfig"),
+    ]
+
+
+def _rate_limit() -> Json:
     full = {"numerator": 100, "denominator": "HUNDRED"}
     bucket = {"max_tokens": 4_000_000, "tokens_per_fill": 4_000_000, "fill_interval": "1s"}
     limit = cast("Json", {
@@ -157,15 +185,5 @@ def _mesh_filters() -> list[Json]:
         "filter_enabled": {"default_value": full},
         "filter_enforced": {"default_value": full},
     })  # fmt: skip
-    rules = {"action": "ALLOW", "policies": {"all": allow_all}}
-    return [
-        _typed("envoy.filters.http.rbac", f"{FILTERS}.rbac.v3.RBAC", rules=rules),
-        _typed(
-            "envoy.filters.http.local_ratelimit",
-            f"{FILTERS}.local_ratelimit.v3.LocalRateLimit",
-            **limit,
-        ),
-        _typed("envoy.filters.http.cors", f"{FILTERS}.cors.v3.Cors"),
-        _typed("envoy.filters.http.fault", f"{FILTERS}.fault.v3.HTTPFault"),
-        _typed("envoy.filters.http.grpc_stats", f"{FILTERS}.grpc_stats.v3.FilterConfig"),
-    ]
+    kind = f"{FILTERS}.local_ratelimit.v3.LocalRateLimit"
+    return _typed("envoy.filters.http.local_ratelimit", kind, **limit)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 Json = dict[str, object]
+#: Requests of these users go by routes of their own, which all others are compared with first.
+USERS = ("jason", "kay")
+#: Limits that are counted and never reached.
+MANY = 20_000
 
 
 def meshcore(tool: Tool, *, yaml: bool = False) -> Peer:
@@ -65,6 +69,15 @@ def _routes(plan: Plan) -> list[Json]:
         return [{"match": {"host": f"h{n}.test"}, "to": f"b{n}"} for n in range(plan.hosts)]
     if plan.routes:
         return [{"match": {"path": {"prefix": f"/p{n}"}}, "to": "all"} for n in range(plan.routes)]
+    if plan.policies:
+        rate = {"requests": 1_000_000, "per": "1s"}
+        # Envoy doesn't tell clients of it either, unless it is told to.
+        limit = {"name": "all", "local": rate, "response_headers": False}
+        by_user = [
+            {"match": {"path": {"prefix": "/"}, "headers": {"end-user": user}}, "to": "all"}
+            for user in USERS
+        ]
+        return [*by_user, {"match": {"path": {"prefix": "/"}}, "to": "all", "rate_limits": [limit]}]
     return [{"to": "all"}]
 
 
@@ -74,6 +87,10 @@ def _clusters(plan: Plan) -> list[Json]:
     cluster: Json = {"name": "all", "endpoints": [f"127.0.0.1:{plan.target}"]}
     if plan.http2:
         cluster["protocol"] = "http2"
+    if plan.policies:
+        cluster["limits"] = {"max_connections": MANY, "max_requests": MANY}
+        cluster["breaker"] = {"scope": "both"}
+        cluster["outlier_detection"] = {"consecutive_5xx": 5, "consecutive_gateway_failure": 5}
     if plan.tls_out:
         pem = plan.pem()
         cluster["tls"] = {
