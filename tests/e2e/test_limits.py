@@ -16,7 +16,7 @@ from tests.support.wire import Ended, Wire, connect
 MIB_KIB = 1024
 GIB = 1 << 30
 IDLE_PROCESS_KIB = 40 * MIB_KIB
-# An extension that isn't optimised, as `make test` has it, is some larger; the bar is for the other.
+# An extension that isn't optimised, as `make test` has it, is larger; the bar is for the other.
 UNOPTIMISED_KIB = 8 * 1024 if SCALE < 1 else 0
 PER_10_000_IDLE_KIB = 20 * MIB_KIB
 SLOW_READER_KIB = 256
