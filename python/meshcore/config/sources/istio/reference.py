@@ -66,10 +66,11 @@ listeners:
 - Endpoints, with the labels that subsets choose by, come from ServiceEntry and WorkloadEntry.
 - A destination that doesn't exist answers 503, as with Istio; `meshcore analyze` finds it before.
 
-What differs from Istio: limits and retries that no document names are meshcore's (finite limits,
-only what is safe is sent again); a ServiceEntry may have a short host (`reviews`); a host without
-a service is routed on every port, not on 80 alone; `tls` without `mode` is refused instead of
-meaning the zero value; failover of localities counts whatever makes an endpoint unavailable, with
+What differs from Istio: retries that no document names are meshcore's (only what provably reached
+nobody is sent again); a request that may do harm twice is not retried although `retryOn` names its
+failure, unless it has an `Idempotency-Key`; a ServiceEntry may have a short host (`reviews`); a host
+without a service is routed on every port, not on 80 alone; `tls` without `mode` is refused
+instead of meaning the zero value; failover of localities counts whatever makes an endpoint unavailable, with
 or without `outlierDetection` (with it, and nothing said, localities count as Istio's do). The
 proxy's own locality is the document's `locality` or `meshcore proxy --locality`.
 """
