@@ -68,11 +68,11 @@ listeners:
 
 What differs from Istio: retries that no document names are meshcore's (only what provably reached
 nobody is sent again); a request that may do harm twice is not retried although `retryOn` names its
-failure, unless it has an `Idempotency-Key`; a ServiceEntry may have a short host (`reviews`); a host
-without a service is routed on every port, not on 80 alone; `tls` without `mode` is refused
-instead of meaning the zero value; failover of localities counts whatever makes an endpoint unavailable, with
-or without `outlierDetection` (with it, and nothing said, localities count as Istio's do). The
-proxy's own locality is the document's `locality` or `meshcore proxy --locality`.
+failure, unless it has an `Idempotency-Key`; a ServiceEntry may have a short host (`reviews`); a
+host without a service is routed on every port, not on 80 alone; `tls` without `mode` is refused
+instead of meaning the zero value; failover of localities counts whatever makes an endpoint
+unavailable, with or without `outlierDetection` (with it, and nothing said, localities count as
+Istio's do). The proxy's own locality is the document's `locality` or `meshcore proxy --locality`.
 """
 
 
