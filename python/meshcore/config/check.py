@@ -34,6 +34,7 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
         cluster_names: Clusters that exist besides those of `config`.
     """
     from meshcore.config.rate_limits import check_rate_limits  # which uses what stands here
+    from meshcore.config.subset import check_subsets
 
     names = frozenset(cluster_names) | {cluster.name for cluster in config.clusters}
     troubles = list(_unique(config))
@@ -41,8 +42,7 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
         troubles += check_listener(listener, ("listeners", index), names)
     for index, cluster in enumerate(config.clusters):
         troubles += check_cluster(cluster, ("clusters", index))
-    troubles += check_rate_limits(config, names)
-    troubles += _grpc_web(config)
+    troubles += [*check_rate_limits(config, names), *check_subsets(config), *_grpc_web(config)]
     if not config.listeners and not cluster_names:
         hint = "listeners: [{name: web, address: 127.0.0.1:8080, routes: [{to: api}]}]"
         troubles.append(Trouble((), "no_listener", "there is no listener", hint))

@@ -28,6 +28,7 @@ from meshcore.config.model import (
     Target,
 )
 from meshcore.config.resources import CLUSTER, ENDPOINTS, LISTENER, OVERLOAD, ROUTE_TABLE, Compiled
+from meshcore.config.subset import with_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,6 +49,7 @@ Files = tuple[str, str | None]
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MILLISECOND = timedelta(milliseconds=1)
 # Written otherwise there, or of no use to the engine.
+_OF_CLUSTER = ("tls", "endpoints", "subset_of", "hash", "locality", "slow_start")
 _NOT_ON_THE_WIRE = ("protocol", "tls", "routes", "route_order", "to", "mesh", "labels")
 
 
@@ -65,7 +67,7 @@ def compile_config(
     services = {it.name: _service(it, config) for it in config.rate_limit_services}
     for listener in config.listeners:
         _add_listener(compiled, listener, names, services)
-    for cluster in config.clusters:
+    for cluster in with_endpoints(config.clusters):
         _add_cluster(compiled, cluster, names, here_of(config))
     if (it := config.overload) is not None:
         compiled.add((OVERLOAD, "overload"), _encode({"name": "overload", **_fields(it)}).encode())
@@ -131,7 +133,7 @@ def _add_listener(
 def _add_cluster(
     compiled: Compiled, cluster: Cluster, names: Mapping[Files, str], here: Here
 ) -> None:
-    wire = _fields(cluster, leave=("tls", "endpoints", "hash", "locality", "slow_start"))
+    wire = _fields(cluster, leave=_OF_CLUSTER)
     if cluster.locality is not None:
         wire["locality"] = _locality(cluster.locality, here)
     if "hash" in cluster.model_fields_set:
@@ -259,9 +261,7 @@ def _target(target: Target) -> Wire:
     given = target.model_fields_set
     if not given <= _COMMON_OF_TARGET:
         return _fields(target)
-    if "weight" in given:
-        return {"cluster": target.cluster, "weight": target.weight}
-    return {"cluster": target.cluster}
+    return {"cluster": target.cluster} | ({"weight": target.weight} if "weight" in given else {})
 
 
 def _fields(part: Part, leave: tuple[str, ...] = ()) -> dict[str, Wire]:

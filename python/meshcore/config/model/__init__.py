@@ -26,6 +26,7 @@ from meshcore.config.model.cluster import (
     Hash,
     Pool,
     SlowStart,
+    SubsetOf,
     TcpKeepalive,
 )
 from meshcore.config.model.fault import Abort, Delay, Fault
@@ -140,6 +141,7 @@ __all__ = [
     "SessionCookie",
     "SlowStart",
     "StringMatch",
+    "SubsetOf",
     "Target",
     "TcpCheck",
     "TcpDelay",

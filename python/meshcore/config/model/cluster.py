@@ -48,6 +48,15 @@ class Endpoint(Part):
     """`true`: it takes nothing new, but keeps the sessions that name it."""
 
 
+class SubsetOf(Part):
+    """Some of another cluster's endpoints."""
+
+    cluster: Name
+    """The cluster that has them."""
+    labels: Annotated[dict[StrictStr, StrictStr], Field(min_length=1)]
+    """An endpoint is in it that has all of these: `{version: v1}`."""
+
+
 class ClusterTls(Part):
     """TLS towards the endpoints."""
 
@@ -186,6 +195,9 @@ class Cluster(Part):
     """Addresses, or `{address, weight, locality, labels}`; none answers 503."""
     locality: Locality | None = None
     """Which endpoints come first, by where they are; left out, places don't count."""
+    subset_of: SubsetOf | None = None
+    """In place of `endpoints`: those of another cluster that have certain labels. All else is this
+    cluster's own."""
     tls: ClusterTls | None = None
     """TLS towards the endpoints."""
     timeouts: ClusterTimeouts = ClusterTimeouts()

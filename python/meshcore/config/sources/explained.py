@@ -9,6 +9,7 @@ from meshcore.config.sources.asking import answers, listener_for
 from meshcore.config.sources.examine import examine_config
 from meshcore.config.sources.native import read_merged, validated
 from meshcore.config.sources.policies import policies
+from meshcore.config.subset import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,7 @@ class _Teller:
         assert at is not None
         yield self._described("route", self._name(at), self._loc(at), (route, _OF_ROUTE))
         whole = sum(target.weight for target in route.to)
+        named = {cluster.name: cluster for cluster in self._config.clusters}
         for target in route.to:
             index, cluster = next(
                 (index, cluster)
@@ -111,7 +113,7 @@ class _Teller:
                 if cluster.name == target.cluster
             )
             share = f", {target.weight} of {whole}" if len(route.to) > 1 else ""
-            count = len(cluster.endpoints)
+            count = len(chosen(cluster, named))
             name = f"{cluster.name}{share}, {count} endpoint{'s'[: count != 1]}"
             yield self._described("cluster", name, ("clusters", index), (cluster, _OF_CLUSTER))
         yield self._described(

@@ -67,6 +67,12 @@ def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | 
     found = _differing(old, new)
     if any(new.clusters[at].name != old.clusters[at].name for at in found):
         return None
+    names = {new.clusters[at].name for at in found}
+    if any(
+        it.subset_of and not names.isdisjoint({it.name, it.subset_of.cluster})
+        for it in new.clusters
+    ):
+        return None  # a subset has endpoints of another cluster
     return [(at, new.clusters[at]) for at in found]
 
 
