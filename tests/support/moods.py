@@ -26,7 +26,10 @@ class Moody:
     async def script(self, wire: Wire) -> None:
         """Serve a connection."""
         while True:
-            await wire.request()
+            try:
+                await wire.request()
+            except trio.TooSlowError:
+                continue  # who is left out hears nothing for long
             self.requests += 1
             match self.mood:
                 case "well":
