@@ -119,7 +119,11 @@ impl Stage {
     }
 
     fn proxy(&self, speaks: Speaks) -> Proxy {
-        let worker = Rc::new(Worker::new(0, (Arc::clone(&self.registry), Arc::default()), 1));
+        let worker = Rc::new(Worker::new(
+            0,
+            (Arc::clone(&self.registry), Arc::default()),
+            1,
+        ));
         worker.install(&self.snapshot);
         let upstream = match speaks {
             Speaks::Http1 => &self.http1,
