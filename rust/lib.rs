@@ -9,6 +9,7 @@
 pub mod error;
 pub mod wire;
 
+pub mod abi;
 pub mod net;
 pub mod protocol;
 pub mod runtime;

@@ -15,6 +15,7 @@ ALONE = frozenset({
     "e2e/test_drain_under_load.py",
     "e2e/test_http2_neighbour.py",
     "e2e/test_limits.py",
+    "e2e/test_mirrors_measured.py",
     "e2e/test_route_limits.py",
     "e2e/test_workers.py",
 })  # fmt: skip

@@ -90,9 +90,11 @@ ISSUES = {
             ("tests/e2e/test_routing.py",)),
         Row("2", "mirrors: a hanging, breaking or failing one adds no failure; percentages",
             ("tests/e2e/test_mirrors.py",)),
+        Row("2", "mirrors: ≤ 5 % added to p99 by one that hangs, breaks or fails",
+            ("tests/e2e/test_mirrors_measured.py",)),
         Row("3", "no POST done twice; 64 callers at 100 % failure: load ≤ 1.25",
             ("tests/e2e/test_retries.py",)),
-        Row("10", "hedges within the budget, losers cancelled, no POST",
+        Row("10", "hedges within the budget, losers cancelled within 10 ms, no POST",
             ("tests/e2e/test_hedging.py",)),
         Row("4", "one of five fails, then one hangs: client errors ≤ 0.5 % from 1 s on",
             ("tests/e2e/test_resilience.py",)),
@@ -150,6 +152,8 @@ def run(row: Row) -> Outcome:
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", *row.tests, f"--junit-xml={report}"]
+        # What the tests measured stands only in the older form of the report.
+        command += ["-o", "junit_family=xunit1"]
         # A test may run for minutes at full counts.
         command += ["-o", f"faulthandler_timeout={HANGS_AFTER}"]
         subprocess.run(command, cwd=ROOT, check=False)

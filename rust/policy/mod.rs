@@ -8,6 +8,7 @@ pub mod gradient;
 pub mod health;
 pub mod health_check;
 pub mod hold;
+pub mod hook;
 pub mod outcome;
 pub mod outlier;
 pub mod overload;

@@ -68,6 +68,7 @@ impl RouteTable {
                     changes,
                     fault,
                     effort,
+                    hooks: None,
                     mirrors,
                     limits,
                     priority: route

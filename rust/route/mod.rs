@@ -51,6 +51,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::policy::hook::Hooks;
 use crate::policy::priority::PriorityRule;
 use crate::protocol::head::{Field, FieldSet};
 
@@ -174,6 +175,8 @@ pub struct Route {
     pub changes: Option<Box<Changes>>,
     /// What happens on purpose; most routes have none.
     pub fault: Option<Box<RouteFault>>,
+    /// Who is asked about its requests; most routes have none.
+    pub hooks: Option<Arc<Hooks>>,
     /// Who gets copies; most routes make none.
     pub mirrors: Box<[Mirror]>,
     /// What is done beyond asking once; most routes do no more.

@@ -10,6 +10,7 @@ use super::listener::Listener;
 use super::slow_start;
 use super::stage::Staged;
 use super::{adaptive, guard, hashing, locality, tcp_keepalive};
+use crate::policy::hook::Hook;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::Resource;
 use crate::wire::{self, Delta, Kind};
@@ -36,6 +37,7 @@ pub struct Compiler {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
     overload: Option<Arc<wire::Overload>>,
+    pub(super) hooks: HashMap<String, Arc<Hook>>,
     current: Arc<Snapshot>,
 }
 
@@ -146,6 +148,7 @@ impl Compiler {
         if let Some(overload) = staged.overload {
             self.overload = Some(overload);
         }
+        self.hooks.extend(staged.hooks);
         self.listeners.extend(staged.listeners);
         self.publish();
         Arc::clone(&self.current)
@@ -158,6 +161,7 @@ impl Compiler {
             // Endpoints go with their cluster.
             Kind::Endpoints => {}
             Kind::Overload => self.overload = None,
+            Kind::Hook => drop(self.hooks.remove(name)),
             Kind::Cluster => {
                 self.named.remove(name);
                 if let Some(parts) = self.clusters.remove(name) {

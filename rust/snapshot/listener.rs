@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{OpenCount, Surroundings, http2};
 use crate::net::Address;
 use crate::net::address::Written;
+use crate::policy::hook::Hooks;
 use crate::policy::tcp_fault::TcpFault;
 use crate::protocol::head::MAX_FIELDS;
 use crate::protocol::http1::HeadLimits;
@@ -38,6 +39,8 @@ pub struct Listener {
     pub tls: Option<Arc<ServerTls>>,
     /// What is done on purpose to connections that pass as bytes.
     pub fault: Option<TcpFault>,
+    /// Who is asked about its connections.
+    pub hooks: Option<Arc<Hooks>>,
     /// Open connections over all workers.
     pub open: Arc<OpenCount>,
     /// Where its access log goes.
@@ -98,6 +101,7 @@ pub(super) fn compile(
     let fault = fault.and_then(|fault| TcpFault::compile(fault, problems));
     let limits = &wire.limits;
     Some(Listener {
+        hooks: None,
         name: Arc::from(wire.name.as_str()),
         address: address?,
         head_limits: HeadLimits {

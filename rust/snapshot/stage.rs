@@ -12,6 +12,7 @@ use super::compile::{Compiler, Parts, Table, build};
 use super::listener::{self, Listener, References};
 use super::overload;
 use super::references;
+use crate::policy::hook::Hook;
 use crate::route::{ClusterSlot, RouteTable};
 use crate::telemetry::access_log::LogSinks;
 use crate::tls::credentials::Credentials;
@@ -36,6 +37,7 @@ pub struct Staged {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
     pub(super) overload: Option<Arc<wire::Overload>>,
+    pub(super) hooks: HashMap<String, Arc<Hook>>,
     pub(super) removed: HashMap<Kind, HashSet<String>>,
     pub(super) slot_count: usize,
     free: Vec<u32>,
@@ -250,6 +252,7 @@ fn removed(delta: &Delta) -> HashMap<Kind, HashSet<String>> {
         Kind::Cluster => delta.clusters.iter().any(|new| new.name == key.name),
         Kind::Endpoints => delta.endpoints.iter().any(|new| new.name == key.name),
         Kind::Overload => delta.overload.iter().any(|new| new.name == key.name),
+        Kind::Hook => delta.hooks.iter().any(|new| new.name == key.name),
     };
     let mut removed: HashMap<Kind, HashSet<String>> = HashMap::new();
     for key in delta.remove.iter().filter(|key| !again(key)) {

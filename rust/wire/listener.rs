@@ -5,6 +5,7 @@ mod fault;
 use serde::{Deserialize, Serialize};
 
 use super::Http2;
+use super::hook::HookUse;
 use super::route::Target;
 
 pub use fault::{Bandwidth, TcpDelay, TcpFault, TcpReset};
@@ -50,6 +51,9 @@ pub struct Listener {
     /// What is done on purpose to connections that pass as bytes.
     #[serde(default)]
     pub fault: Option<Box<TcpFault>>,
+    /// Who is asked about its connections and requests, in this order, before their routes' hooks.
+    #[serde(default)]
+    pub hooks: Vec<HookUse>,
     /// Where its access log goes; `None` writes none.
     #[serde(default)]
     pub access_log: Option<AccessLog>,

@@ -7,6 +7,7 @@
 pub mod cluster;
 pub mod endpoints;
 pub mod health_check;
+pub mod hook;
 pub mod http2;
 pub mod listener;
 pub mod overload;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use cluster::Cluster;
 pub use endpoints::Endpoints;
 pub use health_check::HealthCheck;
+pub use hook::Hook;
 pub use http2::Http2;
 pub use listener::Listener;
 pub use overload::Overload;
@@ -41,6 +43,8 @@ pub struct Delta {
     pub endpoints: Vec<Endpoints>,
     /// Bounds of the process to replace.
     pub overload: Vec<Overload>,
+    /// Hooks to add or replace.
+    pub hooks: Vec<Hook>,
     /// Resources to remove.
     pub remove: Vec<Key>,
 }
@@ -68,6 +72,8 @@ pub enum Kind {
     Endpoints,
     /// Bounds of the process.
     Overload,
+    /// Policy that users write.
+    Hook,
 }
 
 impl Kind {
@@ -79,6 +85,7 @@ impl Kind {
             Self::Cluster => "Cluster",
             Self::Endpoints => "Endpoints",
             Self::Overload => "Overload",
+            Self::Hook => "Hook",
         }
     }
 }

@@ -13,6 +13,8 @@ mod session_affinity;
 
 use serde::{Deserialize, Serialize};
 
+use super::hook::HookUse;
+
 pub use action::{
     Cors, DirectResponse, HeaderEdits, Redirect, RegexRewrite, Rewrite, UnmatchedPreflights,
 };
@@ -91,6 +93,9 @@ pub struct Route {
     /// How much its requests matter when not all can be served.
     #[serde(default)]
     pub priority: Option<Box<RoutePriority>>,
+    /// Who is asked about its requests, in this order.
+    #[serde(default)]
+    pub hooks: Vec<HookUse>,
     /// Who gets copies of its requests.
     #[serde(default)]
     pub mirrors: Vec<Mirror>,

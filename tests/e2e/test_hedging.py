@@ -1,5 +1,6 @@
 """A second attempt beside the first: who answers first wins, and the other ends at once."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -8,13 +9,18 @@ import pytest
 import trio
 
 from tests.support.bridge import BRIDGES, NAMES, Http2, Speaker, asking, telling
+from tests.support.figures import Figure, quantile, spread
 from tests.support.proxy import Document, Proxy, running
-from tests.support.scale import scaled
+from tests.support.scale import SCALE, scaled
 from tests.support.upstream import GONE
 from tests.support.wire import connect
 
 PATIENCE = 20.0
 CALLERS = 32
+# Seconds from the answer to the loser's end: the issue's bar, and what a machine that does other
+# things at the same time may need.
+BAR = 0.010
+GENEROUS = 0.5
 bridges = pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
 
 
@@ -27,19 +33,18 @@ class Server:
         self.wait = wait
         self.status = status
         self.heard = 0
-        self.asked = trio.Event()
-        self.cancelled = trio.Event()
-        self.cancelled_at = 0.0
+        self._give_up, self.given_up = trio.open_memory_channel[float](1)
 
     async def __call__(self, server: Speaker) -> None:
         """Serve a connection."""
         while True:
             await server.request()
             self.heard += 1
-            self.asked.set()
             if self.wait is None:
                 await self._hang(server)
-                return
+                if not isinstance(server, Http2):
+                    return
+                continue
             await trio.sleep(self.wait)
             await server.answer(self.status, body=self.name.encode())
 
@@ -51,8 +56,7 @@ class Server:
                     await server.frames.frame()
             else:
                 await server.wire.rest()
-        self.cancelled_at = trio.current_time()
-        self.cancelled.set()
+        await self._give_up.send(time.perf_counter())
 
 
 def document(version: int, *addresses: str, **route: object) -> Document:
@@ -92,22 +96,29 @@ async def number(proxy: Proxy, name: str) -> float:
 
 @bridges
 async def test_the_second_answers_for_a_first_that_hangs(
-    tmp_path: Path, versions: tuple[int, int]
+    tmp_path: Path, versions: tuple[int, int], figure: Figure
 ) -> None:
     slow, quick = Server("slow", None), Server("quick")
-    async with between(tmp_path, versions, slow, quick) as (client, proxy):
-        await client.ask("GET /")
-        _, answer = await client.response()
-        answered = trio.current_time()
-        assert (answer.status, answer.body) == (200, b"quick")
-        await slow.cancelled.wait()
-        # 10 ms, and what this process needs to notice.
-        assert slow.cancelled_at - answered < 0.5
-        assert await number(proxy, "hedges") == 1
+    asked = scaled(200, 5)
+    ended: list[float] = []
+    made = {"hedge": {"delay": "5ms"}}
+    async with between(tmp_path, versions, slow, quick, **made) as (client, proxy):
+        while len(ended) < asked:
+            hedged = slow.heard
+            await client.ask("GET /")
+            _, answer = await client.response()
+            answered = time.perf_counter()
+            assert (answer.status, answer.body) == (200, b"quick")
+            if slow.heard > hedged:
+                ended.append(await slow.given_up.receive() - answered)
+        assert await number(proxy, "hedges") == asked
         # The body of a PUT goes with both.
         slow.wait = 0.0
         await client.ask("PUT /", body=b"x" * 100_000)
         assert (await client.response())[1].status == 200
+    figure("the loser's end after the answer", spread(ended))
+    assert quantile(ended, 0.5) <= GENEROUS
+    assert SCALE < 1 or quantile(ended, 0.99) <= BAR
 
 
 @bridges
@@ -144,7 +155,7 @@ async def test_an_answer_that_is_tried_again_loses(tmp_path: Path) -> None:
         assert (answer.status, answer.body) == (200, b"slow")
 
 
-async def test_hedges_stay_within_the_budget(tmp_path: Path) -> None:
+async def test_hedges_stay_within_the_budget(tmp_path: Path, figure: Figure) -> None:
     one, other, asked = Server("a", 0.1), Server("b", 0.1), scaled(20_000, 480)
     made_of = {"hedge": {"delay": "1ms"}}
     async with telling(one, 1) as first, telling(other, 1) as second:
@@ -161,6 +172,7 @@ async def test_hedges_stay_within_the_budget(tmp_path: Path) -> None:
                 for _ in range(CALLERS):
                     nursery.start_soon(call)
             hedges = await number(proxy, "hedges")
+            figure("extra load", f"{hedges / asked:.1%} of {asked} requests, budget 20 %")
             # A fifth of what is in flight; while a caller thinks, its request isn't.
             assert 0 < hedges <= asked * 0.25
             assert await number(proxy, "retry_overflow") > 0
