@@ -111,8 +111,8 @@ Some traps of Istio can't be fallen into here, since the document is refused (IS
 
 ## Different here
 
-- `retries` never sends a POST again that may have been processed, whatever `retryOn` says; without
-  `retries` only what provably reached nobody is sent again, and a budget bounds both.
+- `retries` sends a POST that may have been processed again only with an `Idempotency-Key`, whatever
+  `retryOn` says; without `retries` only what provably reached nobody is sent again.
 - A listener with `protocol: auto` waits for no time-out: a server that speaks first is heard.
 - `meshcore explain` shows which object each setting comes from, with file and line: the
   DestinationRule that a client follows, and the settings of a port that replace the others.
