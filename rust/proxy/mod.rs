@@ -6,6 +6,7 @@ pub mod budget;
 pub mod connection;
 pub mod early;
 pub mod fill;
+mod hooks;
 pub mod flow;
 pub mod http;
 pub mod limiter;

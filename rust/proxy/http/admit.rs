@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) copies: Option<Box<Copies>>,
     /// Asking twice is as good as asking once.
     pub(super) repeatable: bool,
+    /// Hooks want to see its answer, or bodies.
+    pub(super) hooked: bool,
     /// A call that goes on as gRPC.
     pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,
@@ -49,7 +51,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether what goes to the upstream has to be kept or copied, which only the bridge can.
     pub(super) fn is_kept(&self) -> bool {
-        self.effort.is_some() || self.copies.is_some()
+        self.effort.is_some() || self.copies.is_some() || self.hooked
     }
 }
 
@@ -91,6 +93,21 @@ impl Refusal {
     }
 }
 
+/// Why there is no plan yet, or none at all.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The request goes no further.
+    Refused(Refusal),
+    /// A hook has to be waited for; then the head is to be looked at again.
+    Parked(Facts, Framing),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         Self {
@@ -108,7 +125,7 @@ pub(super) fn admit_http1(
     current: &Current,
     head: &[u8],
     record: &mut Record,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Stop> {
     let mut storage = FieldStorage::new();
     let head = parse_request(head, &mut storage, &current.listener.head_limits)
         .map_err(|error| malformed(conn, error))?;
@@ -121,7 +138,7 @@ pub(super) fn admit_http2(
     current: &Current,
     (parts, ended): (&mut Parts, bool),
     record: &mut Record,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Stop> {
     let mut storage = FieldStorage::new();
     let limits = &current.listener.head_limits;
     let head = http2::check_size(&parts.headers, limits)

@@ -6,6 +6,7 @@ mod aim;
 mod bridge;
 mod edits;
 mod held;
+mod hooks;
 pub mod http1;
 pub mod http2;
 mod limit;
@@ -18,6 +19,7 @@ mod request;
 mod rewrite;
 mod stall;
 
+pub(in crate::proxy) use hooks::about_connection as call_about_connection;
 pub use request::{Peer, see};
 
 use std::future::poll_fn;

@@ -4,7 +4,8 @@ use super::run::Run;
 use super::seen::{Answer, Seen};
 use crate::abi::{Fault, Instance, Phase, Verdict};
 use crate::error::ErrorKind;
-use crate::policy::hook::{self, Use};
+use crate::policy::hook::{self, FieldEdit, Use};
+use crate::protocol::edits::FieldEdits;
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::worker::Worker;
@@ -94,6 +95,17 @@ pub(super) fn take_over(
     };
     edits.extend(decision.edits.iter().cloned());
     None
+}
+
+/// Makes changes of hooks, in their order.
+pub(in crate::proxy::http) fn edit(edits: &[FieldEdit], fields: &mut FieldEdits) {
+    for edit in edits {
+        match edit {
+            FieldEdit::Set(name, value) => fields.set(name, value.clone()),
+            FieldEdit::Add(name, value) => fields.add(name, value.clone()),
+            FieldEdit::Remove(name) => fields.remove(name),
+        }
+    }
 }
 
 /// Calls a filter about a connection; none where it failed.

@@ -17,7 +17,9 @@ pub(in crate::proxy) use call::about_connection;
 
 pub(super) use answer::{Answered, about_answer};
 pub(super) use body::Hooked;
+pub(super) use call::edit;
 pub(super) use end::about_end;
 pub(super) use head::chosen;
 pub(super) use run::{Run, Uses};
+pub(super) use seen::Names;
 pub(super) use settle::{settle, too_long};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::settle::Wait;
 use crate::abi::{Phase, Phases, Refused};
-use crate::policy::hook::{FieldEdit, Hook, Use};
+use crate::policy::hook::{FieldEdit, Hook, Kind, Use};
 use crate::proxy::http::reply::Reply;
 use crate::route::Route;
 use crate::snapshot::Listener;
@@ -50,12 +50,39 @@ impl<'a> Uses<'a> {
         }
     }
 
+    /// What of a request beyond its head they want to see.
+    pub(in crate::proxy::http) fn asked(&self) -> Asked {
+        let edits = |phase| {
+            self.in_phase(phase).any(|(_, one)| match &one.hook.kind {
+                Kind::Native(instance) => instance.edits(phase),
+                Kind::Python(_) => false,
+            })
+        };
+        let later = [Phase::RequestBody, Phase::Response, Phase::ResponseBody];
+        Asked {
+            bodies_or_answer: later.into_iter().any(|phase| self.phases.has(phase)),
+            edits_request: self.phases.has(Phase::RequestBody) && edits(Phase::RequestBody),
+            edits_answer: self.phases.has(Phase::ResponseBody) && edits(Phase::ResponseBody),
+        }
+    }
+
     /// Those that are called in `phase`, with their positions.
-    pub(super) fn in_phase(self, phase: Phase) -> impl Iterator<Item = (usize, &'a Use)> {
+    pub(in crate::proxy::http) fn in_phase(self, phase: Phase) -> impl Iterator<Item = (usize, &'a Use)> {
         let all = self.first.iter().chain(self.then);
         let wanted = move |one: &(usize, &Use)| one.1.hook.phases().has(phase);
         all.enumerate().filter(wanted)
     }
+}
+
+/// What hooks want of a request beyond its head.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::proxy::http) struct Asked {
+    /// To see a body or the answer.
+    pub(in crate::proxy::http) bodies_or_answer: bool,
+    /// To change the request's body.
+    pub(in crate::proxy::http) edits_request: bool,
+    /// To change the answer's.
+    pub(in crate::proxy::http) edits_answer: bool,
 }
 
 /// What hooks have done with a request until now.

@@ -47,11 +47,11 @@ pub(super) struct Seen<'a> {
 
 /// What things are called, as far as they are known.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Names<'a> {
-    pub(super) listener: &'a str,
-    pub(super) route: &'a str,
-    pub(super) cluster: &'a str,
-    pub(super) endpoint: &'a str,
+pub(in crate::proxy::http) struct Names<'a> {
+    pub(in crate::proxy::http) listener: &'a str,
+    pub(in crate::proxy::http) route: &'a str,
+    pub(in crate::proxy::http) cluster: &'a str,
+    pub(in crate::proxy::http) endpoint: &'a str,
 }
 
 /// An answer of a filter.
