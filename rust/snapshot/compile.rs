@@ -37,7 +37,7 @@ pub struct Compiler {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
     overload: Option<Arc<wire::Overload>>,
-    pub(super) hooks: HashMap<String, Arc<Hook>>,
+    pub(super) hooks: BTreeMap<String, Arc<Hook>>,
     current: Arc<Snapshot>,
 }
 
@@ -182,6 +182,7 @@ impl Compiler {
                 .map(|(wire, _)| Arc::clone(wire))
                 .collect(),
             overload: self.overload.clone(),
+            hooks: self.hooks.values().cloned().collect(),
         });
     }
 }

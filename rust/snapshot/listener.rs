@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{OpenCount, Surroundings, http2};
+use crate::abi::{Phase, Phases};
 use crate::net::Address;
 use crate::net::address::Written;
-use crate::policy::hook::Hooks;
+use crate::policy::hook::{Found, Hooks};
 use crate::policy::tcp_fault::TcpFault;
 use crate::protocol::head::MAX_FIELDS;
 use crate::protocol::http1::HeadLimits;
@@ -77,6 +78,8 @@ pub(super) struct References<'a> {
     pub(super) table: &'a dyn Fn(&str) -> Option<Arc<RouteTable>>,
     /// A cluster by name.
     pub(super) cluster: &'a dyn Fn(&str) -> Option<ClusterSlot>,
+    /// A hook by name.
+    pub(super) hook: &'a dyn Fn(&str) -> Found,
     /// The same listener in the running snapshot.
     pub(super) before: Option<&'a Arc<Listener>>,
 }
@@ -99,9 +102,10 @@ pub(super) fn compile(
         .and_then(|log| open_log(log, around, problems));
     let fault = wire.fault.as_ref();
     let fault = fault.and_then(|fault| TcpFault::compile(fault, problems));
+    let hooks = hooks(&wire, references, problems);
     let limits = &wire.limits;
     Some(Listener {
-        hooks: None,
+        hooks,
         name: Arc::from(wire.name.as_str()),
         address: address?,
         head_limits: HeadLimits {
@@ -125,6 +129,23 @@ pub(super) fn compile(
         max_connection_age: optional(wire.timeouts.max_connection_age_ms),
         wire,
     })
+}
+
+fn hooks(
+    wire: &wire::Listener,
+    references: &References<'_>,
+    problems: &mut Problems,
+) -> Option<Arc<Hooks>> {
+    let hooks = Hooks::compile(&wire.hooks, "hooks", references.hook, problems)?;
+    let only_connections = Phases::NONE.with(Phase::Connection);
+    if matches!(wire.protocol, Protocol::Tcp | Protocol::TlsPassthrough)
+        && hooks.phases != only_connections
+    {
+        let message = "bytes have no requests that a hook could be asked about";
+        let hint = "name hooks of phase: connection alone, or use protocol: http";
+        problems.add("hook_phase_unfit", "hooks", message, hint);
+    }
+    Some(hooks)
 }
 
 fn http_routes(
