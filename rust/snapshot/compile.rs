@@ -106,6 +106,7 @@ impl Compiler {
                 table.is_some_and(|(wire, _)| wire.routes.iter().any(|route| route.name == name))
             }
             Resource::Cluster(name) => self.clusters.contains_key(name),
+            Resource::Hook(name) => self.hooks.contains_key(name),
             Resource::LimitService(name) => self.has_limit_service(name),
             Resource::Endpoint(cluster, text) => {
                 let slot = self

@@ -10,8 +10,9 @@ use super::{House, remove, web};
 use crate::abi::Phase;
 use crate::policy::hook::{Hook, Kind, Part, Python};
 use crate::route::Route;
+use crate::telemetry::Resource;
 
-fn hook(name: &str, python: Value) -> Value {
+fn hook(name: &str, python: &Value) -> Value {
     let mut whole = json!({"phase": "request", "concurrency": 2, "max_pending": 3});
     whole
         .as_object_mut()
@@ -48,7 +49,7 @@ fn python(hook: &Hook) -> &Python {
 
 #[test]
 fn a_route_and_its_listener_have_their_hooks_in_order() {
-    let (one, two) = (hook("one", json!({})), hook("two", json!({})));
+    let (one, two) = (hook("one", &json!({})), hook("two", &json!({})));
     let uses = json!([{"name": "two"}, {"name": "one", "on_error": "allow"}]);
     let snapshot = House::default()
         .apply(used(&[one, two], uses, json!([{"name": "one"}])))
@@ -68,11 +69,22 @@ fn a_route_and_its_listener_have_their_hooks_in_order() {
 }
 
 #[test]
+fn a_hook_is_counted_while_it_is_configured() {
+    let mut house = House::default();
+    house
+        .apply(json!({"hooks": [hook("one", &json!({}))]}))
+        .unwrap();
+    assert!(house.compiler.configures(Resource::Hook("one")));
+    house.apply(remove("Hook", "one")).unwrap();
+    assert!(!house.compiler.configures(Resource::Hook("one")));
+}
+
+#[test]
 fn what_a_hook_says_is_compiled() {
     let cache = json!({"key": ["header.X-Key", "source.ip"], "ttl_ms": 5, "entries": 7});
     let said = json!({"headers": ["Authorization"], "body_bytes": 9, "cache": cache});
     let snapshot = House::default()
-        .apply(json!({"hooks": [hook("one", said)]}))
+        .apply(json!({"hooks": [hook("one", &said)]}))
         .unwrap();
     let python = python(&snapshot.hooks[0]);
     assert_eq!(&*python.headers, ["authorization".into()]);
@@ -92,7 +104,7 @@ fn places_without_hooks_have_none() {
 #[test]
 fn a_hook_that_stays_as_it_was_keeps_its_object() {
     let mut house = House::default();
-    let hooks = [hook("one", json!({}))];
+    let hooks = [hook("one", &json!({}))];
     let uses = json!([{"name": "one"}]);
     let first = house.apply(used(&hooks, uses, json!([]))).unwrap();
     let second = house.apply(json!({"hooks": hooks})).unwrap();
@@ -106,13 +118,13 @@ fn a_hook_that_stays_as_it_was_keeps_its_object() {
 #[test]
 fn a_replaced_hook_reaches_routes_and_listeners_that_stay() {
     let mut house = House::default();
-    let hooks = [hook("one", json!({})), hook("two", json!({}))];
+    let hooks = [hook("one", &json!({})), hook("two", &json!({}))];
     let (routes, listeners) = (json!([{"name": "one"}]), json!([{"name": "two"}]));
     let first = house.apply(used(&hooks, routes, listeners)).unwrap();
     python(&first.hooks[0]).asked.store(2, Ordering::Relaxed);
 
     let second = house
-        .apply(json!({"hooks": [hook("one", json!({"concurrency": 9}))]}))
+        .apply(json!({"hooks": [hook("one", &json!({"concurrency": 9}))]}))
         .unwrap();
     let now = &route(&second).hooks.as_ref().unwrap().uses[0].hook;
     assert!(Arc::ptr_eq(now, &second.hooks[0]));
@@ -125,7 +137,7 @@ fn a_replaced_hook_reaches_routes_and_listeners_that_stay() {
     );
 
     let third = house
-        .apply(json!({"hooks": [hook("two", json!({"phase": "connection"}))]}))
+        .apply(json!({"hooks": [hook("two", &json!({"phase": "connection"}))]}))
         .unwrap();
     let listener = &third.listeners[0];
     assert!(
@@ -145,7 +157,7 @@ fn a_replaced_hook_reaches_routes_and_listeners_that_stay() {
 #[test]
 fn a_hook_that_is_used_stays() {
     let mut house = House::default();
-    let (hooks, uses) = ([hook("one", json!({}))], json!([{"name": "one"}]));
+    let (hooks, uses) = ([hook("one", &json!({}))], json!([{"name": "one"}]));
     house
         .apply(used(&hooks, uses.clone(), uses.clone()))
         .unwrap();
@@ -161,7 +173,7 @@ fn a_hook_that_is_used_stays() {
     );
 }
 
-fn codes(python: Value) -> Vec<(&'static str, String)> {
+fn codes(python: &Value) -> Vec<(&'static str, String)> {
     let delta = json!({"hooks": [hook("one", python)]});
     let Err(problems) = House::default().apply(delta) else {
         return Vec::new();
@@ -223,12 +235,12 @@ fn what_does_not_fit_a_hook_is_told_with_its_key() {
             "python.cache.entries",
         ),
     ] {
-        assert_eq!(codes(python.clone()), [(code, path.to_owned())], "{python}");
+        assert_eq!(codes(&python), [(code, path.to_owned())], "{python}");
     }
     let mut late = cache(&["path"], 1, 1);
     late["phase"] = json!("response");
     assert_eq!(
-        codes(late),
+        codes(&late),
         [("hook_phase_unfit", "python.cache".to_owned())]
     );
 }
@@ -239,15 +251,15 @@ fn a_hook_is_one_thing_and_has_its_time() {
     let one = || "one".to_owned();
     let neither = json!({"name": "one", "timeout_ms": 1});
     assert_eq!(refused(neither), [("hook_kind_invalid", one())]);
-    let mut both = hook("one", json!({}));
+    let mut both = hook("one", &json!({}));
     both["native"] = json!({"filter": "x"});
     assert_eq!(refused(both), [("hook_kind_invalid", one())]);
     for timeout in [0, 60_001] {
-        let mut timed = hook("one", json!({}));
+        let mut timed = hook("one", &json!({}));
         timed["timeout_ms"] = json!(timeout);
         assert_eq!(refused(timed), [("timeout_invalid", one())]);
     }
-    let twice = json!({"hooks": [hook("one", json!({})), hook("one", json!({}))]});
+    let twice = json!({"hooks": [hook("one", &json!({})), hook("one", &json!({}))]});
     assert_eq!(House::default().refused(twice), [("name_taken", one())]);
 }
 
@@ -263,9 +275,9 @@ fn a_filter_that_is_not_there_is_told_once() {
 
 #[test]
 fn a_hook_stands_where_its_phase_comes() {
-    let connection = hook("one", json!({"phase": "connection"}));
+    let connection = hook("one", &json!({"phase": "connection"}));
     let uses = json!([{"name": "one"}]);
-    let at_route = used(std::slice::from_ref(&connection), uses.clone(), json!([]));
+    let at_route = used(std::slice::from_ref(&connection), uses, json!([]));
     assert_eq!(
         House::default().refused(at_route),
         [("hook_phase_unfit", "web".to_owned())]
@@ -276,7 +288,7 @@ fn a_hook_stands_where_its_phase_comes() {
             "hooks": [{"name": "one"}]}]})
     };
     assert_eq!(
-        House::default().refused(tcp(hook("one", json!({})))),
+        House::default().refused(tcp(hook("one", &json!({})))),
         [("hook_phase_unfit", "t".to_owned())]
     );
     House::default().apply(tcp(connection)).unwrap();
