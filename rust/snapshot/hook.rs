@@ -8,9 +8,10 @@ use http::HeaderName;
 
 use super::Staged;
 use super::compile::Compiler;
-use crate::abi::{Instance, Phase};
-use crate::policy::hook::{Cache, Found, Hook, Kind, Part, Python};
+use crate::abi::{Instance, Phase, Phases};
+use crate::policy::hook::{Cache, Found, Hook, Hooks, Kind, Part, Python};
 use crate::wire::hook::{HookCache, PythonPhase};
+use crate::wire::listener::Protocol;
 use crate::wire::{self, Problems};
 
 /// Longer than this no request waits for a hook.
@@ -80,6 +81,24 @@ impl Compiler {
         });
         replaced.map(|(name, _)| name.clone()).collect()
     }
+}
+
+/// The hooks of a listener.
+pub(super) fn of_listener(
+    wire: &wire::Listener,
+    find: &dyn Fn(&str) -> Found,
+    problems: &mut Problems,
+) -> Option<Arc<Hooks>> {
+    let hooks = Hooks::compile(&wire.hooks, "hooks", find, problems)?;
+    let only_connections = Phases::NONE.with(Phase::Connection);
+    if matches!(wire.protocol, Protocol::Tcp | Protocol::TlsPassthrough)
+        && hooks.phases != only_connections
+    {
+        let message = "bytes have no requests that a hook could be asked about";
+        let hint = "name hooks of phase: connection alone, or use protocol: http";
+        problems.add("hook_phase_unfit", "hooks", message, hint);
+    }
+    Some(hooks)
 }
 
 fn compile(wire: wire::Hook, before: Option<&Hook>, problems: &mut Problems) -> Option<Hook> {

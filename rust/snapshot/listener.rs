@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{OpenCount, Surroundings, http2};
-use crate::abi::{Phase, Phases};
+use super::{OpenCount, Surroundings, hook, http2};
 use crate::net::Address;
 use crate::net::address::Written;
 use crate::policy::hook::{Found, Hooks};
@@ -102,7 +101,7 @@ pub(super) fn compile(
         .and_then(|log| open_log(log, around, problems));
     let fault = wire.fault.as_ref();
     let fault = fault.and_then(|fault| TcpFault::compile(fault, problems));
-    let hooks = hooks(&wire, references, problems);
+    let hooks = hook::of_listener(&wire, references.hook, problems);
     let limits = &wire.limits;
     Some(Listener {
         hooks,
@@ -129,23 +128,6 @@ pub(super) fn compile(
         max_connection_age: optional(wire.timeouts.max_connection_age_ms),
         wire,
     })
-}
-
-fn hooks(
-    wire: &wire::Listener,
-    references: &References<'_>,
-    problems: &mut Problems,
-) -> Option<Arc<Hooks>> {
-    let hooks = Hooks::compile(&wire.hooks, "hooks", references.hook, problems)?;
-    let only_connections = Phases::NONE.with(Phase::Connection);
-    if matches!(wire.protocol, Protocol::Tcp | Protocol::TlsPassthrough)
-        && hooks.phases != only_connections
-    {
-        let message = "bytes have no requests that a hook could be asked about";
-        let hint = "name hooks of phase: connection alone, or use protocol: http";
-        problems.add("hook_phase_unfit", "hooks", message, hint);
-    }
-    Some(hooks)
 }
 
 fn http_routes(
