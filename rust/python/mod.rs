@@ -3,6 +3,8 @@
 //! What crosses is bytes, str, int, None and tuples and lists of them. `_engine.pyi` says the same
 //! for readers, and stubtest holds the two against each other.
 
+mod hooks;
+
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ mod _engine {
     use pyo3::prelude::*;
 
     use super::FEATURES;
+    #[pymodule_export]
+    use super::hooks::{adopt_filter, load_library};
     #[pymodule_export]
     use super::{Engine, check, explain};
 
