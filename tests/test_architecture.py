@@ -30,7 +30,7 @@ LONG_FILES = {
 FORBIDDEN_NAMES = {"util", "utils", "common", "types", "helpers", "core", "manager"}
 # Those of the border take a descriptor and a capsule that Python hands over; the ABI is made of
 # pointers, and its tests write filters.
-UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs", "rust/python/hooks.rs"} | {
+UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs", "rust/python/filters.rs"} | {
     f"rust/abi/{name}.rs"
     for name in (
         "adopt",

@@ -1,58 +1,73 @@
-//! Native filters on their way in: tables in capsules, and libraries.
+//! Questions to Python's functions as tuples, and their answers; `_engine.pyi` says what is what.
 
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-use super::detached;
-use crate::abi::{self, LibraryError};
+use crate::engine::hooks::{Answer, Taken, left_us};
 
-/// The only name of a capsule that is taken: another one holds something else.
-const CAPSULE: &std::ffi::CStr = c"meshcore.filter.v1";
+/// (id, hook, phase, microseconds left, facts, status, fields, body, metadata).
+pub(super) type Question<'py> = (
+    u64,
+    Bound<'py, PyString>,
+    &'static str,
+    u64,
+    Bound<'py, PyTuple>,
+    u16,
+    Bound<'py, PyList>,
+    Option<Bound<'py, PyBytes>>,
+    Bound<'py, PyList>,
+);
 
-/// Takes the filter in a capsule; see `_engine.pyi`.
-#[pyfunction]
-#[expect(
-    unsafe_code,
-    reason = "a capsule's name is all that says what its pointer is"
-)]
-pub(super) fn adopt_filter(name: &str, capsule: &Bound<'_, PyAny>) -> PyResult<()> {
-    let Ok(capsule) = capsule.cast::<PyCapsule>() else {
-        let found = capsule.get_type().name()?;
-        return Err(PyTypeError::new_err(format!(
-            "filter {name:?}: its entry point must give a capsule, not {found}"
-        )));
-    };
-    let table = capsule.pointer_checked(Some(CAPSULE)).map_err(|_| {
-        PyValueError::new_err(format!(
-            "filter {name:?}: its capsule must be called {CAPSULE:?}, not {}",
-            called(capsule)
-        ))
-    })?;
-    // SAFETY: a capsule of this name holds a `mc_filter`, which is there for ever like its functions
-    // (`meshcore_abi.h`); what owns them is kept below.
-    unsafe { abi::adopt(name, table.as_ptr()) }
-        .map_err(|error| PyValueError::new_err(error.to_string()))?;
-    // For ever: the capsule's destructor could free the table, whose state workers use.
-    std::mem::forget(capsule.clone().unbind());
-    Ok(())
+/// (status, cluster, changes of fields, body, whether it may be remembered).
+pub(super) type Detail = (u16, String, Vec<(String, String, Vec<u8>)>, Vec<u8>, bool);
+
+pub(super) fn question<'py>(py: Python<'py>, taken: &Taken) -> PyResult<Question<'py>> {
+    let asked = &taken.question;
+    let facts = &asked.facts;
+    let facts = (
+        &facts.method,
+        &facts.path,
+        &facts.authority,
+        facts.scheme,
+        facts.protocol,
+        &facts.source,
+        facts.identity.as_deref(),
+        &facts.listener,
+        &facts.route,
+        &facts.cluster,
+        &facts.request_id,
+        facts.server_name.as_deref(),
+    );
+    let body = asked.body.as_ref();
+    Ok((
+        taken.ident,
+        PyString::new(py, &asked.hook.name),
+        asked.phase.as_str(),
+        left_us(taken),
+        facts.into_pyobject(py)?,
+        asked.status,
+        pairs(py, &asked.headers)?,
+        body.map(|bytes| PyBytes::new(py, bytes)),
+        pairs(py, &asked.metadata)?,
+    ))
 }
 
-/// A capsule's name, for a text.
-#[expect(unsafe_code, reason = "the name is Python's, and lent")]
-fn called(capsule: &Bound<'_, PyCapsule>) -> String {
-    let Ok(Some(name)) = capsule.name() else {
-        return "nothing".to_owned();
-    };
-    // SAFETY: the capsule and its name are there while it is borrowed, and the text is copied.
-    format!("{:?}", unsafe { name.as_cstr() })
+pub(super) fn answer(kind: &str, detail: Option<Detail>) -> Answer<'_> {
+    let detail = detail.unwrap_or_else(|| (0, String::new(), Vec::new(), Vec::new(), true));
+    let (status, target, edits, body, keep) = detail;
+    Answer {
+        kind,
+        status,
+        target,
+        edits,
+        body,
+        keep,
+    }
 }
 
-/// Takes the filter of a shared library; see `_engine.pyi`.
-#[pyfunction]
-pub(super) fn load_library(py: Python<'_>, path: &str) -> PyResult<()> {
-    detached(py, || abi::load(path)).map_err(|error| match error {
-        LibraryError::Load { .. } => PyOSError::new_err(error.to_string()),
-        _ => PyValueError::new_err(error.to_string()),
-    })
+type Pair = (Box<[u8]>, Box<[u8]>);
+
+fn pairs<'py>(py: Python<'py>, pairs: &[Pair]) -> PyResult<Bound<'py, PyList>> {
+    let one = |(name, value): &Pair| (PyBytes::new(py, name), PyBytes::new(py, value));
+    PyList::new(py, pairs.iter().map(one))
 }

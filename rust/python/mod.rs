@@ -3,6 +3,7 @@
 //! What crosses is bytes, str, int, None and tuples and lists of them. `_engine.pyi` says the same
 //! for readers, and stubtest holds the two against each other.
 
+mod filters;
 mod hooks;
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -28,7 +29,7 @@ mod _engine {
 
     use super::FEATURES;
     #[pymodule_export]
-    use super::hooks::{adopt_filter, load_library};
+    use super::filters::{adopt_filter, load_library};
     #[pymodule_export]
     use super::{Engine, check, explain};
 
@@ -162,6 +163,36 @@ impl Engine {
 
     fn reopen_logs(&self, py: Python<'_>) {
         detached(py, || self.inner.reopen_logs());
+    }
+
+    fn hook_fd(&self) -> i32 {
+        self.inner.hook_fd().map_or(-1, |fd| fd.as_raw_fd())
+    }
+
+    fn take_questions<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+    ) -> PyResult<Vec<hooks::Question<'py>>> {
+        let taken = detached(py, || self.inner.take_questions(limit));
+        taken.iter().map(|one| hooks::question(py, one)).collect()
+    }
+
+    /// Short: the lock that it takes is never held for long, nor by a thread that waits for us.
+    #[pyo3(signature = (ident, kind, detail = None))]
+    fn answer_question(
+        &self,
+        ident: u64,
+        kind: &str,
+        detail: Option<hooks::Detail>,
+    ) -> PyResult<()> {
+        let answer = hooks::answer(kind, detail);
+        let answered = self.inner.answer_question(ident, answer);
+        answered.map_err(PyValueError::new_err)
+    }
+
+    fn hook_reloaded(&self, name: &str, ok: bool) {
+        self.inner.hook_reloaded(name, ok);
     }
 }
 
