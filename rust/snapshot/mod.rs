@@ -10,6 +10,7 @@ mod compile;
 mod guard;
 mod hashing;
 mod health_check;
+mod hook;
 mod http2;
 mod listener;
 mod locality;
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub slots: HashMap<Arc<str>, ClusterSlot>,
     /// Bounds of the process.
     pub overload: Option<Arc<crate::wire::Overload>>,
+    /// Sorted by name.
+    pub hooks: Vec<Arc<crate::policy::hook::Hook>>,
 }
 
 impl Snapshot {
