@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::policy::hook::{Decision, FieldEdit, Verdict};
-use crate::protocol::http1::names::{is_value_byte, trim_blanks};
 use crate::protocol::editable;
+use crate::protocol::http1::names::{is_value_byte, trim_blanks};
 use crate::remote::desk::{Failure, Reply};
 use crate::runtime::clock;
 

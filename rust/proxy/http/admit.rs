@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
+use super::hooks::Asked;
 use super::mirror::Copies;
 use super::phases::decide;
 use super::record::Record;
@@ -32,7 +33,10 @@ pub(super) struct Plan {
     pub(super) speaks: Speaks,
     /// The head for the upstream.
     pub(super) heads: Heads,
+    /// How the client frames the body.
     pub(super) framing: Framing,
+    /// How the upstream gets it framed.
+    pub(super) sent_as: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
     /// What is done beyond asking once.
@@ -41,8 +45,8 @@ pub(super) struct Plan {
     pub(super) copies: Option<Box<Copies>>,
     /// Asking twice is as good as asking once.
     pub(super) repeatable: bool,
-    /// Hooks want to see its answer, or bodies.
-    pub(super) hooked: bool,
+    /// What hooks want to see beside its head.
+    pub(super) hooked: Asked,
     /// A call that goes on as gRPC.
     pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,
@@ -51,7 +55,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Whether what goes to the upstream has to be kept or copied, which only the bridge can.
     pub(super) fn is_kept(&self) -> bool {
-        self.effort.is_some() || self.copies.is_some() || self.hooked
+        self.effort.is_some() || self.copies.is_some() || self.hooked.bodies_or_answer
     }
 }
 

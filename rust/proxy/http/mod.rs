@@ -5,6 +5,7 @@ mod admit;
 mod aim;
 mod bridge;
 mod edits;
+mod gather;
 mod held;
 mod hooks;
 pub mod http1;

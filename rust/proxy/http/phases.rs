@@ -7,7 +7,7 @@ use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::admit::{Facts, Plan, Refusal, Stop};
 use super::edits::{self, Answering};
-use super::hooks;
+use super::hooks::{self, Asked, Uses};
 use super::record::Record;
 use super::reply::Reply;
 use super::request::Request;
@@ -181,15 +181,16 @@ impl<'a> Request<'a> {
         let rewritten = rewritten.map_err(|_| self.refuse(ErrorKind::TargetTooLong))?;
         let fields = self.fields(route, chosen, record);
         let target = chosen.share.and_then(|share| share.changes.as_ref());
-        let asked = self.uses(route).map(|uses| uses.asked());
-        let framing = match asked {
-            Some(asked) if asked.edits_request && !head.framing.is_empty() => Framing::Chunked,
-            _ => head.framing,
+        let hooked = self.uses(route).map_or_else(Asked::default, Uses::asked);
+        let sent_as = if hooked.edits_request && !head.framing.is_empty() {
+            Framing::Chunked
+        } else {
+            head.framing
         };
         let run = record.hooks.as_deref();
         let wanted = rewrite::Wanted {
             method: run.and_then(|run| run.method.as_deref()),
-            framing: (framing != head.framing).then_some(framing),
+            framing: (sent_as != head.framing).then_some(sent_as),
             path: match (run.and_then(|run| run.path.as_deref()), &rewritten) {
                 (Some(path), _) => Some(path),
                 (None, Some(Some(path))) => Some(path),
@@ -215,8 +216,9 @@ impl<'a> Request<'a> {
         Ok(Plan {
             speaks,
             heads,
-            framing,
-            hooked: asked.is_some_and(|asked| asked.bodies_or_answer),
+            framing: head.framing,
+            sent_as,
+            hooked,
             body_limit: self.body_limit,
             timeout,
             copies,

@@ -202,7 +202,11 @@ impl Record {
     pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
         let answering = self.answering.as_ref();
         let made = answering.map(|it| it.of_answer(status, fields, self));
-        let Some(run) = self.hooks.as_ref().filter(|run| !run.answer_edits.is_empty()) else {
+        let Some(run) = self
+            .hooks
+            .as_ref()
+            .filter(|run| !run.answer_edits.is_empty())
+        else {
             return made;
         };
         let mut made = made.unwrap_or_default();

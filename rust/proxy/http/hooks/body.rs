@@ -47,6 +47,20 @@ impl<'a> Hooked<'a> {
         }))
     }
 
+    /// Whether nothing follows the head, so that no filter has anything to see.
+    pub(in crate::proxy::http) fn is_head_alone(&self) -> bool {
+        match &self.inner {
+            Source::Http2(source) => source.has_ended(),
+            Source::Http1(_) | Source::Empty => true,
+            _ => false,
+        }
+    }
+
+    /// What it reads from.
+    pub(in crate::proxy::http) fn inner_mut(&mut self) -> &mut Source<'a> {
+        &mut self.inner
+    }
+
     /// The body as it came.
     pub(in crate::proxy::http) fn into_inner(self) -> Source<'a> {
         self.inner

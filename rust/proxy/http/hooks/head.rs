@@ -47,7 +47,7 @@ impl<'a> Request<'a> {
     fn ask_all(&self, uses: Uses<'a>, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
         while let Some(one) = uses.get(run.at) {
             if one.hook.phases().has(Phase::Request) {
-                self.ask(one, route, run)?;
+                self.ask_hook(one, route, run)?;
                 if run.wait.is_some() {
                     return Ok(());
                 }
@@ -57,18 +57,20 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
-    fn ask(&self, one: &'a Use, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
+    fn ask_hook(&self, one: &'a Use, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
         let worker = self.conn.worker();
         let seat = worker.hooks.of(worker, &one.hook);
         seat.stats.calls_total.increment();
         match &one.hook.kind {
-            Kind::Native(instance) => self.call(Phase::Request, (one, instance), route, (run, "")),
+            Kind::Native(instance) => {
+                self.call_filter(Phase::Request, (one, instance), route, (run, ""))
+            }
             Kind::Python(python) => self.ask_python((one, python), route, &seat, run),
         }
     }
 
     /// Calls a filter in a phase of the head.
-    fn call(
+    fn call_filter(
         &self,
         phase: Phase,
         (one, instance): (&'a Use, &Instance),
@@ -135,7 +137,12 @@ impl<'a> Request<'a> {
             key = Some((Box::from(&*text), epoch));
             self.conn.worker().give_scratch(text);
         }
-        run.wait = Some(Box::new(self.question((one, python), route, run, (key, now))));
+        run.wait = Some(Box::new(self.question(
+            (one, python),
+            route,
+            run,
+            (key, now),
+        )));
         Ok(())
     }
 
@@ -173,7 +180,8 @@ impl<'a> Request<'a> {
         let run = record.hooks.get_or_insert_default();
         for (_, one) in uses.in_phase(Phase::Upstream) {
             if let Kind::Native(instance) = &one.hook.kind {
-                let called = self.call(Phase::Upstream, (one, instance), route, (run, cluster));
+                let called =
+                    self.call_filter(Phase::Upstream, (one, instance), route, (run, cluster));
                 called.map_err(|reply| self.refuse(reply))?;
             }
         }

@@ -37,7 +37,11 @@ pub(super) fn of_request(
             method: head.method.to_owned(),
             path,
             authority: head.authority.text.to_owned(),
-            scheme: view.scheme,
+            scheme: if view.scheme == "https" {
+                "https"
+            } else {
+                "http"
+            },
             protocol: request.facts.version.as_str(),
             route: route.name.to_string(),
             request_id: id.unwrap_or_default().into_owned(),

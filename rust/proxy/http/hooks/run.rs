@@ -51,7 +51,7 @@ impl<'a> Uses<'a> {
     }
 
     /// What of a request beyond its head they want to see.
-    pub(in crate::proxy::http) fn asked(&self) -> Asked {
+    pub(in crate::proxy::http) fn asked(self) -> Asked {
         let edits = |phase| {
             self.in_phase(phase).any(|(_, one)| match &one.hook.kind {
                 Kind::Native(instance) => instance.edits(phase),
@@ -67,7 +67,10 @@ impl<'a> Uses<'a> {
     }
 
     /// Those that are called in `phase`, with their positions.
-    pub(in crate::proxy::http) fn in_phase(self, phase: Phase) -> impl Iterator<Item = (usize, &'a Use)> {
+    pub(in crate::proxy::http) fn in_phase(
+        self,
+        phase: Phase,
+    ) -> impl Iterator<Item = (usize, &'a Use)> {
         let all = self.first.iter().chain(self.then);
         let wanted = move |one: &(usize, &Use)| one.1.hook.phases().has(phase);
         all.enumerate().filter(wanted)
@@ -75,7 +78,7 @@ impl<'a> Uses<'a> {
 }
 
 /// What hooks want of a request beyond its head.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(in crate::proxy::http) struct Asked {
     /// To see a body or the answer.
     pub(in crate::proxy::http) bodies_or_answer: bool,

@@ -263,7 +263,10 @@ impl Subject for Seen<'_> {
     }
 
     fn respond(&mut self, status: u16, body: &[u8]) -> Result<(), Refused> {
-        if !matches!(self.phase, Phase::Request | Phase::Upstream | Phase::Response) {
+        if !matches!(
+            self.phase,
+            Phase::Request | Phase::Upstream | Phase::Response
+        ) {
             return Err(Refused::Phase);
         }
         if !(200..=599).contains(&status) {

@@ -106,10 +106,7 @@ enum Lack {
 ///
 /// # Errors
 /// What the request is answered.
-pub(in crate::proxy::http) async fn settle(
-    worker: &Worker,
-    run: &mut Run,
-) -> Result<(), Reply> {
+pub(in crate::proxy::http) async fn settle(worker: &Worker, run: &mut Run) -> Result<(), Reply> {
     let Some(wait) = run.wait.take() else {
         return Ok(());
     };

@@ -7,6 +7,7 @@ mod bridged;
 mod exchange;
 mod head;
 mod held;
+mod parked;
 mod preface;
 mod response;
 mod tunnel;

@@ -13,6 +13,11 @@ impl Record {
         self.hooks.as_ref().is_some_and(|run| run.resumed)
     }
 
+    /// Whether the upstream's answer was looked at before a hook had to be waited for.
+    pub(in crate::proxy::http) fn is_judged(&self) -> bool {
+        self.hooks.as_ref().is_some_and(|run| run.judged)
+    }
+
     /// The hooks of its listener and route.
     pub(in crate::proxy::http) fn uses<'a>(&self, current: &'a Current) -> Option<Uses<'a>> {
         if !self.hooked {
