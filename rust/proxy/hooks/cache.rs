@@ -63,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::policy::hook::Verdict;
+    use crate::runtime::clock;
 
     fn decision(status: u16) -> Arc<Decision> {
         Arc::new(Decision {
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_the_bound_holds() {
-        let now = Instant::now();
+        let now = clock::now();
         let until = now + Duration::from_secs(1);
         let mut verdicts = Verdicts::default();
         for key in 0..100_u8 {
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_verdict_ends_with_its_time() {
-        let now = Instant::now();
+        let now = clock::now();
         let mut verdicts = Verdicts::default();
         let until = now + Duration::from_secs(1);
         verdicts.put(Box::from(&b"a"[..]), (decision(200), until), 2);

@@ -35,8 +35,6 @@ pub(super) struct Plan {
     pub(super) heads: Heads,
     /// How the client frames the body.
     pub(super) framing: Framing,
-    /// How the upstream gets it framed.
-    pub(super) sent_as: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
     /// What is done beyond asking once.
@@ -53,6 +51,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// How the upstream gets the body framed: what filters may change has no length before.
+    pub(super) fn sent_as(&self) -> Framing {
+        self.hooked.frames(self.framing)
+    }
+
     /// Whether what goes to the upstream has to be kept or copied, which only the bridge can.
     pub(super) fn is_kept(&self) -> bool {
         self.effort.is_some() || self.copies.is_some() || self.hooked.bodies_or_answer

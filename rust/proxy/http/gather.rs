@@ -28,7 +28,7 @@ pub(super) enum Gathered<'a> {
 
 /// Reads a body of at most `most` bytes and gives it to the hook that the request waits for.
 pub(super) async fn gather<'a>(
-    conn: &'a Downstream,
+    conn: &Downstream,
     mut source: Source<'a>,
     most: usize,
     record: &mut Record,

@@ -17,7 +17,7 @@ use crate::policy::retry::is_idempotent;
 use crate::pool::{Aim, ClusterRun, View};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Version, values};
-use crate::protocol::http1::{Framing, RequestHead};
+use crate::protocol::http1::RequestHead;
 use crate::protocol::{grpc, grpc_web};
 use crate::proxy::link::Speaks;
 use crate::route::{Action, CorsVerdict, Route, Share};
@@ -53,6 +53,9 @@ pub(super) struct Chosen<'r> {
     aim: Option<Rc<Aim>>,
     pub(super) view: Rc<View>,
 }
+
+/// A cluster, and the share by which it was chosen, unless a hook has named it.
+type Choice<'r> = (Option<&'r Share>, Rc<ClusterRun>);
 
 impl<'a> Request<'a> {
     /// The route that it takes; one that waited for a hook has it already.
@@ -154,7 +157,7 @@ impl<'a> Request<'a> {
         (share, cluster): (Option<&'a Share>, Option<Rc<ClusterRun>>),
         view: &View,
         record: &mut Record,
-    ) -> Result<Option<(Option<&'a Share>, Rc<ClusterRun>)>, Refusal> {
+    ) -> Result<Option<Choice<'a>>, Refusal> {
         if let Some(cluster) = &cluster {
             self.hook_upstream(route, &cluster.cluster.name, record)?;
         }
@@ -182,11 +185,7 @@ impl<'a> Request<'a> {
         let fields = self.fields(route, chosen, record);
         let target = chosen.share.and_then(|share| share.changes.as_ref());
         let hooked = self.uses(route).map_or_else(Asked::default, Uses::asked);
-        let sent_as = if hooked.edits_request && !head.framing.is_empty() {
-            Framing::Chunked
-        } else {
-            head.framing
-        };
+        let sent_as = hooked.frames(head.framing);
         let run = record.hooks.as_deref();
         let wanted = rewrite::Wanted {
             method: run.and_then(|run| run.method.as_deref()),
@@ -217,7 +216,6 @@ impl<'a> Request<'a> {
             speaks,
             heads,
             framing: head.framing,
-            sent_as,
             hooked,
             body_limit: self.body_limit,
             timeout,

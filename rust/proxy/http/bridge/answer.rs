@@ -82,28 +82,8 @@ pub(crate) fn pass_on<'a>(
         };
         return client.interim(&head, own).map(Step::Interim);
     }
-    if !exchange.record.borrow().is_judged() {
-        // Of an attempt that is followed by another too.
-        let call = exchange.plan.facts.grpc;
-        exchange
-            .record
-            .borrow()
-            .heed(head.status, head.fields, call);
-        if let Some(wait) = course.judge(&head) {
-            let status = grpc_status(exchange, &head);
-            let outcome = Outcome::answered(head.status, status);
-            exchange.record.borrow_mut().came_to(outcome);
-            let whole = head.keep_alive && has_arrived(&head, arrived);
-            return Ok(Step::Again { wait, whole });
-        }
-    }
-    if exchange.plan.hooked.bodies_or_answer {
-        match hooks::about_answer(client.conn, &mut exchange.record.borrow_mut(), &head) {
-            Answered::On => {}
-            // What it is stands in the record.
-            Answered::Instead => return Err(ErrorKind::HookFailed.into()),
-            Answered::Waits => return Ok(Step::Waits),
-        }
+    if let Some(step) = look(exchange, client, (&head, arrived), course)? {
+        return Ok(step);
     }
     note(exchange, &head);
     if exchange.plan.hooked.edits_answer && !is_all(&head, arrived) {
@@ -131,6 +111,40 @@ pub(crate) fn pass_on<'a>(
         client.answers_call(call.takes, told);
     }
     Ok(Step::Final(ended))
+}
+
+/// Looks at a final head before the client has anything of it: whether it is dropped for another
+/// attempt, or for what a hook says.
+fn look<'a>(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    (head, arrived): (&ResponseHead<'_, '_>, &Arrived),
+    course: &mut Course<'_, '_>,
+) -> Result<Option<Step<'a>>, Error> {
+    if !exchange.record.borrow().is_judged() {
+        // Of an attempt that is followed by another too.
+        let call = exchange.plan.facts.grpc;
+        exchange
+            .record
+            .borrow()
+            .heed(head.status, head.fields, call);
+        if let Some(wait) = course.judge(head) {
+            let status = grpc_status(exchange, head);
+            let outcome = Outcome::answered(head.status, status);
+            exchange.record.borrow_mut().came_to(outcome);
+            let whole = head.keep_alive && has_arrived(head, arrived);
+            return Ok(Some(Step::Again { wait, whole }));
+        }
+    }
+    if !exchange.plan.hooked.bodies_or_answer {
+        return Ok(None);
+    }
+    match hooks::about_answer(client.conn, &mut exchange.record.borrow_mut(), head) {
+        Answered::On => Ok(None),
+        // What it is stands in the record.
+        Answered::Instead => Err(ErrorKind::HookFailed.into()),
+        Answered::Waits => Ok(Some(Step::Waits)),
+    }
 }
 
 /// Begins an answer whose body filters may change: nobody knows its length before.

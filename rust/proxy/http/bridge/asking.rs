@@ -40,11 +40,9 @@ impl Exchange<'_> {
         let uploaded = self.activity.uploaded.get();
         let settled = {
             let mut settling = pin!(hooks::settle(client.conn.worker(), &mut run));
-            poll_fn(|cx| {
-                if let Err(gone) = client.poll_gone(cx, uploaded) {
-                    return Poll::Ready(Err(gone));
-                }
-                settling.as_mut().poll(cx).map(Ok)
+            poll_fn(|cx| match client.poll_gone(cx, uploaded) {
+                Ok(()) => settling.as_mut().poll(cx).map(Ok),
+                Err(gone) => Poll::Ready(Err(gone)),
             })
             .await
         };

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::call::{Came, call, failed};
+use super::run::Run;
 use super::seen::Seen;
 use crate::abi::Phase;
 use crate::error::ErrorKind;
@@ -13,6 +14,7 @@ use crate::policy::hook::{Kind, Use};
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::bridge::{Broken, Piece, Pieces, Source};
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::Reply;
 
 /// A body whose pieces filters see, and may change.
 pub(in crate::proxy::http) struct Hooked<'a> {
@@ -75,72 +77,80 @@ impl<'a> Hooked<'a> {
             if let Some(piece) = self.after.take() {
                 return Poll::Ready(Ok(piece));
             }
-            match ready!(self.inner.poll_piece(cx))? {
-                Piece::Data(bytes, last) => {
-                    let bytes = self.pass(bytes, last)?;
-                    if last || !bytes.is_empty() {
-                        return Poll::Ready(Ok(Piece::Data(bytes, last)));
-                    }
-                }
-                end => {
-                    let bytes = self.pass(Bytes::new(), true)?;
-                    if bytes.is_empty() {
-                        return Poll::Ready(Ok(end));
-                    }
-                    self.after = Some(end);
-                    return Poll::Ready(Ok(Piece::Data(bytes, false)));
-                }
+            let piece = match ready!(self.inner.poll_piece(cx))? {
+                Piece::Data(bytes, last) => Piece::Data(self.pass(bytes, last)?, last),
+                end => self.end(end)?,
+            };
+            if !matches!(&piece, Piece::Data(bytes, false) if bytes.is_empty()) {
+                return Poll::Ready(Ok(piece));
             }
         }
     }
 
+    /// What filters kept back comes before the end.
+    fn end(&mut self, end: Piece) -> Result<Piece, Broken> {
+        let bytes = self.pass(Bytes::new(), true)?;
+        if bytes.is_empty() {
+            return Ok(end);
+        }
+        self.after = Some(end);
+        Ok(Piece::Data(bytes, false))
+    }
+
+    /// A piece as the filters leave it.
     fn pass(&mut self, mut bytes: Bytes, last: bool) -> Result<Bytes, Broken> {
         let mut record = self.record.borrow_mut();
         let mut run = record.hooks.take().unwrap_or_default();
-        let worker = self.conn.worker();
-        let mut broken = false;
+        let mut passed = Ok(());
         for one in &self.uses {
-            let Kind::Native(instance) = &one.hook.kind else {
-                continue;
-            };
-            let mut seen = Seen {
-                conn: Some(self.conn),
-                names: record.names(),
-                status: record.status,
-                piece: Some((&bytes, last)),
-                edits_bodies: instance.edits(self.phase),
-                ..Seen::new(self.phase, &one.hook, &mut run)
-            };
-            let came = call(worker, instance, &mut seen);
-            let replaced = seen.replaced.take();
-            let stats = &worker.hooks.of(worker, &one.hook).stats;
-            match came {
-                Came::On => {}
-                Came::Answer(reply) => {
-                    stats.answered_total.increment();
+            match self.show(one, (&bytes, last), &record, &mut run) {
+                Ok(Some(other)) => bytes = other.into(),
+                Ok(None) => {}
+                Err(reply) => {
                     run.instead = Some(reply);
-                    broken = true;
+                    passed = Err(Broken::Hook);
                     break;
                 }
-                Came::Later(_) | Came::Failed => {
-                    stats.failures_total.increment();
-                    if let Some(reply) = failed(stats, one, ErrorKind::HookFailed) {
-                        run.instead = Some(reply);
-                        broken = true;
-                        break;
-                    }
-                    // It goes on as if the filter had not been there.
-                    continue;
-                }
-            }
-            if let Some(replaced) = replaced {
-                bytes = replaced.into();
             }
         }
         record.hooks = Some(run);
-        if broken {
-            return Err(Broken::Hook);
+        passed.map(|()| bytes)
+    }
+
+    /// Shows a filter a piece; what it becomes, where that changes.
+    fn show(
+        &self,
+        one: &Use,
+        piece: (&[u8], bool),
+        record: &Record,
+        run: &mut Run,
+    ) -> Result<Option<Vec<u8>>, Reply> {
+        let Kind::Native(instance) = &one.hook.kind else {
+            return Ok(None);
+        };
+        let worker = self.conn.worker();
+        let mut seen = Seen {
+            conn: Some(self.conn),
+            names: record.names(),
+            status: record.status,
+            piece: Some(piece),
+            edits_bodies: instance.edits(self.phase),
+            ..Seen::new(self.phase, &one.hook, run)
+        };
+        let came = call(worker, instance, &mut seen);
+        let replaced = seen.replaced.take();
+        let stats = &worker.hooks.of(worker, &one.hook).stats;
+        match came {
+            Came::On => Ok(replaced),
+            Came::Answer(reply) => {
+                stats.answered_total.increment();
+                Err(reply)
+            }
+            Came::Later(_) | Came::Failed => {
+                stats.failures_total.increment();
+                // Allowed, it goes on as it came.
+                failed(stats, one, ErrorKind::HookFailed).map_or(Ok(None), Err)
+            }
         }
-        Ok(bytes)
     }
 }

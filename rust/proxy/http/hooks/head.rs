@@ -6,7 +6,7 @@ use super::call::{Came, call, failed, take_over};
 use super::question;
 use super::run::{Run, Uses};
 use super::seen::{Names, Seen};
-use super::settle::{Pause, Wait};
+use super::settle::{Key, Pause, Wait};
 use crate::abi::{Instance, Phase};
 use crate::error::ErrorKind;
 use crate::policy::hook::{Kind, Python, Use};
@@ -45,14 +45,12 @@ impl<'a> Request<'a> {
     }
 
     fn ask_all(&self, uses: Uses<'a>, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
-        while let Some(one) = uses.get(run.at) {
+        while let Some(one) = uses.get(run.at).filter(|_| run.wait.is_none()) {
             if one.hook.phases().has(Phase::Request) {
                 self.ask_hook(one, route, run)?;
-                if run.wait.is_some() {
-                    return Ok(());
-                }
             }
-            run.at += 1;
+            // It counts what it waited for itself.
+            run.at += usize::from(run.wait.is_none());
         }
         Ok(())
     }
@@ -151,7 +149,7 @@ impl<'a> Request<'a> {
         (one, python): (&Use, &Python),
         route: &Route,
         run: &Run,
-        (key, now): (Option<(Box<[u8]>, u64)>, Instant),
+        (key, now): (Option<Key>, Instant),
     ) -> Wait {
         let mut asked = question::of_request(self, route, &one.hook, python);
         asked.metadata = run.metadata.pairs().to_vec();

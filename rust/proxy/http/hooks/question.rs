@@ -7,7 +7,7 @@ use crate::policy::hook::{Hook, Part, Python};
 use crate::protocol::head::{Field, FieldSet, numbered};
 use crate::proxy::hooks::facts_of;
 use crate::proxy::http::request::Request;
-use crate::remote::desk::{Facts, Question};
+use crate::remote::desk::{Facts, Pair, Question};
 use crate::route::Route;
 use crate::runtime::clock;
 
@@ -55,15 +55,11 @@ pub(super) fn of_request(
 }
 
 /// The fields that a function wants, as they came.
-pub(super) fn wanted(
-    python: &Python,
-    fields: &[Field<'_>],
-    hidden: FieldSet,
-) -> Vec<(Box<[u8]>, Box<[u8]>)> {
+pub(super) fn wanted(python: &Python, fields: &[Field<'_>], hidden: FieldSet) -> Vec<Pair> {
     let mut found = Vec::with_capacity(python.headers.len());
     for (index, field) in numbered(fields) {
-        let wants = |name: &&Box<str>| field.name.eq_ignore_ascii_case(name);
-        let Some(name) = python.headers.iter().find(wants) else {
+        let mut names = python.headers.iter().map(|name| &**name);
+        let Some(name) = names.find(|name| field.name.eq_ignore_ascii_case(name)) else {
             continue;
         };
         if !hidden.contains(index) {

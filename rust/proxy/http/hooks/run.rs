@@ -8,7 +8,9 @@ use smallvec::SmallVec;
 use super::settle::Wait;
 use crate::abi::{Phase, Phases, Refused};
 use crate::policy::hook::{FieldEdit, Hook, Kind, Use};
+use crate::protocol::http1::Framing;
 use crate::proxy::http::reply::Reply;
+use crate::remote::desk::Pair;
 use crate::route::Route;
 use crate::snapshot::Listener;
 
@@ -88,6 +90,17 @@ pub(in crate::proxy::http) struct Asked {
     pub(in crate::proxy::http) edits_answer: bool,
 }
 
+impl Asked {
+    /// How a request's body goes on that came framed like this.
+    pub(in crate::proxy::http) fn frames(self, came: Framing) -> Framing {
+        if self.edits_request && !came.is_empty() {
+            Framing::Chunked
+        } else {
+            came
+        }
+    }
+}
+
 /// What hooks have done with a request until now.
 #[derive(Debug, Default)]
 pub(in crate::proxy::http) struct Run {
@@ -145,7 +158,7 @@ impl Run {
 /// What hooks tell those that come after them.
 #[derive(Debug, Default)]
 pub(super) struct Metadata {
-    pairs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pairs: Vec<Pair>,
     bytes: usize,
 }
 
@@ -172,7 +185,7 @@ impl Metadata {
         Ok(())
     }
 
-    pub(super) fn pairs(&self) -> &[(Box<[u8]>, Box<[u8]>)] {
+    pub(super) fn pairs(&self) -> &[Pair] {
         &self.pairs
     }
 }

@@ -161,7 +161,10 @@ impl Subject for Seen<'_> {
         let some = |text: &'_ str| (!text.is_empty()).then_some(());
         let head = self.request.map(|request| request.head);
         let text = match which {
-            Attribute::Method => self.run.method.as_deref().or(head.map(|head| head.method)),
+            Attribute::Method => {
+                let method = head.map(|head| head.method);
+                self.run.method.as_deref().or(method)
+            }
             Attribute::Path => {
                 let path = self.request.map(|request| &*request.path);
                 self.run.path.as_deref().or(path)

@@ -16,6 +16,9 @@ use crate::proxy::worker::Worker;
 use crate::remote::desk::{Failure, Question, Reply as Answer};
 use crate::runtime::clock;
 
+/// What a verdict is remembered under, and which loading of functions it is of.
+pub(super) type Key = (Box<[u8]>, u64);
+
 /// A hook that a request waits for.
 #[derive(Debug)]
 pub(super) struct Wait {
@@ -30,8 +33,7 @@ enum What {
     /// A function that is to be asked.
     Function {
         question: Question,
-        /// What to remember the verdict under, and which loading of functions it is of.
-        key: Option<(Box<[u8]>, u64)>,
+        key: Option<Key>,
         /// Bytes of the request's body that it is told; 0 is none of it.
         wants_body: usize,
     },
@@ -62,7 +64,7 @@ impl Wait {
     pub(super) fn of_function(
         one: Use,
         question: Question,
-        (key, wants_body): (Option<(Box<[u8]>, u64)>, usize),
+        (key, wants_body): (Option<Key>, usize),
     ) -> Self {
         let what = What::Function {
             question,
@@ -168,7 +170,7 @@ async fn paused(pause: Pause, seat: &Seat) -> Result<Option<Reply>, Lack> {
 
 async fn asked(
     worker: &Worker,
-    (question, key): (Question, Option<(Box<[u8]>, u64)>),
+    (question, key): (Question, Option<Key>),
     seat: &Seat,
     run: &mut Run,
 ) -> Result<Option<Reply>, Lack> {

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 
-use super::exchange::Incoming;
 use super::{ClientWatch, exchange};
 use crate::abi::Phase;
 use crate::error::Error;
@@ -21,19 +20,20 @@ use crate::proxy::http::reply::{self, SEND_TIME};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 
-/// Serves an admitted request; `buffer` holds what follows its head. Gives back what follows it.
+/// Serves an admitted request; `buffer` holds what follows its head, unless there is a `source` that was
+/// read from already. Gives back what follows it.
 pub(super) async fn serve(
     conn: &Downstream,
     plan: Plan,
-    incoming: Incoming<'_>,
+    (buffer, source): (Buffer, Option<Box<Source<'_>>>),
     activity: &Activity,
     record: Record,
 ) -> (Next, Option<Buffer>) {
     let watch = ClientWatch::new(conn, plan.facts, record.half_close());
     let record = RefCell::new(record);
-    let source = match incoming {
-        Incoming::Buffer(buffer) => source(conn, plan.framing, buffer),
-        Incoming::Source(source) => source,
+    let source = match source {
+        Some(source) => *source,
+        None => self::source(conn, plan.framing, buffer),
     };
     let mut source = Hooked::wrap(source, (conn, &record), Phase::RequestBody);
     source = source.called(plan.grpc_web);

@@ -17,7 +17,6 @@ use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal, Stop};
-use crate::proxy::http::bridge::Source;
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
@@ -55,13 +54,23 @@ pub(super) async fn serve(
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
     let head = buffer.get(..len).unwrap_or_default();
+    let mut source = None;
     let plan = match admit::admit_http1(conn, &current, head, &mut record) {
-        Ok(plan) => plan,
+        Ok(plan) => {
+            buffer.consume(len);
+            plan
+        }
         Err(Stop::Parked(facts, framing)) => {
             let kept = head.to_vec();
             buffer.consume(len);
-            let parked = parked::serve(conn, (kept, buffer), (facts, framing), complete, record);
-            return Box::pin(parked).await;
+            let parked = parked::wait(conn, (kept, buffer), (facts, framing), &mut record);
+            match Box::pin(parked).await {
+                Ok((plan, left, begun)) => {
+                    (buffer, source) = (left, begun);
+                    plan
+                }
+                Err(ended) => return ended,
+            }
         }
         Err(Stop::Refused(refusal)) => {
             if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
@@ -73,40 +82,18 @@ pub(super) async fn serve(
             return (next, Some(buffer));
         }
     };
-    buffer.consume(len);
+    let facts = plan.facts;
     drop(current);
     if record.held.is_some()
         && let Some(next) = Box::pin(held::back(conn, &plan, &mut record)).await
     {
         return (next, Some(buffer));
     }
-    go_on(conn, plan, Incoming::Buffer(buffer), complete, record).await
-}
-
-/// Where a request's body comes from.
-pub(super) enum Incoming<'a> {
-    /// What has been read behind its head.
-    Buffer(Buffer),
-    /// Of which a part was read before.
-    Source(Source<'a>),
-}
-
-/// Serves a request that was admitted and waits for nothing more.
-pub(super) async fn go_on(
-    conn: &Downstream,
-    plan: Plan,
-    incoming: Incoming<'_>,
-    complete: Instant,
-    record: Record,
-) -> (Next, Option<Buffer>) {
-    let facts = plan.facts;
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
-    let buffer = match incoming {
-        Incoming::Buffer(buffer) if plan.speaks == Speaks::Http1 && !plan.is_kept() => buffer,
-        incoming => {
-            return Box::pin(bridged::serve(conn, plan, incoming, &activity, record)).await;
-        }
-    };
+    if plan.speaks != Speaks::Http1 || plan.is_kept() || source.is_some() {
+        let body = (buffer, source);
+        return Box::pin(bridged::serve(conn, plan, body, &activity, record)).await;
+    }
     let record = RefCell::new(record);
     let outcome = {
         let work = pin!(attempts(conn, plan, buffer, &activity, &record));

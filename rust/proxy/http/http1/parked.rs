@@ -1,9 +1,8 @@
 //! A request that waits for a hook: its head is kept, and decided about once more afterwards.
 
 use std::rc::Rc;
-use std::time::Instant;
 
-use super::exchange::{self, Incoming};
+use super::exchange;
 use super::{bridged, held};
 use crate::protocol::http1::Framing;
 use crate::proxy::connection::Downstream;
@@ -15,35 +14,46 @@ use crate::proxy::http::held::Waited;
 use crate::proxy::http::record::Record;
 use crate::runtime::buffers::Buffer;
 
-/// Serves a request that waits, with what follows its head; gives back what follows the request.
-pub(super) async fn serve(
-    conn: &Downstream,
+/// How a request has ended, and what follows it.
+type Ended = (Next, Option<Buffer>);
+
+/// A request that can be served: what was read behind its head, or its body where a part of that was
+/// read before.
+type Admitted<'c> = (Plan, Buffer, Option<Box<Source<'c>>>);
+
+/// Waits until a request can be served: its plan, and what follows its head. Or it has ended with
+/// that.
+pub(super) async fn wait<'c>(
+    conn: &'c Downstream,
     (head, buffer): (Vec<u8>, Buffer),
     (facts, framing): (Facts, Framing),
-    complete: Instant,
-    mut record: Record,
-) -> (Next, Option<Buffer>) {
+    record: &mut Record,
+) -> Result<Admitted<'c>, Ended> {
     let mut source = bridged::source(conn, framing, buffer);
     let plan = loop {
-        match turn(conn, (facts, framing), source, &mut record).await {
-            Ok(body) => source = body,
-            Err((next, rest)) => {
+        source = match turn(conn, (facts, framing), source, record).await {
+            Ok(source) => source,
+            Err(ended) => {
                 record.finish(conn);
-                return (next, rest);
+                return Err(ended);
             }
-        }
+        };
         let current = Rc::clone(&record.current);
-        match admit::admit_http1(conn, &current, &head, &mut record) {
+        match admit::admit_http1(conn, &current, &head, record) {
             Ok(plan) => break plan,
             Err(Stop::Parked(..)) => {}
             Err(Stop::Refused(refusal)) => {
-                let next = exchange::refuse(conn, refusal, &mut record).await;
+                let next = exchange::refuse(conn, refusal, record).await;
                 record.finish(conn);
-                return (next, source.finish());
+                return Err((next, source.finish()));
             }
         }
     };
-    go_on(conn, plan, source, complete, record).await
+    let lend = || conn.worker().buffers.lend();
+    Ok(match source {
+        Source::Http1(_) => (plan, source.finish().unwrap_or_else(lend), None),
+        source => (plan, lend(), Some(Box::new(source))),
+    })
 }
 
 /// Waits for what a request waits for, and for its body where a hook wants to see that.
@@ -52,7 +62,7 @@ async fn turn<'c>(
     (facts, framing): (Facts, Framing),
     mut source: Source<'c>,
     record: &mut Record,
-) -> Result<Source<'c>, (Next, Option<Buffer>)> {
+) -> Result<Source<'c>, Ended> {
     let mut waited = held::wait(conn, facts, record).await;
     if matches!(waited, Waited::Over) {
         let wanted = record.hooks.as_ref().map_or(0, |run| run.wants_body());
@@ -79,21 +89,4 @@ async fn turn<'c>(
         }
         Waited::Left(error) => Err((held::left(conn, &error, record), None)),
     }
-}
-
-async fn go_on(
-    conn: &Downstream,
-    plan: Plan,
-    source: Source<'_>,
-    complete: Instant,
-    record: Record,
-) -> (Next, Option<Buffer>) {
-    let incoming = match source {
-        Source::Http1(_) => {
-            let rest = source.finish();
-            Incoming::Buffer(rest.unwrap_or_else(|| conn.worker().buffers.lend()))
-        }
-        source => Incoming::Source(source),
-    };
-    exchange::go_on(conn, plan, incoming, complete, record).await
 }

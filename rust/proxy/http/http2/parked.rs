@@ -5,14 +5,15 @@ use std::future::poll_fn;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::server::SendResponse;
 use http::request::Parts;
 
 use super::Shared;
-use super::stream::{answer, exchange, leave, linger, refuse, wait};
+use super::stream::{Incoming, answer, exchange, leave, linger, refuse, wait};
 use crate::error::ErrorKind;
 use crate::proxy::http::admit::{self, Facts, Stop};
-use crate::proxy::http::bridge::Source;
+use crate::proxy::http::bridge::{Http2Source, Source};
 use crate::proxy::http::gather::{Gathered, gather};
 use crate::proxy::http::held::{self, Waited};
 use crate::proxy::http::record::Record;
@@ -21,10 +22,11 @@ use crate::proxy::http::record::Record;
 pub(super) async fn serve(
     shared: &Shared,
     (mut parts, ended, facts): (Parts, bool, Facts),
-    (mut source, mut respond): (Source<'_>, SendResponse<Bytes>),
+    (body, mut respond): (RecvStream, SendResponse<Bytes>),
     mut record: Record,
 ) {
     let conn = &*shared.conn;
+    let mut source = Source::Http2(Http2Source::new(body));
     let plan = loop {
         match turn(shared, (source, &mut respond), facts, &mut record).await {
             Some(body) => source = body,
@@ -35,22 +37,24 @@ pub(super) async fn serve(
             Ok(plan) => break plan,
             Err(Stop::Parked(..)) => {}
             Err(Stop::Refused(refusal)) => {
-                return refuse(shared, refusal, (source, respond), record).await;
+                let left = (Incoming::Source(Box::new(source)), respond);
+                return refuse(shared, refusal, left, record).await;
             }
         }
     };
     drop(parts);
-    exchange(shared, plan, (source, respond), record).await;
+    let incoming = Incoming::Source(Box::new(source));
+    exchange(shared, plan, (incoming, respond), record).await;
 }
 
 /// Waits for what a request waits for, and for its body where a hook wants to see that; none where
 /// the request has ended with it.
-async fn turn<'s>(
-    shared: &'s Shared,
-    (mut source, respond): (Source<'s>, &mut SendResponse<Bytes>),
+async fn turn(
+    shared: &Shared,
+    (mut source, respond): (Source<'static>, &mut SendResponse<Bytes>),
     facts: Facts,
     record: &mut Record,
-) -> Option<Source<'s>> {
+) -> Option<Source<'static>> {
     let conn = &*shared.conn;
     let mut waited = wait(shared, respond, record).await;
     let wanted = record.hooks.as_ref().map_or(0, |run| run.wants_body());
