@@ -7,6 +7,7 @@ stays small.
 from __future__ import annotations
 
 import importlib
+import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ __all__ = [
     "Target",
     "TcpKeepalive",
     "__version__",
+    "get_include",
     "load",
     "loads",
     "serve",
@@ -134,6 +136,14 @@ _ELSEWHERE = {
     "meshcore.serving": ("Served", "serve"),
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names}
+
+
+def get_include() -> str:
+    """The folder of `meshcore_abi.h`, for the compiler of a native hook's extension.
+
+    `cimport meshcore.abi` finds its own way; C, C++ and what Cython makes need this folder.
+    """
+    return os.path.join(os.path.dirname(__file__), "include")
 
 
 def __getattr__(name: str) -> object:

@@ -17,14 +17,15 @@ const TURN: Duration = Duration::from_millis(100);
 /// Looks after guarded clusters until it is dropped.
 pub(super) async fn watch(seen: Arc<Seen>, seed: u64) {
     let mut random = Random::seeded(seed);
-    let mut known = seen.snapshot();
+    // The first change may be in force before this begins.
+    let mut known = None;
     let mut clusters: Vec<Arc<Cluster>> = Vec::new();
     loop {
         tokio::time::sleep(TURN).await;
         let snapshot = seen.snapshot();
-        if !Arc::ptr_eq(&known, &snapshot) {
+        if !known.as_ref().is_some_and(|it| Arc::ptr_eq(it, &snapshot)) {
             clusters = guarded(&snapshot).map(|(it, _)| Arc::clone(it)).collect();
-            known = snapshot;
+            known = Some(snapshot);
         }
         for cluster in &clusters {
             turn(&seen, cluster, &mut random);

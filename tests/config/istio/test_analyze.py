@@ -234,6 +234,11 @@ FOUND = [
     ),
     ("MC0018", LEAF + http("match: [{uri: {prefix: /a}}], delegate: {name: leaf}"), "spec.http[0]"),
     ("MC0019", http(V1), "metadata.name"),
+    (
+        "MC0020",
+        policy("connectionPool: {http: {http1MaxPendingRequests: 1}}"),
+        "spec.trafficPolicy.connectionPool.http.http1MaxPendingRequests",
+    ),
 ]
 IDS = [f"{code}-{path}" for code, _, path in FOUND]
 

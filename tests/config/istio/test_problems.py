@@ -199,6 +199,17 @@ WRONG = [
         "spec.servers[0].bind",
         "not_supported",
     ),
+    # A list that has nothing else is not empty for that.
+    (
+        gateway(f"{HTTPS}, tls: {{mode: PASSTHROUGH}}, hostz: []"),
+        "spec.servers[0].hostz",
+        "unknown_key",
+    ),
+    (
+        gateway(f"{HTTPS}, tls: {{mode: PASSTHROUGH}}").replace("[a.example.com]", "[]"),
+        "spec.servers[0].hosts",
+        "invalid_value",
+    ),
 ]
 
 

@@ -33,7 +33,16 @@ _KINDS = {
 
 def explain(error: ValidationError, root: type[Part] = Config) -> list[Trouble]:
     """Each error of a value of `root` once, with a hint where there is one."""
-    return [_trouble(detail, root) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    return [_trouble(detail, root) for detail in details if not _is_echo(detail, details)]
+
+
+def _is_echo(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a list only lacks what is wrong by itself, and left out for that."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc for other in details if other is not detail
+    )
 
 
 def _trouble(detail: ErrorDetails, root: type[Part]) -> Trouble:
@@ -53,6 +62,8 @@ def _trouble(detail: ErrorDetails, root: type[Part]) -> Trouble:
     if kind in _KINDS:
         message = f"must be {_KINDS[kind]}, not {_described(detail['input'])}"
         return Trouble(loc, "invalid_type", message, _type_hint(kind, detail["input"]), at_key)
+    if kind == "too_short":
+        return Trouble(loc, "invalid_value", "must not be empty", "", at_key)
     if "message" in context:
         hint = str(context.get("hint", ""))
         return Trouble(loc, kind, str(context["message"]), hint, at_key)

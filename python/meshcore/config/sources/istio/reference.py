@@ -105,8 +105,17 @@ Some traps of Istio can't be fallen into here, since the document is refused (IS
 - `tls: {}` in a DestinationRule or a server: its zero value would mean DISABLE, or PASSTHROUGH.
 - A ServiceEntry with `resolution: NONE`: a TCP port without address would open the port to any IP.
 - `PASSTHROUGH` balancing of headless services: there is no original destination.
-- Traps of other kinds (RequestAuthentication, AuthorizationPolicy, Sidecar): these kinds are
-  refused until they are understood.
+- Traps of other kinds (RequestAuthentication, AuthorizationPolicy, Sidecar, Telemetry): these kinds
+  are refused until they are understood. `REGISTRY_ONLY` of a Sidecar would be no firewall anyhow:
+  whoever doesn't use the proxy goes around it.
+
+## Different here
+
+- `retries` sends a POST that may have been processed again only with an `Idempotency-Key`, whatever
+  `retryOn` says; without `retries` only what provably reached nobody is sent again.
+- A listener with `protocol: auto` waits for no time-out: a server that speaks first is heard.
+- `meshcore explain` shows which object each setting comes from, with file and line: the
+  DestinationRule that a client follows, and the settings of a port that replace the others.
 """
 
 

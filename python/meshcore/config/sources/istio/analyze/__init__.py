@@ -13,6 +13,9 @@ from meshcore.config.sources.istio.analyze.catalogue import ENTRIES, Level
 from meshcore.config.sources.istio.analyze.destination_rules import destination_rules
 from meshcore.config.sources.istio.analyze.finding import Analysis, Finding
 from meshcore.config.sources.istio.analyze.gateways import gateways
+from meshcore.config.sources.istio.analyze.limits import limits
+from meshcore.config.sources.istio.analyze.localities import localities
+from meshcore.config.sources.istio.analyze.policies import policies
 from meshcore.config.sources.istio.analyze.reachability import reachability
 from meshcore.config.sources.istio.analyze.references import references
 from meshcore.config.sources.istio.analyze.service_entries import deprecated, service_entries
@@ -77,6 +80,9 @@ def findings(merged: Merged, problems: list[Problem]) -> list[Placed]:
         reachability,
         virtual_services,
         destination_rules,
+        policies,
+        localities,
+        limits,
         gateways,
         service_entries,
         deprecated,

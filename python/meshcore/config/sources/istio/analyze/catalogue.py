@@ -190,8 +190,9 @@ _OWN = (
         "PortLevelSettingsDontInherit",
         "warning",
         "A port's settings replace load balancer, connection pool, outlier detection and TLS of "
-        "the policy altogether: what the policy says besides is lost for that port.",
-        "Repeat the block in the port's settings.",
+        "the policy altogether, those of subsets too: what the policy says besides is lost for "
+        "that port.",
+        "Repeat the block in the port's settings; for a subset, in settings of its own for it.",
     ),
     Entry(
         "MC0005",
@@ -249,10 +250,11 @@ _OWN = (
     ),
     Entry(
         "MC0012",
-        "RetriesMayDuplicate",
+        "RetriesSpareUnsafeRequests",
         "warning",
-        "Requests that may have been processed are sent again, whatever their method: `5xx`, "
-        "`gateway-error`, `reset`, `retriable-4xx` and statuses say nothing about that.",
+        "`5xx`, `gateway-error`, `reset`, `retriable-4xx`, `deadline-exceeded` and statuses don't "
+        "say whether the request was processed. Istio sends it again whatever its method; meshcore "
+        "does so only with an idempotent method or an `Idempotency-Key`, so that a POST fails.",
         "Match the idempotent methods, or write `connect-failure,refused-stream,unavailable`.",
     ),
     Entry(
@@ -273,7 +275,7 @@ _OWN = (
         "MC0015",
         "ZeroMeansUnlimited",
         "info",
-        "A limit of 0 means none, and not that nothing passes.",
+        "A limit of 0 says as much as leaving it out, and not that nothing passes.",
         "Write a number, or leave it out.",
     ),
     Entry(
@@ -303,6 +305,14 @@ _OWN = (
         "warning",
         "A VirtualService is for the mesh, and no listener has `mesh: outbound`.",
         "Add it to a listener, or bind the object to a Gateway.",
+    ),
+    Entry(
+        "MC0020",
+        "CircuitBreakingIsOff",
+        "info",
+        "A pool limits only the requests that wait, and connections and requests have no limit "
+        "unless `maxConnections` or `http2MaxRequests` says so: hardly anything ever waits.",
+        "Write `maxConnections` or `http2MaxRequests` too.",
     ),
 )
 

@@ -123,7 +123,7 @@ def _retries(analysis: Analysis, service: Object[VirtualService], rule: HttpRule
     methods = [match.method.exact if match.method is not None else None for match in rule.match]
     safe = bool(methods) and all(method in _IDEMPOTENT for method in methods)
     if doubtful and not safe:
-        message = f"{', '.join(doubtful)}: a POST that was processed may be sent again"
+        message = f"{', '.join(doubtful)}: not for a POST, which may have been processed"
         analysis.find("MC0012", service, at / "retries" / "retryOn", message)
 
 

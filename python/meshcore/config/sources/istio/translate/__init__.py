@@ -86,7 +86,8 @@ def _check_servers(found: Translated, destinations: Destinations, client: Client
     """What a Gateway asks of a listener must be what the listener is."""
     spoken = "http" if client.is_http else client.protocol
     ends = terminating(destinations, client)
-    for server in servers(destinations.objects, client):
+    clear = (at for at in servers(destinations.objects, client) if not at.is_unclear)
+    for server in clear:
         place = server.at / "port" / "protocol"
         if server.protocol != spoken:
             message = f"the listener {client.name} of this port has protocol {client.protocol}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from meshcore.config.sources.text import Value
 
 HTTP = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
+TLS = frozenset({"HTTPS", "TLS"})
 PASSTHROUGH = frozenset({"PASSTHROUGH", "AUTO_PASSTHROUGH"})
 
 
@@ -52,7 +53,13 @@ class PlacedServer:
         passes = tls is not None and (tls.mode in PASSTHROUGH or tls.mode is None)
         if spoken in HTTP or (spoken == "HTTPS" and not passes):
             return "http"
-        return "tls-passthrough" if spoken in {"HTTPS", "TLS"} and passes else "tcp"
+        return "tls-passthrough" if spoken in TLS and passes else "tcp"
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether it doesn't say what becomes of TLS; it is refused for that alone."""
+        tls = self.server.tls
+        return self.server.port.protocol.upper() in TLS and (tls is None or tls.mode is None)
 
     def hosts(self, namespace: str) -> Iterator[str]:
         """The hosts that VirtualServices of a namespace may have here."""
