@@ -1,7 +1,6 @@
 """What is masked, and that it never matters where a body is cut."""
 
 import pytest
-
 from meshcore_sample_hooks.pii_mask import masked
 
 CASES = {
