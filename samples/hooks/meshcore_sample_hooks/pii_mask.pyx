@@ -37,10 +37,17 @@ cdef struct Masks:
     int masked
 
 
-# What a request has, from the first piece of its body to on_log.
+# One body: whether it is looked into is known with its first piece.
+cdef struct Body:
+    bint begun
+    bint passes
+    Masking masking
+
+
+# What a request has, from the first piece of a body to on_log.
 cdef struct Request:
-    Masking sent
-    Masking answered
+    Body sent
+    Body answered
 
 
 cdef bint read_mask(Mask *mask, mc_str text) noexcept nogil:
@@ -158,27 +165,29 @@ cdef int on_response(const mc_host *host, void *req, void *state) noexcept nogil
 
 cdef int mask(const mc_host *host, void *req, const Masks *masks, bint answers) noexcept nogil:
     cdef Request *request = <Request *>host.get_data(req)
-    cdef Masking *masking
+    cdef Body *body
     cdef mc_str piece
-    cdef bint ends
-    if not is_text(host, req):
-        return MESHCORE_CONTINUE
+    cdef bint ends = host.body_ends(req) == 1
     if request == NULL:
         request = <Request *>calloc(1, sizeof(Request))
         if request == NULL or host.set_data(req, request) < 0:
             free(request)
             return 500
-    masking = &request.answered if answers else &request.sent
+    body = &request.answered if answers else &request.sent
+    if not body.begun:
+        body.begun = True
+        body.passes = not is_text(host, req)
+    if body.passes:
+        return MESHCORE_CONTINUE
     if host.get_body(req, &piece) < 0:
         return -1
-    ends = host.body_ends(req) == 1
-    masking.found = 0
-    if not feed(masking, piece.ptr, piece.len, ends, &masks.mail, &masks.card):
+    body.masking.found = 0
+    if not feed(&body.masking, piece.ptr, piece.len, ends, &masks.mail, &masks.card):
         return 500
-    if masking.found > 0:
-        host.add_counter(req, masks.masked, masking.found)
-    piece.ptr = masking.out.bytes
-    piece.len = masking.out.length
+    if body.masking.found > 0:
+        host.add_counter(req, masks.masked, body.masking.found)
+    piece.ptr = body.masking.out.bytes
+    piece.len = body.masking.out.length
     return MESHCORE_CONTINUE if host.set_body(req, piece) == 0 else -1
 
 
@@ -193,8 +202,8 @@ cdef int on_response_body(const mc_host *host, void *req, void *state) noexcept 
 cdef int on_log(const mc_host *host, void *req, void *state) noexcept nogil:
     cdef Request *request = <Request *>host.get_data(req)
     if request != NULL:
-        release(&request.sent)
-        release(&request.answered)
+        release(&request.sent.masking)
+        release(&request.answered.masking)
         free(request)
         host.set_data(req, NULL)
     return MESHCORE_CONTINUE
