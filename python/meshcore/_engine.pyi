@@ -135,3 +135,53 @@ class Engine:
 
     def reopen_logs(self) -> None:
         """Open the access logs' files again, as after a rotation."""
+
+    def hook_fd(self) -> int:
+        """The descriptor, the engine's own, that turns readable when Python's hooks are asked.
+
+        From this call on questions wait to be taken; before it nobody answers them.
+        """
+
+    def take_questions(
+        self, limit: int
+    ) -> list[
+        tuple[
+            int,
+            str,
+            str,
+            int,
+            tuple[str, str, str, str, str, str, str | None, str, str, str, str, str | None],
+            int,
+            list[tuple[bytes, bytes]],
+            bytes | None,
+            list[tuple[bytes, bytes]],
+        ]
+    ]:
+        """Take at most `limit` questions, the oldest first.
+
+        Each is (id, hook, phase, microseconds left, facts, status, fields, body, metadata); the
+        facts are (method, path with query, authority, scheme, protocol, source, identity, listener,
+        route, cluster, request id, server name).
+        """
+
+    def answer_question(
+        self,
+        ident: int,
+        kind: str,
+        detail: tuple[int, str, list[tuple[str, str, bytes]], bytes, bool] | None = None,
+    ) -> None:
+        """Answer a question; one that nobody waits for any more is ignored.
+
+        Args:
+            ident: The question's.
+            kind: `continue`, `answer` or `route`; or why there is no verdict: `raised`, `timeout`,
+                `nonsense`, `gone`.
+            detail: (status of an `answer`, cluster of a `route`, changes of fields as (`set`, `add`
+                or `remove`; name; value), body of an `answer`, whether it may be remembered).
+
+        Raises:
+            ValueError: It makes no sense, and was not given; the text says why.
+        """
+
+    def hook_reloaded(self, name: str, ok: bool) -> None:
+        """Tell that a hook's function was loaded anew, or could not be."""

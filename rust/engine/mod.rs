@@ -8,6 +8,7 @@ mod changes;
 pub mod events;
 pub mod explain;
 mod guards;
+pub mod hooks;
 mod names;
 mod options;
 mod overload;
@@ -71,8 +72,8 @@ impl Engine {
             let registry = Arc::clone(&seen.registry);
             let seed = clock::wall_micros() ^ (index as u64).rotate_left(32);
             let pin = options.pin.then_some(index);
-            let overload = Arc::clone(&seen.overload);
-            let main = move || worker::run(index, (registry, overload), seed, receiver);
+            let (overload, desk) = (Arc::clone(&seen.overload), Arc::clone(&seen.desk));
+            let main = move || worker::run(index, (registry, overload, desk), seed, receiver);
             threads.push(workers::spawn(format!("mc-worker-{index}"), pin, main)?);
             commands.push(sender);
         }
@@ -131,6 +132,7 @@ impl Engine {
             return;
         }
         self.seen.stopping.notify_one();
+        self.seen.desk.close();
         for thread in threads {
             // A thread that panicked has ended as well.
             let _ = thread.join();

@@ -16,6 +16,7 @@ use crate::admin::View;
 use crate::policy::gradient::Gradient;
 use crate::policy::health::Obstacle;
 use crate::policy::overload::Overload;
+use crate::remote::desk::Desk;
 use crate::runtime::clock;
 use crate::snapshot::{Cluster, Snapshot};
 use crate::telemetry::{LogSinks, Registry};
@@ -31,6 +32,8 @@ pub(super) struct Seen {
     /// What the process refuses now.
     pub(super) overload: Arc<Overload>,
     pub(super) events: Events,
+    /// Where workers ask Python's functions.
+    pub(super) desk: Arc<Desk>,
     pub(super) stopping: Notify,
     /// Notified when a successor answers the admin interface from now on.
     pub(super) admin_handed_over: Notify,
@@ -51,6 +54,7 @@ impl Seen {
             registry,
             overload: Arc::default(),
             events: Events::new()?,
+            desk: Desk::new()?,
             stopping: Notify::new(),
             admin_handed_over: Notify::new(),
             workers,

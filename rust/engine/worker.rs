@@ -13,6 +13,7 @@ use crate::net::listener::Acceptor;
 use crate::policy::overload::Overload;
 use crate::proxy::accept;
 use crate::proxy::worker::Worker;
+use crate::remote::desk::Desk;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Registry;
 
@@ -44,11 +45,13 @@ pub(super) enum Command {
 /// Runs until the sender of commands is gone; what is open then is closed.
 pub(super) async fn run(
     index: usize,
-    (registry, overload): (Arc<Registry>, Arc<Overload>),
+    (registry, overload, desk): (Arc<Registry>, Arc<Overload>, Arc<Desk>),
     seed: u64,
     mut commands: mpsc::Receiver<Command>,
 ) {
-    let worker = Rc::new(Worker::new(index, (registry, overload), seed));
+    let mut worker = Worker::new(index, (registry, overload), seed);
+    worker.desk = desk;
+    let worker = Rc::new(worker);
     let sweeper = spawn_local(sweep(Rc::clone(&worker)));
     while let Some(command) = commands.recv().await {
         match command {

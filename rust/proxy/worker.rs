@@ -16,6 +16,7 @@ use super::renew;
 use crate::balance::Random;
 use crate::policy::overload::Overload;
 use crate::pool::{Age, ClusterRun, View};
+use crate::remote::desk::Desk;
 use crate::route::ClusterSlot;
 use crate::runtime::buffers::Buffers;
 use crate::runtime::clock;
@@ -44,6 +45,8 @@ pub struct Worker {
     pub buffers: Buffers,
     /// Services that count requests for several proxies.
     pub limiters: Services,
+    /// Where Python's functions are asked.
+    pub desk: Arc<Desk>,
     view: RefCell<Rc<View>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
     random: RefCell<Random>,
@@ -88,6 +91,7 @@ impl Worker {
             pressed: Cell::new(None),
             buffers: Buffers::default(),
             limiters: Services::default(),
+            desk: Arc::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),

@@ -3,6 +3,8 @@
 //! What crosses is bytes, str, int, None and tuples and lists of them. `_engine.pyi` says the same
 //! for readers, and stubtest holds the two against each other.
 
+mod hooks;
+
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -158,6 +160,36 @@ impl Engine {
 
     fn reopen_logs(&self, py: Python<'_>) {
         detached(py, || self.inner.reopen_logs());
+    }
+
+    fn hook_fd(&self) -> i32 {
+        self.inner.hook_fd().map_or(-1, |fd| fd.as_raw_fd())
+    }
+
+    fn take_questions<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+    ) -> PyResult<Vec<hooks::Question<'py>>> {
+        let taken = detached(py, || self.inner.take_questions(limit));
+        taken.iter().map(|one| hooks::question(py, one)).collect()
+    }
+
+    /// Short: the lock that it takes is never held for long, nor by a thread that waits for us.
+    #[pyo3(signature = (ident, kind, detail = None))]
+    fn answer_question(
+        &self,
+        ident: u64,
+        kind: &str,
+        detail: Option<hooks::Detail>,
+    ) -> PyResult<()> {
+        let answer = hooks::answer(kind, detail);
+        let answered = self.inner.answer_question(ident, answer);
+        answered.map_err(PyValueError::new_err)
+    }
+
+    fn hook_reloaded(&self, name: &str, ok: bool) {
+        self.inner.hook_reloaded(name, ok);
     }
 }
 

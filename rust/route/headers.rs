@@ -22,6 +22,11 @@ const OURS: [&str; 10] = [
     "upgrade",
 ];
 
+/// Whether others than the proxy may change the field of this name, which is in lower case.
+pub fn is_editable(name: &str) -> bool {
+    is_token(name) && name != "host" && !OURS.contains(&name)
+}
+
 /// Changes, to be made one after the other.
 pub type HeaderEdits = Box<[HeaderEdit]>;
 
