@@ -28,12 +28,12 @@ setup(
         [
             Extension(
                 f"meshcore_sample_hooks.{name}",
-                [f"meshcore_sample_hooks/{name}.pyx"],
+                [f"src/meshcore_sample_hooks/{name}.pyx"],
                 include_dirs=[ABI],
             )
             for name in FILTERS
         ],
         # Where `cimport meshcore.abi` is found: the folder that has meshcore in it.
-        include_path=[str(Path(ABI).parent.parent)],
+        include_path=["src", str(Path(ABI).parent.parent)],
     )
 )

@@ -12,125 +12,131 @@ import pytest
 import trio
 import yaml
 
-from tests.support.bridge import BRIDGES, NAMES, Speaker, asking, before, telling
+from meshcore import extension
+from meshcore.config.sources.examine import examine
+from tests.support.bridge import BRIDGES, NAMES, Pair, Speaker, asking, before, telling
 from tests.support.packages import ROOT
-from tests.support.proxy import COMMAND, Document, Proxy, running
+from tests.support.proxy import Document, Proxy, running
 from tests.support.upstream import answering, upstream
 from tests.support.wire import Message, Wire, connect
 
 SAMPLE = ROOT / "samples" / "hooks"
 KEYS = {"keys": {"k-alice": "alice", "k-bob": "bob"}}
+RULES = {
+    "request": [
+        {"set": "x-env", "to": "prod"},
+        {"remove": "x-debug"},
+        {"add": "x-tag", "to": "b"},
+        {"replace": "x-path", "from": "/old", "to": "/new"},
+    ],
+    "response": [
+        {"replace": "location", "from": "http:", "to": "https:"},
+        {"remove": "server"},
+    ],
+}
+TEXT = (b"content-type", b"text/plain")
+GZIP = (b"content-encoding", b"gzip")
 SECRETS = b"to ada@example.com, card 4111 1111 1111 1111"
 MASKED = b"to [e-mail], card [card]"
 
 pytestmark = pytest.mark.usefixtures("filters")
-bridges = pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
+
+
+def hooked(document: Document, **hooks: tuple[str, object]) -> Document:
+    """With a filter and its config on the route of each path."""
+    document["hooks"] = [
+        {"name": name, "filter": kind, **({} if config is None else {"config": config})}
+        for name, (kind, config) in hooks.items()
+    ]
+    document["listeners"][0]["routes"] = [
+        {"match": {"path": {"prefix": f"/{name}"}}, "to": "web", "hooks": [name]} for name in hooks
+    ]
+    return document
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the upstream got last."""
+class Served:
+    """A client, a proxy, and what the server behind it got last."""
 
-    request: Message | None = None
+    proxy: Proxy
+    client: Speaker
+    seen: list[Message]
 
-    def value(self, name: bytes) -> bytes | None:
-        """The only value of a field."""
-        assert self.request is not None
-        return self.request.value(name)
-
-
-def hooked(document: Document, name: str, config: object = None) -> Document:
-    """With one hook on its only listener's routes."""
-    hook = {"name": "it", "filter": name, **({} if config is None else {"config": config})}
-    document["hooks"] = [hook]
-    document["listeners"][0]["routes"] = [{"to": "web", "hooks": ["it"]}]
-    return document
+    async def ask(self, target: str, *fields: Pair, body: bytes | None = None) -> Message:
+        """One exchange."""
+        await self.client.ask(f"{'GET' if body is None else 'POST'} {target}", *fields, body=body)
+        return (await self.client.response())[1]
 
 
 @asynccontextmanager
 async def served(
-    folder: Path,
-    versions: tuple[int, int],
-    config: tuple[str, object],
-    *fields: tuple[bytes, bytes],
-    body: bytes = b"",
-) -> AsyncIterator[tuple[Proxy, Speaker, Seen]]:
-    """A client, a proxy with one filter, and a server that answers all alike."""
-    seen = Seen()
+    folder: Path, versions: tuple[int, int], *fields: Pair, body: bytes = b""
+) -> AsyncIterator[Served]:
+    """All three filters before a server that answers all alike."""
+    seen: list[Message] = []
 
     async def story(speaker: Speaker) -> None:
         while True:
-            seen.request = await speaker.request()
+            seen.append(await speaker.request())
             await speaker.answer(200, *fields, body=body)
 
     async with telling(story, versions[1]) as server:
-        document = hooked(before(server.address, versions[1]), *config)
+        document = hooked(
+            before(server.address, versions[1]),
+            key=("api_key", KEYS),
+            rules=("header_rewrite", RULES),
+            mask=("pii_mask", None),
+        )
         async with (
             running(folder, document) as proxy,
             asking(await proxy.port(), versions[0]) as client,
         ):
-            yield proxy, client, seen
+            yield Served(proxy, client, seen)
 
 
-async def asked(client: Speaker, *fields: tuple[bytes, bytes], body: bytes | None = None) -> Message:
-    """One exchange."""
-    await client.ask("GET /" if body is None else "POST /", *fields, body=body)
-    _, message = await client.response()
-    return message
+@pytest.mark.parametrize("versions", BRIDGES, ids=NAMES)
+async def test_the_filters_between_all_versions(tmp_path: Path, versions: tuple[int, int]) -> None:
+    fields = (TEXT, (b"location", b"http://a/"), (b"server", b"s"))
+    async with served(tmp_path, versions, *fields, body=SECRETS) as it:
+        await keys_are_known(it)
+        await rules_change_fields(it)
+        await bodies_are_masked(it)
 
 
-@bridges
-async def test_a_known_key_tells_whose_it_is(tmp_path: Path, versions: tuple[int, int]) -> None:
-    async with served(tmp_path, versions, ("api_key", KEYS)) as (proxy, client, seen):
-        for fields in ((), ((b"x-api-key", b"k-eve"),), ((b"x-api-key", b"k-alic"),)):
-            answer = await asked(client, *fields)
-            assert (answer.status, seen.request) == (401, None)
-            assert answer.value(b"www-authenticate") == b"ApiKey"
-            assert answer.body == b'{"error": "no valid API key"}\n'
-        forged = (b"x-consumer", b"root")
-        assert (await asked(client, (b"x-api-key", b"k-bob"), forged)).status == 200
-        assert (seen.value(b"x-consumer"), seen.value(b"x-api-key")) == (b"bob", None)
-        assert await proxy.metric("meshcore_hook_answered_total", hook="it") == 3
+async def keys_are_known(it: Served) -> None:
+    """Who has a key passes under its owner's name."""
+    for fields in ((), ((b"x-api-key", b"k-eve"),), ((b"x-api-key", b"k-alic"),)):
+        answer = await it.ask("/key", *fields)
+        assert (answer.status, it.seen) == (401, [])
+        assert answer.value(b"www-authenticate") == b"ApiKey"
+        assert answer.body == b'{"error": "no valid API key"}\n'
+    answer = await it.ask("/key", (b"x-api-key", b"k-bob"), (b"x-consumer", b"root"))
+    assert (answer.status, answer.body) == (200, SECRETS)
+    assert it.seen[-1].value(b"x-consumer") == b"bob"
+    assert it.seen[-1].value(b"x-api-key") is None
+    assert await it.proxy.metric("meshcore_hook_answered_total", hook="key") == 3
 
 
-@bridges
-async def test_rules_change_fields(tmp_path: Path, versions: tuple[int, int]) -> None:
-    rules = {
-        "request": [
-            {"set": "x-env", "to": "prod"},
-            {"remove": "x-debug"},
-            {"add": "x-tag", "to": "b"},
-            {"replace": "x-path", "from": "/old", "to": "/new"},
-        ],
-        "response": [
-            {"replace": "location", "from": "http:", "to": "https:"},
-            {"remove": "server"},
-        ],
-    }
-    told = ((b"location", b"http://a/"), (b"server", b"s"))
-    async with served(tmp_path, versions, ("header_rewrite", rules), *told) as (_, client, seen):
-        sent = ((b"x-env", b"x"), (b"x-debug", b"1"), (b"x-tag", b"a"), (b"x-path", b"/old/a"))
-        answer = await asked(client, *sent)
-        assert (answer.value(b"location"), answer.values(b"server")) == (b"https://a/", [])
-        assert seen.request is not None
-        assert (seen.value(b"x-env"), seen.value(b"x-debug")) == (b"prod", None)
-        assert seen.value(b"x-path") == b"/new/a"
-        assert seen.request.values(b"x-tag") == [b"a", b"b"]
+async def rules_change_fields(it: Served) -> None:
+    """Both ways."""
+    sent = ((b"x-env", b"x"), (b"x-debug", b"1"), (b"x-tag", b"a"), (b"x-path", b"/old/a"))
+    answer = await it.ask("/rules", *sent)
+    assert (answer.value(b"location"), answer.values(b"server")) == (b"https://a/", [])
+    got = it.seen[-1]
+    assert [got.value(name) for name, _ in (sent[0], sent[3])] == [b"prod", b"/new/a"]
+    assert got.values(b"x-debug") == []
+    assert got.values(b"x-tag") == [b"a", b"b"]
 
 
-@bridges
-async def test_bodies_are_masked_both_ways(tmp_path: Path, versions: tuple[int, int]) -> None:
-    text = (b"content-type", b"text/plain")
-    config = ("pii_mask", None)
-    async with served(tmp_path, versions, config, text, body=SECRETS) as (_, client, seen):
-        answer = await asked(client, text, body=SECRETS * 5000)
-        assert (answer.status, answer.body) == (200, MASKED)
-        assert answer.value(b"content-length") is None
-        assert seen.request is not None
-        assert seen.request.body == MASKED * 5000
-        assert seen.value(b"accept-encoding") == b"identity"
-        await asked(client, (b"content-type", b"image/png"), body=SECRETS)
-        assert seen.request.body == SECRETS, "no text"
+async def bodies_are_masked(it: Served) -> None:
+    """Both ways, where they are text."""
+    answer = await it.ask("/mask", TEXT, body=SECRETS * 5000)
+    assert (answer.status, answer.body) == (200, MASKED)
+    assert answer.value(b"content-length") is None
+    assert it.seen[-1].body == MASKED * 5000
+    assert it.seen[-1].value(b"accept-encoding") == b"identity"
+    await it.ask("/mask", (b"content-type", b"image/png"), body=SECRETS)
+    assert it.seen[-1].body == SECRETS
 
 
 async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path) -> None:
@@ -143,14 +149,13 @@ async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path) -> Non
         first = await wire.until(b"hello ")
         arrived.set()
         await wire.until(b"0\r\n\r\n")
-        body = b"5\r\nat b@\r\n".replace(b"5", b"5")
         head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-        await wire.send(head, body, b"c\r\nexample.org.\r\n0\r\n\r\n")
+        await wire.send(head, b"5\r\nat b@\r\n", b"c\r\nexample.org.\r\n0\r\n\r\n")
 
     async with upstream(script) as server:
-        document = hooked(before(server.address, 1), "pii_mask")
+        document = hooked(before(server.address, 1), mask=("pii_mask", None))
         async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
-            head = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+            head = b"POST /mask HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
             await wire.send(head, b"e\r\nhello ada@exam\r\n")
             await arrived.wait()
             await wire.send(b"7\r\nple.com\r\n0\r\n\r\n")
@@ -160,17 +165,15 @@ async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path) -> Non
 
 
 async def test_coded_text_does_not_pass_unseen(tmp_path: Path) -> None:
-    coded = ((b"content-type", b"text/plain"), (b"content-encoding", b"gzip"))
-    async with served(tmp_path, (1, 1), ("pii_mask", None), *coded, body=b"z") as (_, client, seen):
-        assert (await asked(client, *coded, body=b"z")).status == 415
-        assert seen.request is None
-    (tmp_path / "b").mkdir()
-    async with served(tmp_path / "b", (1, 1), ("pii_mask", None), *coded, body=b"z") as (_, c, _):
-        assert (await asked(c)).status == 502
+    async with served(tmp_path, (1, 1), TEXT, GZIP, body=b"z") as it:
+        assert (await it.ask("/mask")).status == 502
+        assert len(it.seen) == 1
+        assert (await it.ask("/mask", TEXT, GZIP, body=b"z")).status == 415
+        assert len(it.seen) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "words"),
+    "given",
     [
         ("api_key", None, "must be a mapping with keys"),
         ("api_key", {"keys": ["a"]}, "keys: must be a mapping"),
@@ -178,18 +181,21 @@ async def test_coded_text_does_not_pass_unseen(tmp_path: Path) -> None:
         ("api_key", {"keys": {}, "colour": "red"}, "none of keys, header"),
         ("header_rewrite", {"request": [{"set": "a"}]}, "request: a rule is"),
         ("pii_mask", {"mail": "x" * 65}, "at most 64 bytes"),
+        ("pii_mask", {"mail": "\u00e9\U0001f600" * 10, "card": '"\\\n'}, ""),
     ],
 )
 def test_a_wrong_config_is_a_problem(
-    tmp_path: Path, name: str, config: object, words: str
+    tmp_path: Path,
+    filters: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: tuple[str, object, str],
 ) -> None:
+    name, config, words = given
+    monkeypatch.syspath_prepend(str(filters))
     path = tmp_path / "a.yaml"
-    path.write_text(yaml.safe_dump(dict(hooked(before("127.0.0.1:1", 1), name, config))))
-    done = subprocess.run(
-        [COMMAND, "check", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 65, done.stdout
-    assert words in done.stderr
+    path.write_text(yaml.safe_dump(dict(hooked(before("127.0.0.1:1", 1), it=(name, config)))))
+    found = [problem.message for problem in examine(str(path), extension.check).problems]
+    assert [words in message for message in found] == ([True] if words else []), found
 
 
 async def test_the_document_of_the_sample(tmp_path: Path) -> None:
@@ -220,14 +226,14 @@ async def test_the_document_of_the_sample(tmp_path: Path) -> None:
             assert await proxy.metric("meshcore_hook_cache_hits_total", hook="by-plan") >= 1
 
 
-def test_the_masks_own_tests(filters: Path) -> None:
+def test_the_masks_own_tests(tmp_path: Path) -> None:
     """They try every cut of a body."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        cwd=SAMPLE,
+        [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, SAMPLE / "tests"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(filters), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.returncode == 0, done.stdout
