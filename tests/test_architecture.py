@@ -28,8 +28,23 @@ LONG_FILES = {
 }
 
 FORBIDDEN_NAMES = {"util", "utils", "common", "types", "helpers", "core", "manager"}
-# The second borrows a descriptor that Python hands over.
-UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs"}
+# Those of the border take a descriptor and a capsule that Python hands over; the ABI is made of
+# pointers, and its tests write filters.
+UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs", "rust/python/filters.rs"} | {
+    f"rust/abi/{name}.rs"
+    for name in (
+        "adopt",
+        "adopt_tests",
+        "call",
+        "host",
+        "host_tests",
+        "instance",
+        "instance_tests",
+        "library",
+        "registry",
+        "table",
+    )
+}
 EXTENSION_USERS = {"engine", "extension"}
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["Engine", "check", "explain", "features", "version"]
+__all__ = [
+    "Engine",
+    "adopt_filter",
+    "check",
+    "explain",
+    "features",
+    "load_library",
+    "version",
+]
 
 version: str
 features: str
@@ -38,6 +46,31 @@ def explain(
 
     Raises:
         ValueError: The questions have another form.
+    """
+
+def adopt_filter(name: str, capsule: object) -> None:
+    """Take a native filter, for hooks that are made of it; the same one again is fine.
+
+    The capsule is kept for ever; the caller keeps the module that its functions stand in.
+
+    Args:
+        name: As documents call it: its entry point's name, and the one in its table.
+        capsule: What the entry point gave, named `meshcore.filter.v1`.
+
+    Raises:
+        TypeError: It is no capsule.
+        ValueError: Its name, version, size or functions are wrong, or another filter has the name.
+    """
+
+def load_library(path: str) -> None:
+    """Load a shared library and take its native filter, under its path; it is never unloaded.
+
+    Args:
+        path: An absolute one. The library exports `meshcore_filter_v1`.
+
+    Raises:
+        OSError: It can't be loaded.
+        ValueError: The path isn't absolute, the function is missing, or its filter doesn't fit.
     """
 
 @final

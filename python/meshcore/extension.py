@@ -46,3 +46,31 @@ def explain(
         ValueError: The questions have another form.
     """
     return _engine.explain(delta, credentials, questions)
+
+
+def adopt_filter(name: str, capsule: object) -> None:
+    """Take a native filter for hooks; the same one again is fine.
+
+    Args:
+        name: Its entry point's name, and the one in its table.
+        capsule: What the entry point gave, named `meshcore.filter.v1`. It is kept for ever; the
+            caller keeps its module.
+
+    Raises:
+        TypeError: It is no capsule.
+        ValueError: Its name, version, size or functions are wrong, or another filter has the name.
+    """
+    _engine.adopt_filter(name, capsule)
+
+
+def load_library(path: str) -> None:
+    """Load a shared library and take its native filter, under its path; it is never unloaded.
+
+    Args:
+        path: An absolute one. The library exports `meshcore_filter_v1`.
+
+    Raises:
+        OSError: It can't be loaded.
+        ValueError: The path isn't absolute, the function is missing, or its filter doesn't fit.
+    """
+    _engine.load_library(path)

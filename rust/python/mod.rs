@@ -3,6 +3,7 @@
 //! What crosses is bytes, str, int, None and tuples and lists of them. `_engine.pyi` says the same
 //! for readers, and stubtest holds the two against each other.
 
+mod filters;
 mod hooks;
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -27,6 +28,8 @@ mod _engine {
     use pyo3::prelude::*;
 
     use super::FEATURES;
+    #[pymodule_export]
+    use super::filters::{adopt_filter, load_library};
     #[pymodule_export]
     use super::{Engine, check, explain};
 
