@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meshcore import ConfigError, load
+from meshcore import ConfigError, filters, load
 from meshcore.config.sources.credentials import Credentials
 from meshcore.config.sources.examine import examine
 from meshcore.config.sources.locate import engine_problems
