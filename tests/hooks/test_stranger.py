@@ -14,11 +14,13 @@ import pytest
 import trio
 import yaml
 
+from meshcore.cli import hook
 from tests.support.figures import Figure
 from tests.support.packages import HERE, PIP, QUICK, ROOT, development
 from tests.support.proxy import Document, running
 from tests.support.scale import SCALE
 from tests.support.upstream import answering
+from tests.support.wire import connect
 
 FULL = SCALE >= 1
 # Seconds, from nothing to the first answers; at full counts.
@@ -81,3 +83,17 @@ async def test_from_nothing_to_a_filter_of_ones_own(
         assert took <= BAR
     # What the package brings for its author works as well.
     await trio.run_process([run[0], "-m", "unittest", "-q"], cwd=folder, capture_stderr=True)
+
+
+async def test_a_policy_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert hook.new("plans", python=True) == 0
+    document: Document = yaml.safe_load((tmp_path / "plans/meshcore.yaml").read_text())
+    async with answering() as server:
+        document["listeners"][0]["address"] = "127.0.0.1:0"
+        document["clusters"][0]["endpoints"] = [server.address]
+        async with running(tmp_path / "plans", document) as proxy:
+            async with connect(await proxy.port()) as wire:
+                assert (await wire.get()).status == 401
+                assert (await wire.get("/", "a", "x-api-key: demo-key")).status == 200
+            assert server.requests[0].value(b"x-consumer") == b"demo"
