@@ -172,8 +172,9 @@ class Engine:
     async def _apply_config(self, config: Config, *, anew: bool) -> int:
         from meshcore.config.sources.locate import engine_problems
         from meshcore.config.sources.prepare import prepare
+        from meshcore.hooks.api import all_declared
 
-        prepared = prepare(config, self._prepared)
+        prepared = prepare(config, self._prepared, all_declared(self._functions))
         # While a call is under way, nothing can be based on it.
         before, self._prepared = self._prepared, None
         sent = None
@@ -194,7 +195,8 @@ class Engine:
         if compiled.filters:
             from meshcore.filters import adopt
 
-            adopt(needed.key for needed in compiled.filters)
+            for needed in compiled.filters:
+                adopt(needed.key)
         if not compiled.hooks and self._host is None:
             return await self._install(compiled, sent)
         if self._host is None:

@@ -105,7 +105,7 @@ def validated(merged: Merged, base: str) -> tuple[Config | None, list[Problem]]:
     if config is not None:
         back = kept.back if kept is not None else _same
         # With a document missing, what the others name can't be judged.
-        troubles = [] if merged.broken else check(config, _cluster_names(merged.value))
+        troubles = [] if merged.broken else check(config, *_names(merged.value))
         moved = [trouble.moved(back) for trouble in troubles]
         if kept is not None:
             # What was left out as unsound isn't missing.
@@ -124,10 +124,12 @@ def _same(loc: Loc) -> Loc:
     return loc
 
 
-def _cluster_names(value: dict[str, Value]) -> frozenset[str]:
-    """The clusters that the document names, also those with problems of their own."""
-    clusters = value.get("clusters")
-    if not isinstance(clusters, list):
-        return frozenset()
-    names = (cluster.get("name") for cluster in clusters if isinstance(cluster, dict))
-    return frozenset(name for name in names if isinstance(name, str))
+def _names(value: dict[str, Value]) -> tuple[frozenset[str], frozenset[str]]:
+    """The clusters and the hooks that the document names, also those with problems of their own."""
+
+    def of(parts: Value) -> frozenset[str]:
+        listed = parts if isinstance(parts, list) else []
+        names = (part.get("name") for part in listed if isinstance(part, dict))
+        return frozenset(name for name in names if isinstance(name, str))
+
+    return of(value.get("clusters")), of(value.get("hooks"))
