@@ -2,56 +2,54 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from meshcore import extension
 from meshcore.errors import HookError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 GROUP = "meshcore.filters"
 
-# A filter's functions stand in its module, which must stay.
-_kept: list[object] = []
 
-
-def adopt(key: str) -> None:
-    """Have the engine know a filter; of no effect when it does already.
+def adopt(keys: Iterable[str]) -> None:
+    """Have the engine know filters, in this process and as long as it lives.
 
     Args:
-        key: The name of an entry point in the group `meshcore.filters`, or a library's absolute
-            path.
+        keys: Names of entry points in the group `meshcore.filters`, and absolute paths of
+            libraries; one that is known is fine.
 
     Raises:
         HookError: There is none, or the engine refuses it.
     """
-    try:
-        if PurePath(key).is_absolute():
-            extension.load_library(key)
-        else:
-            _adopt_entry_point(key)
-    except (OSError, TypeError, ValueError) as error:
-        raise HookError(key, str(error)) from error
+    for key in keys:
+        try:
+            if key.startswith("/"):
+                extension.load_library(key)
+            else:
+                extension.adopt_filter(key, _capsule(key))
+        except (OSError, TypeError, ValueError) as error:
+            raise HookError(key, str(error)) from None
 
 
 def installed() -> list[str]:
     """The names of the entry points that there are."""
+    # Costs a proxy without filters nothing.
     from importlib.metadata import entry_points
 
-    return sorted(entry_points(group=GROUP).names)
+    return sorted(set(entry_points(group=GROUP).names))
 
 
-def _adopt_entry_point(name: str) -> None:
+def _capsule(name: str) -> object:
     from importlib.metadata import entry_points
 
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         known = ", ".join(installed()) or "none"
-        reason = f"no installed package has the filter {name}; there is: {known}"
-        raise HookError(name, reason)
+        raise HookError(name, f"no installed package has the filter {name}; there is: {known}")
     try:
-        made = found[0].load()
-        capsule = made()
+        return found[0].load()()
     except Exception as error:
-        reason = f"{found[0].value} can't be loaded: {type(error).__name__}: {error}"
+        reason = f"{found[0].value} can't be had: {type(error).__name__}: {error}"
         raise HookError(name, reason) from error
-    extension.adopt_filter(name, capsule)
-    _kept.append((made, capsule))

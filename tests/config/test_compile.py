@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -46,11 +47,17 @@ def write_files(folder: Path) -> None:
     (folder / "policies.py").write_text("async def check(request): ...\n")
 
 
+def without_filters(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has the filters of the document; its function's module is the one in the folder."""
+    monkeypatch.setattr(filters, "adopt", lambda keys: None)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "policies", raising=False)
+
+
 @pytest.fixture
 def every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     write_files(tmp_path)
-    monkeypatch.setattr(filters, "adopt", lambda key: None)
-    monkeypatch.syspath_prepend(tmp_path)
+    without_filters(tmp_path, monkeypatch)
     path = tmp_path / "proxy.yaml"
     path.write_text(EVERY_KEY.read_text())
     return prepare(load(path))

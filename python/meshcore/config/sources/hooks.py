@@ -65,7 +65,7 @@ def read_hooks(
 def _adopt(hook: Hook, config: Config) -> None:
     from meshcore import filters  # with the engine, which who has no filter needs not here
 
-    filters.adopt(filter_key(hook, config.origin.base))
+    filters.adopt([filter_key(hook, config.origin.base)])
 
 
 def _declared(ref: str, config: Config, found: Hooks) -> Declared:
