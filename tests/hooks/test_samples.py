@@ -1,6 +1,7 @@
 """The sample's three filters in a real proxy, from both versions of HTTP to both."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from meshcore import extension
 from meshcore.config.sources.examine import examine
 from tests.support.bridge import BRIDGES, NAMES, Pair, Speaker, asking, before, telling
 from tests.support.packages import ROOT
-from tests.support.proxy import Document, Proxy, running
+from tests.support.proxy import COMMAND, Document, Proxy, running
 from tests.support.upstream import answering, upstream
 from tests.support.wire import Message, Wire, connect
 
@@ -196,6 +197,16 @@ def test_a_wrong_config_is_a_problem(
     path.write_text(yaml.safe_dump(dict(hooked(before("127.0.0.1:1", 1), it=(name, config)))))
     found = [problem.message for problem in examine(str(path), extension.check).problems]
     assert [words in message for message in found] == ([True] if words else []), found
+
+
+def test_the_document_in_the_page_is_sound(tmp_path: Path) -> None:
+    page = (ROOT / "docs/hooks.md").read_text()
+    (document,) = re.findall(r"```yaml\n(hooks:.*?)```", page, re.DOTALL)
+    (tmp_path / "policies").symlink_to(SAMPLE / "policies")
+    (tmp_path / "proxy.yaml").write_text(document)
+    command = [COMMAND, "check", str(tmp_path / "proxy.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_the_document_of_the_sample(tmp_path: Path) -> None:
