@@ -85,6 +85,10 @@ pub enum ErrorKind {
     RateLimited,
     /// Nobody could say whether a limit of the route lets the request pass.
     RateLimitUnavailable,
+    /// A hook gave no verdict of worth: it raised, said nonsense or broke its contract.
+    HookFailed,
+    /// A hook gave no verdict in time, or could not be asked.
+    HookUnavailable,
     /// The route's fault refused the request on purpose.
     FaultInjected,
     /// The cluster works on as many requests as it can without a queue.
@@ -95,7 +99,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of declaration: `ALL[kind as usize] == kind`.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::HeadTimeout,
         Self::BodyTimeout,
@@ -124,6 +128,8 @@ impl ErrorKind {
         Self::DownstreamTls,
         Self::RateLimited,
         Self::RateLimitUnavailable,
+        Self::HookFailed,
+        Self::HookUnavailable,
         Self::FaultInjected,
         Self::ConcurrencyLimit,
         Self::Overload,
@@ -161,6 +167,8 @@ impl ErrorKind {
             Self::DownstreamTls => ("downstream_tls_failed", 0, "DPE", Downstream),
             Self::RateLimited => ("rate_limited", 429, "RL", Local),
             Self::RateLimitUnavailable => ("rate_limit_unavailable", 503, "RLSE", Local),
+            Self::HookFailed => ("hook_failed", 500, "UAEX", Local),
+            Self::HookUnavailable => ("hook_unavailable", 503, "UAEX", Local),
             Self::FaultInjected => ("fault_injected", 503, "FI", Local),
             Self::ConcurrencyLimit => ("reached_concurrency_limit", 503, "UO", Local),
             Self::Overload => ("overload", 503, "OM", Local),

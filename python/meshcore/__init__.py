@@ -59,9 +59,14 @@ if TYPE_CHECKING:
         ConfigError,
         EngineError,
         EngineStopped,
+        HookError,
+        HookReloadError,
         MeshcoreError,
         Problem,
     )
+    from meshcore.hooks.api import hook, lifespan
+    from meshcore.hooks.subjects import Connection, Headers, Request, Response
+    from meshcore.hooks.verdicts import Answer, Continue, RouteTo
     from meshcore.serving import Served, serve
 
     __version__: str
@@ -70,6 +75,7 @@ __all__ = [
     "Abort",
     "AccessLog",
     "Admin",
+    "Answer",
     "BackOff",
     "CertificateFiles",
     "Cluster",
@@ -77,6 +83,8 @@ __all__ = [
     "ClusterTls",
     "Config",
     "ConfigError",
+    "Connection",
+    "Continue",
     "Cors",
     "Delay",
     "DirectResponse",
@@ -88,7 +96,10 @@ __all__ = [
     "EngineStopped",
     "Fault",
     "HeaderEdits",
+    "Headers",
     "Hedge",
+    "HookError",
+    "HookReloadError",
     "Http",
     "Http2",
     "Listener",
@@ -106,10 +117,13 @@ __all__ = [
     "RateLimitService",
     "Redirect",
     "RegexRewrite",
+    "Request",
+    "Response",
     "Retries",
     "RetryBudget",
     "Rewrite",
     "Route",
+    "RouteTo",
     "Served",
     "Socket",
     "Stats",
@@ -118,6 +132,8 @@ __all__ = [
     "TcpKeepalive",
     "__version__",
     "get_include",
+    "hook",
+    "lifespan",
     "load",
     "loads",
     "serve",
@@ -130,9 +146,14 @@ _ELSEWHERE = {
         "ConfigError",
         "EngineError",
         "EngineStopped",
+        "HookError",
+        "HookReloadError",
         "MeshcoreError",
         "Problem",
     ),
+    "meshcore.hooks.api": ("hook", "lifespan"),
+    "meshcore.hooks.subjects": ("Connection", "Headers", "Request", "Response"),
+    "meshcore.hooks.verdicts": ("Answer", "Continue", "RouteTo"),
     "meshcore.serving": ("Served", "serve"),
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names}

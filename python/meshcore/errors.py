@@ -77,3 +77,23 @@ class EngineStopped(EngineError):
 
     def __init__(self) -> None:
         super().__init__("the engine is not running")
+
+
+class HookError(MeshcoreError):
+    """A hook can't be used; the text says why.
+
+    Attributes:
+        hook: Its name, or `module:function`.
+        reason: Why.
+        file: Where in the user's code; empty when it isn't known.
+        line: Counted from 1; 0 when it isn't known.
+    """
+
+    def __init__(self, hook: str, reason: str, file: str = "", line: int = 0) -> None:
+        self.hook, self.reason, self.file, self.line = hook, reason, file, line
+        place = f"{file}:{line}: " if file else ""
+        super().__init__(f"hook {hook}: {place}{reason}")
+
+
+class HookReloadError(HookError):
+    """A hook's module could not be loaded anew; what ran before runs on."""

@@ -190,6 +190,7 @@ impl View for AdminView {
             "route_tables": snapshot.tables.iter().map(|t| json!(**t)).collect::<Value>(),
             "clusters": clusters.clone().map(|c| json!(*c.wire)).collect::<Value>(),
             "endpoints": clusters.map(endpoints_dump).collect::<Value>(),
+            "hooks": snapshot.hooks.iter().map(|hook| json!(*hook.wire)).collect::<Value>(),
             "overload": snapshot.overload.as_deref().map(|overload| json!(overload)),
         })
     }

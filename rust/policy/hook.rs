@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 use crate::abi::{Instance, Phase, Phases};
 use crate::wire;
+use crate::wire::Problems;
+use crate::wire::hook::{HookUse, OnError};
 
 /// A hook.
 #[derive(Debug)]
@@ -99,6 +101,54 @@ pub struct Hooks {
     pub uses: Box<[Use]>,
     /// The phases of any of them.
     pub phases: Phases,
+}
+
+/// What stands behind a name.
+#[derive(Debug)]
+pub enum Found {
+    /// A hook.
+    Hook(Arc<Hook>),
+    /// A hook with problems, which are noted already.
+    Broken,
+    /// Nothing.
+    Unknown,
+}
+
+impl Hooks {
+    /// Finds the hooks of `uses`, which stand at `at`; most places have none.
+    pub fn compile(
+        uses: &[HookUse],
+        at: &str,
+        find: &dyn Fn(&str) -> Found,
+        problems: &mut Problems,
+    ) -> Option<Arc<Self>> {
+        let mut found = Vec::with_capacity(uses.len());
+        for (index, wanted) in uses.iter().enumerate() {
+            match find(&wanted.name) {
+                Found::Hook(hook) => found.push(Use {
+                    allow: wanted.on_error.unwrap_or(hook.wire.on_error) == OnError::Allow,
+                    hook,
+                }),
+                Found::Broken => {}
+                Found::Unknown => problems.add(
+                    "hook_unknown",
+                    format!("{at}[{index}]"),
+                    format!("there is no hook {:?}", wanted.name),
+                    "add it in the same change",
+                ),
+            }
+        }
+        let none = Phases::NONE;
+        let phases = found
+            .iter()
+            .fold(none, |all, one| all.union(one.hook.phases()));
+        (!found.is_empty()).then(|| {
+            Arc::new(Self {
+                uses: found.into(),
+                phases,
+            })
+        })
+    }
 }
 
 /// What a hook decided, with what it changes in the message whose phase it was; of an answer, its

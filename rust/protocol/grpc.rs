@@ -79,7 +79,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
     use ErrorKind as Kind;
     match kind {
         Kind::DownstreamClosed | Kind::DownstreamTls => Code::Cancelled,
-        Kind::ExpectationFailed => Code::Unknown,
+        Kind::ExpectationFailed | Kind::HookFailed => Code::Unknown,
         Kind::HeadTimeout
         | Kind::BodyTimeout
         | Kind::RequestTimeout
@@ -103,6 +103,7 @@ pub const fn status_of(kind: ErrorKind) -> Code {
         | Kind::UpstreamReset
         | Kind::UpstreamProtocol
         | Kind::RateLimitUnavailable
+        | Kind::HookUnavailable
         | Kind::FaultInjected
         | Kind::ConcurrencyLimit
         | Kind::Overload => Code::Unavailable,

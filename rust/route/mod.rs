@@ -51,11 +51,13 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::policy::hook::Hooks;
+use crate::abi::{Phase, Phases};
+use crate::policy::hook::{Found, Hooks};
 use crate::policy::priority::PriorityRule;
 use crate::protocol::head::{Field, FieldSet};
 
 use crate::wire::route::RouteOrder;
+use crate::wire::{self, Problems};
 
 pub use action::Action;
 pub use action::Changes;
@@ -222,6 +224,30 @@ impl RouteTable {
             for limit in route.limits.iter_mut().filter_map(Arc::get_mut) {
                 limit.inherit(&old.limits);
             }
+        }
+    }
+
+    /// Gives each route its hooks; `wire` is what this table was compiled from.
+    pub fn attach_hooks(
+        &mut self,
+        wire: &wire::RouteTable,
+        find: &dyn Fn(&str) -> Found,
+        problems: &mut Problems,
+    ) {
+        let only_connections = Phases::NONE.with(Phase::Connection);
+        for route in &mut self.routes {
+            let Some(written) = wire.routes.get(route.index as usize) else {
+                continue;
+            };
+            let at = format!("routes[{}].hooks", route.index);
+            let hooks = Hooks::compile(&written.hooks, &at, find, problems);
+            let uses = hooks.iter().flat_map(|hooks| &hooks.uses);
+            for one in uses.filter(|one| one.hook.phases() == only_connections) {
+                let message = format!("{:?} is asked about connections", &*one.hook.name);
+                let hint = "put it among the listener's hooks";
+                problems.add("hook_phase_unfit", at.as_str(), message, hint);
+            }
+            route.hooks = hooks;
         }
     }
 

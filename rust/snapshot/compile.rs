@@ -37,7 +37,7 @@ pub struct Compiler {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
     overload: Option<Arc<wire::Overload>>,
-    pub(super) hooks: HashMap<String, Arc<Hook>>,
+    pub(super) hooks: BTreeMap<String, Arc<Hook>>,
     current: Arc<Snapshot>,
 }
 
@@ -106,6 +106,7 @@ impl Compiler {
                 table.is_some_and(|(wire, _)| wire.routes.iter().any(|route| route.name == name))
             }
             Resource::Cluster(name) => self.clusters.contains_key(name),
+            Resource::Hook(name) => self.hooks.contains_key(name),
             Resource::LimitService(name) => self.has_limit_service(name),
             Resource::Endpoint(cluster, text) => {
                 let slot = self
@@ -182,6 +183,7 @@ impl Compiler {
                 .map(|(wire, _)| Arc::clone(wire))
                 .collect(),
             overload: self.overload.clone(),
+            hooks: self.hooks.values().cloned().collect(),
         });
     }
 }

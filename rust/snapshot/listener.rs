@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{OpenCount, Surroundings, http2};
+use super::{OpenCount, Surroundings, hook, http2};
 use crate::net::Address;
 use crate::net::address::Written;
-use crate::policy::hook::Hooks;
+use crate::policy::hook::{Found, Hooks};
 use crate::policy::tcp_fault::TcpFault;
 use crate::protocol::head::MAX_FIELDS;
 use crate::protocol::http1::HeadLimits;
@@ -77,6 +77,8 @@ pub(super) struct References<'a> {
     pub(super) table: &'a dyn Fn(&str) -> Option<Arc<RouteTable>>,
     /// A cluster by name.
     pub(super) cluster: &'a dyn Fn(&str) -> Option<ClusterSlot>,
+    /// A hook by name.
+    pub(super) hook: &'a dyn Fn(&str) -> Found,
     /// The same listener in the running snapshot.
     pub(super) before: Option<&'a Arc<Listener>>,
 }
@@ -99,9 +101,10 @@ pub(super) fn compile(
         .and_then(|log| open_log(log, around, problems));
     let fault = wire.fault.as_ref();
     let fault = fault.and_then(|fault| TcpFault::compile(fault, problems));
+    let hooks = hook::of_listener(&wire, references.hook, problems);
     let limits = &wire.limits;
     Some(Listener {
-        hooks: None,
+        hooks,
         name: Arc::from(wire.name.as_str()),
         address: address?,
         head_limits: HeadLimits {

@@ -10,6 +10,7 @@ mod compile;
 mod guard;
 mod hashing;
 mod health_check;
+mod hook;
 mod http2;
 mod listener;
 mod locality;
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub tables: Vec<Arc<crate::wire::RouteTable>>,
     /// Bounds of the process.
     pub overload: Option<Arc<crate::wire::Overload>>,
+    /// Sorted by name.
+    pub hooks: Vec<Arc<crate::policy::hook::Hook>>,
 }
 
 impl Snapshot {

@@ -4,13 +4,14 @@
 //! Only resources that stay as they are need this; those of the delta were compiled against what
 //! will be there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::Compiler;
 use super::listener::Listener;
 use super::stage::Staged;
 use crate::net::Address;
+use crate::wire::hook::HookUse;
 use crate::wire::{Delta, Kind, Problem};
 
 /// Every broken reference and every address taken twice.
@@ -37,6 +38,8 @@ pub(super) fn check(compiler: &Compiler, staged: &Staged) -> Vec<Problem> {
             gone.into_iter()
                 .map(|gone| in_use(Kind::Cluster, gone, &user)),
         );
+        let hooks = table.routes.iter().flat_map(|route| &route.hooks);
+        found.extend(gone_hooks(hooks, &user, staged));
     }
     let stays = |name: &String| {
         !staged.listeners.contains_key(name) && !staged.removes(Kind::Listener, name)
@@ -67,7 +70,8 @@ pub(super) fn named_twice(delta: &Delta) -> Vec<Problem> {
     let overload = delta.overload.iter();
     let overload = overload.map(|new| (Kind::Overload, &new.name));
     let all = listeners.chain(tables).chain(clusters).chain(endpoints);
-    let all = all.chain(overload);
+    let hooks = delta.hooks.iter().map(|new| (Kind::Hook, &new.name));
+    let all = all.chain(overload).chain(hooks);
     let mut seen = HashSet::new();
     all.filter(|new| !seen.insert(*new))
         .map(|(kind, name)| {
@@ -95,11 +99,27 @@ fn of_listener(listener: &Listener, staged: &Staged) -> Vec<Problem> {
         .into_iter()
         .map(|gone| in_use(Kind::Cluster, gone, &user))
         .collect();
+    found.extend(gone_hooks(wire.hooks.iter(), &user, staged));
     let table = wire.route_table.as_deref();
     if let Some(table) = table.filter(|table| staged.removes(Kind::RouteTable, table)) {
         found.push(in_use(Kind::RouteTable, table, &user));
     }
     found
+}
+
+/// The hooks that `user` would lose.
+fn gone_hooks<'w>(
+    uses: impl Iterator<Item = &'w HookUse>,
+    user: &str,
+    staged: &Staged,
+) -> Vec<Problem> {
+    let names = uses.map(|one| &*one.name);
+    let gone: BTreeSet<&str> = names
+        .filter(|name| staged.removes(Kind::Hook, name))
+        .collect();
+    gone.into_iter()
+        .map(|gone| in_use(Kind::Hook, gone, user))
+        .collect()
 }
 
 fn in_use(kind: Kind, name: &str, user: &str) -> Problem {

@@ -37,11 +37,12 @@ pub struct Staged {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) listeners: BTreeMap<String, Arc<Listener>>,
     pub(super) overload: Option<Arc<wire::Overload>>,
-    pub(super) hooks: HashMap<String, Arc<Hook>>,
+    pub(super) hooks: BTreeMap<String, Arc<Hook>>,
+    pub(super) broken_hooks: HashSet<String>,
     pub(super) removed: HashMap<Kind, HashSet<String>>,
     pub(super) slot_count: usize,
     free: Vec<u32>,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Staged {
@@ -76,9 +77,11 @@ impl Compiler {
             staged.problems.extend(overload::check(&wire));
             staged.overload = Some(Arc::new(wire));
         }
+        self.stage_hooks(delta.hooks, &mut staged);
         self.stage_clusters(delta.clusters, delta.endpoints, around, &mut staged);
-        self.stage_tables(delta.route_tables, &mut staged);
-        self.stage_listeners(delta.listeners, around, &mut staged);
+        let hooks = self.replaced_hooks(&staged);
+        self.stage_tables(delta.route_tables, &hooks, &mut staged);
+        self.stage_listeners((delta.listeners, &hooks), around, &mut staged);
         staged.problems.extend(references::check(self, &staged));
         let problems = std::mem::take(&mut staged.problems);
         if problems.is_empty() {
@@ -162,44 +165,65 @@ impl Compiler {
         staged.problems.extend(problems.into_vec());
     }
 
-    fn stage_tables(&self, tables: Vec<wire::RouteTable>, staged: &mut Staged) {
-        for wire in tables {
+    /// Tables named by the delta, and those of whose hooks it replaced one.
+    fn stage_tables(
+        &self,
+        tables: Vec<wire::RouteTable>,
+        hooks: &HashSet<String>,
+        staged: &mut Staged,
+    ) {
+        let named: HashSet<String> = tables.iter().map(|wire| wire.name.clone()).collect();
+        let running = self.tables.values().map(|(wire, _)| wire);
+        let touched = running.filter(|wire| {
+            let mut uses = wire.routes.iter().flat_map(|route| &route.hooks);
+            !named.contains(&wire.name)
+                && !staged.removes(Kind::RouteTable, &wire.name)
+                && uses.any(|one| hooks.contains(&one.name))
+        });
+        let touched: Vec<_> = touched.map(Arc::clone).collect();
+        for wire in tables.into_iter().map(Arc::new).chain(touched) {
             let mut problems = Problems::new(Kind::RouteTable, &wire.name);
             let mut resolve = |name: &str| self.slot_of(name, staged);
             let mut table = RouteTable::compile(&wire, &mut resolve, &mut problems);
             if let Some((_, before)) = self.tables.get(&wire.name) {
                 table.inherit(before);
             }
+            let find = |name: &str| self.hook_of(name, staged);
+            table.attach_hooks(&wire, &find, &mut problems);
             staged.problems.extend(problems.into_vec());
             staged
                 .tables
-                .insert(wire.name.clone(), (Arc::new(wire), Arc::new(table)));
+                .insert(wire.name.clone(), (wire, Arc::new(table)));
         }
     }
 
-    /// Listeners named by the delta, and those whose route table it replaced.
+    /// Listeners named by the delta, and those whose route table or hook it replaced.
     fn stage_listeners(
         &self,
-        listeners: Vec<wire::Listener>,
+        (listeners, hooks): (Vec<wire::Listener>, &HashSet<String>),
         around: &Surroundings<'_>,
         staged: &mut Staged,
     ) {
         let named: HashSet<String> = listeners.iter().map(|wire| wire.name.clone()).collect();
         let touched = self.listeners.values().filter(|listener| {
             let table = listener.wire.route_table.as_ref();
+            let mut uses = listener.wire.hooks.iter();
             !named.contains(&listener.wire.name)
                 && !staged.removes(Kind::Listener, &listener.name)
-                && table.is_some_and(|table| staged.tables.contains_key(table))
+                && (table.is_some_and(|table| staged.tables.contains_key(table))
+                    || uses.any(|one| hooks.contains(&one.name)))
         });
         let touched: Vec<_> = touched.map(|listener| Arc::clone(&listener.wire)).collect();
         for wire in listeners.into_iter().map(Arc::new).chain(touched) {
             let mut problems = Problems::new(Kind::Listener, &wire.name);
             let table = |name: &str| self.table_of(name, staged);
             let cluster = |name: &str| self.slot_of(name, staged);
+            let hook = |name: &str| self.hook_of(name, staged);
             let before = self.listeners.get(&wire.name);
             let references = References {
                 table: &table,
                 cluster: &cluster,
+                hook: &hook,
                 before,
             };
             let compiled = listener::compile(Arc::clone(&wire), &references, around, &mut problems);

@@ -1,3 +1,4 @@
+mod hook;
 mod http2;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //!
 //! Blocks are aligned to cache lines, so that two workers never write to the same one.
 
+mod hook;
 mod overload;
 mod tcp_fault;
 
@@ -9,6 +10,7 @@ use super::counters::{Counter, Gauge};
 use super::histogram::LazyHistogram;
 use crate::error::ErrorKind;
 
+pub use hook::HookStats;
 pub use overload::{OverloadStats, Priorities};
 pub use tcp_fault::{TCP_FAULTS, TcpFaultKind, TcpFaults};
 

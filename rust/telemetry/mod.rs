@@ -15,8 +15,8 @@ pub mod registry;
 
 pub use access_log::{Entry, LogSink, LogSinks, write_json, write_text};
 pub use blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, OverloadStats, RouteStats, TcpFaultKind, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, HookStats, LimitServiceStats,
+    ListenerStats, LogStats, OverloadStats, RouteStats, TcpFaultKind, WorkerStats,
 };
 pub use counters::{Counter, Gauge};
 pub use guard::{EndpointGuardStats, GuardStats};

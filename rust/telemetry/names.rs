@@ -3,6 +3,7 @@
 //! The exposition, the JSON statistics and docs/metrics.md are all made from it. Labels come from
 //! the configuration and from fixed tables only, never from what a peer sent.
 
+mod hook;
 mod process;
 
 use super::blocks::{

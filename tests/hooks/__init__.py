@@ -1,0 +1,1 @@
+"""Hooks in Python, without an engine and with one."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from meshcore.hooks.spec import PythonHook
 
 LISTENER = "Listener"
 ROUTE_TABLE = "RouteTable"
@@ -48,6 +50,18 @@ def digest(resource: bytes) -> bytes:
     return blake2b(resource, digest_size=_DIGEST_BYTES).digest()
 
 
+class Filter(NamedTuple):
+    """Native code that hooks need, before they are compiled."""
+
+    key: str
+    """As resources name it: an entry point, or a library's absolute path."""
+
+    @property
+    def is_library(self) -> bool:
+        """Whether it is loaded from a path."""
+        return self.key.startswith("/")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A complete configuration in the engine's terms."""
@@ -60,6 +74,10 @@ class Compiled:
     """The credentials that a resource names."""
     credentials: dict[str, Pem] = field(default_factory=dict, repr=False)
     """Every credential by its name."""
+    hooks: dict[str, PythonHook] = field(default_factory=dict)
+    """The hooks that are Python functions, by their names."""
+    filters: list[Filter] = field(default_factory=list)
+    """What the hooks that aren't need."""
 
     def add(self, key: Key, resource: bytes, uses: tuple[str, ...] = ()) -> None:
         """Take one resource in, in place of the one of its key."""
@@ -72,7 +90,8 @@ class Compiled:
 
     def copy(self, credentials: dict[str, Pem]) -> Compiled:
         """One to change, with other credentials."""
-        return Compiled(self.resources.copy(), self.digests.copy(), self.uses.copy(), credentials)
+        maps = (self.resources.copy(), self.digests.copy(), self.uses.copy())
+        return Compiled(*maps, credentials, self.hooks.copy(), self.filters.copy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,8 @@ def pack(compiled: Compiled) -> bytes:
         [name, put(certificates), None if key is None else put(key)]
         for name, (certificates, key) in compiled.credentials.items()
     ]
-    head = json.dumps([resources, credentials]).encode()
+    filters = [one.key for one in compiled.filters]
+    head = json.dumps([resources, credentials, compiled.hooks, filters]).encode()
     return b"".join([len(head).to_bytes(_LENGTH_BYTES, "big"), head, *blobs])
 
 
@@ -146,7 +166,7 @@ def unpack(packed: bytes) -> Compiled:
     """The reverse of `pack`."""
     view = memoryview(packed)
     at = _LENGTH_BYTES + int.from_bytes(view[:_LENGTH_BYTES], "big")
-    resources, credentials = json.loads(bytes(view[_LENGTH_BYTES:at]))
+    resources, credentials, hooks, filters = json.loads(bytes(view[_LENGTH_BYTES:at]))
 
     def take(length: int) -> bytes:
         nonlocal at
@@ -165,6 +185,11 @@ def unpack(packed: bytes) -> Compiled:
             certificates,
             None if key_length is None else take(key_length),
         )
+    if hooks:
+        from meshcore.hooks.spec import PythonHook
+
+        compiled.hooks.update((name, PythonHook(*hook)) for name, hook in hooks.items())
+    compiled.filters.extend(Filter(key) for key in filters)
     return compiled
 
 

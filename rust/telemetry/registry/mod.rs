@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, OverloadStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, HookStats, LimitServiceStats,
+    ListenerStats, LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use super::guard::{EndpointGuardStats, GuardStats};
 use super::metric::Block;
@@ -54,6 +54,7 @@ struct Tables {
     clusters: Arc<Table<ClusterStats>>,
     endpoints: Arc<Table<EndpointStats>>,
     limit_services: Arc<Table<LimitServiceStats>>,
+    hooks: Arc<Table<HookStats>>,
     health_checks: Arc<Table<HealthCheckStats>>,
     logs: Arc<Table<LogStats>>,
     overload: Arc<Table<OverloadStats>>,
@@ -76,6 +77,8 @@ pub enum Resource<'a> {
     Endpoint(&'a str, &'a str),
     /// A rate limit service.
     LimitService(&'a str),
+    /// A hook.
+    Hook(&'a str),
 }
 
 impl Registry {
@@ -139,6 +142,11 @@ impl Registry {
         block(&mut self.lock().limit_services, worker, (name, ""))
     }
 
+    /// The worker's block of a hook.
+    pub fn hook(&self, worker: usize, name: &str) -> Arc<HookStats> {
+        block(&mut self.lock().hooks, worker, (name, ""))
+    }
+
     /// The worker's own block.
     pub fn worker(&self, worker: usize) -> Arc<WorkerStats> {
         block(&mut self.lock().workers, worker, (&worker.to_string(), ""))
@@ -191,6 +199,7 @@ impl Registry {
             Resource::LimitService(name) => {
                 forget(&mut tables.limit_services, |key| &*key.0 == name);
             }
+            Resource::Hook(name) => forget(&mut tables.hooks, |key| &*key.0 == name),
         }
     }
 
@@ -213,6 +222,8 @@ impl Registry {
         sweep(&mut tables.endpoint_guards, |_| false);
         let keep = |key: &Key| configured(Resource::LimitService(&key.0));
         sweep(&mut tables.limit_services, keep);
+        let keep = |key: &Key| configured(Resource::Hook(&key.0));
+        sweep(&mut tables.hooks, keep);
         // They end with the checks, which hold them.
         sweep(&mut tables.health_checks, |_| false);
         sweep(&mut tables.logs, |_| false);

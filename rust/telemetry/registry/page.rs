@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::telemetry::blocks::{
-    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, LimitServiceStats, ListenerStats,
-    LogStats, OverloadStats, RouteStats, WorkerStats,
+    ClusterStats, EndpointStats, EngineStats, HealthCheckStats, HookStats, LimitServiceStats,
+    ListenerStats, LogStats, OverloadStats, RouteStats, WorkerStats,
 };
 use crate::telemetry::guard::{EndpointGuardStats, GuardStats};
 use crate::telemetry::metric::{Block, Source};
@@ -42,6 +42,7 @@ fn page() -> String {
     let guard = "clusters.NAME.endpoints.ADDRESS.guard";
     section::<EndpointGuardStats>(&mut out, "Endpoints of guarded clusters", guard);
     section::<LimitServiceStats>(&mut out, "Rate limit services", "rate_limit_services.NAME");
+    section::<HookStats>(&mut out, "Hooks", "hooks.NAME");
     section::<HealthCheckStats>(&mut out, "Health checks", "clusters.NAME.health_checks");
     section::<LogStats>(&mut out, "Access logs", "access_logs.PATH");
     section::<OverloadStats>(&mut out, "Overload", "overload.MONITOR");
@@ -95,6 +96,7 @@ fn names_follow_the_conventions() {
     follow::<GuardStats>();
     follow::<EndpointGuardStats>();
     follow::<LimitServiceStats>();
+    follow::<HookStats>();
     follow::<LogStats>();
     follow::<OverloadStats>();
 }

@@ -33,6 +33,7 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     families(&mut out, &tables.guards);
     families(&mut out, &tables.endpoint_guards);
     families(&mut out, &tables.limit_services);
+    families(&mut out, &tables.hooks);
     families(&mut out, &tables.health_checks);
     families(&mut out, &tables.logs);
     families(&mut out, &tables.overload);
@@ -79,6 +80,7 @@ pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c
         "routes": routes,
         "clusters": clusters,
         "rate_limit_services": by_name(&tables.limit_services),
+        "hooks": by_name(&tables.hooks),
         "access_logs": by_name(&tables.logs),
         "overload": by_name(&tables.overload),
     })

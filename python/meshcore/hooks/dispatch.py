@@ -1,0 +1,172 @@
+"""Takes questions from the engine and has functions answer them: one task waits, each call has one.
+
+A function's faults stay its own: what it raises becomes an answer, at its deadline it is cancelled,
+and more calls than it may have at once wait here. Nothing is said of single calls but of the first
+fault in a while.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+from trio.lowlevel import checkpoint, notify_closing, wait_readable
+
+from meshcore.hooks.verdicts import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshcore.hooks.module import Bound
+    from meshcore.hooks.subjects import Question
+    from meshcore.hooks.verdicts import Detail
+
+# Questions taken in one go; more than that let other tasks run in between.
+BATCH = 256
+# A hook that fails at every call says so this often, in seconds, for each kind of fault.
+NOTICE_INTERVAL = 60.0
+
+_MICROSECONDS = 1e6
+_NAME = "meshcore hook"
+
+
+class Desk(Protocol):
+    """The part of an engine that asks."""
+
+    def hook_fd(self) -> int:
+        """Turns readable when there are questions."""
+
+    def take_questions(self, limit: int) -> list[Question]:
+        """Takes at most `limit` of them."""
+
+    def answer_question(self, ident: int, kind: str, detail: Detail | None = None) -> None:
+        """Answers one; ValueError says that the answer makes no sense."""
+
+    def hook_reloaded(self, name: str, ok: bool) -> None:
+        """Counts a reload."""
+
+
+class Binding:
+    """A hook with its function: what is called now, and what waits to be."""
+
+    __slots__ = ("active", "bound", "concurrency", "name", "waiting")
+
+    def __init__(self, name: str, bound: Bound, concurrency: int) -> None:
+        self.name = name
+        self.bound = bound
+        self.concurrency = concurrency
+        self.active = 0
+        # No longer than the engine lets questions be open.
+        self.waiting: deque[tuple[Question, float]] = deque()
+
+
+def to_stderr(text: str) -> None:
+    """Tell the operator."""
+    print(f"meshcore: {text}", file=sys.stderr, flush=True)
+
+
+class Dispatcher:
+    """Answers the questions of one engine."""
+
+    def __init__(self, desk: Desk, tell: Callable[[str], None] = to_stderr) -> None:
+        self._desk = desk
+        self._tell = tell
+        self._bindings: dict[str, Binding] = {}
+        self._told: dict[tuple[str, str], float] = {}
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Answer until cancelled."""
+        fd = self._desk.hook_fd()
+        async with trio.open_nursery() as nursery:
+            task_status.started()
+            try:
+                while True:
+                    await wait_readable(fd)
+                    self._take(nursery)
+            finally:
+                notify_closing(fd)
+
+    def put(self, name: str, bound: Bound, concurrency: int) -> None:
+        """Have a hook's questions answered by this function; calls under way end as they began."""
+        if (binding := self._bindings.get(name)) is not None:
+            binding.bound, binding.concurrency = bound, concurrency
+        else:
+            self._bindings[name] = Binding(name, bound, concurrency)
+
+    def drop(self, name: str) -> None:
+        """Answer this hook's questions no more."""
+        binding = self._bindings.pop(name, None)
+        while binding is not None and binding.waiting:
+            self._desk.answer_question(binding.waiting.popleft()[0][0], "gone")
+
+    def _take(self, nursery: trio.Nursery) -> None:
+        now = trio.current_time()
+        for question in self._desk.take_questions(BATCH):
+            binding = self._bindings.get(question[1])
+            if binding is None:
+                self._desk.answer_question(question[0], "gone")
+                continue
+            deadline = now + question[3] / _MICROSECONDS
+            if binding.active < binding.concurrency:
+                binding.active += 1
+                nursery.start_soon(self._serve, binding, question, deadline, name=_NAME)
+            else:
+                binding.waiting.append((question, deadline))
+
+    async def _serve(self, binding: Binding, question: Question, deadline: float) -> None:
+        try:
+            await self._call(binding, question, deadline)
+            while binding.waiting and binding.active <= binding.concurrency:
+                question, deadline = binding.waiting.popleft()
+                if deadline <= trio.current_time():
+                    # Nobody waits for it any more; it would only delay the rest.
+                    self._desk.answer_question(question[0], "timeout")
+                    continue
+                # A function that never waits must not keep the others from running.
+                await checkpoint()
+                await self._call(binding, question, deadline)
+        finally:
+            binding.active -= 1
+
+    async def _call(self, binding: Binding, question: Question, deadline: float) -> None:
+        bound = binding.bound
+        life = bound.life
+        if not life.alive:
+            self._desk.answer_question(question[0], "gone")
+            return
+        life.calls += 1
+        try:
+            with trio.CancelScope(deadline=deadline) as scope:
+                verdict = await bound(question)
+        except (trio.Cancelled, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            self._fault(binding.name, question[0], "raised", error)
+            return
+        finally:
+            life.left()
+        if scope.cancelled_caught:
+            self._fault(binding.name, question[0], "timeout", None)
+            return
+        try:
+            self._desk.answer_question(question[0], *told(verdict))
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            self._fault(binding.name, question[0], "nonsense", error)
+
+    def _fault(self, name: str, ident: int, kind: str, error: BaseException | None) -> None:
+        self._desk.answer_question(ident, kind)
+        now = trio.current_time()
+        last = self._told.get((name, kind))
+        if last is not None and now - last < NOTICE_INTERVAL:
+            return
+        self._told[name, kind] = now
+        if kind == "timeout":
+            self._tell(f"hook {name}: a call took longer than it may, and was cancelled")
+        elif kind == "nonsense":
+            self._tell(f"hook {name}: what it gave is no verdict: {error}")
+        elif error is not None:
+            lines = "".join(traceback.format_exception(error)).rstrip()
+            self._tell(f"hook {name} raised {type(error).__name__}\n{lines}")

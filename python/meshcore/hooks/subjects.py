@@ -1,0 +1,198 @@
+"""What a function is told: read from the question when it is looked at, since most never is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+Fields: TypeAlias = "list[tuple[bytes, bytes]]"
+
+Facts: TypeAlias = "tuple[str, str, str, str, str, str, str | None, str, str, str, str, str | None]"
+"""As `_engine.Engine.take_questions` lists them."""
+
+Question: TypeAlias = "tuple[int, str, str, int, Facts, int, Fields, bytes | None, Fields]"
+
+
+class Headers(Mapping[str, str]):
+    """Fields of a message by name, whatever its case; of those that the hook asked for.
+
+    `headers[name]` and `get` have the first value where a field was sent several times.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> str:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str | T, /) -> str | T: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        """The first value of a field, or `default`."""
+        wanted = name.lower().encode()
+        for key, value in self._fields:
+            if key.lower() == wanted:
+                return value.decode("latin-1")
+        return default
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of a field, in the order of their coming."""
+        wanted = name.lower().encode()
+        return [value.decode("latin-1") for key, value in self._fields if key.lower() == wanted]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(key.lower().decode("latin-1") for key, _ in self._fields))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        # Values may be secrets; a traceback in a log must not show them.
+        return f"Headers({', '.join(self)})"
+
+
+class Connection:
+    """A client's connection."""
+
+    __slots__ = ("_facts", "_metadata")
+
+    def __init__(self, question: Question) -> None:
+        self._facts = question[4]
+        self._metadata = question[8]
+
+    @property
+    def protocol(self) -> str:
+        """`HTTP/1.1`, `HTTP/2` and so on."""
+        return self._facts[4]
+
+    @property
+    def source(self) -> str:
+        """The client's address and port."""
+        return self._facts[5]
+
+    @property
+    def identity(self) -> str | None:
+        """What the client's certificate proved."""
+        return self._facts[6]
+
+    @property
+    def listener(self) -> str:
+        """The listener's name."""
+        return self._facts[7]
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the client's TLS hello asked for."""
+        return self._facts[11]
+
+    @property
+    def metadata(self) -> dict[str, bytes]:
+        """What hooks before this one noted."""
+        return {key.decode("latin-1"): value for key, value in self._metadata}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} from {self.source} on {self.listener}>"
+
+
+class _OfRequest(Connection):
+    """What is known of the request in each of its phases."""
+
+    __slots__ = ("headers",)
+
+    headers: Headers
+
+    @property
+    def method(self) -> str:
+        """GET, POST and so on."""
+        return self._facts[0]
+
+    @property
+    def path(self) -> str:
+        """Normalised, without the query."""
+        return self._facts[1].partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """Behind the `?`, not decoded; empty without any."""
+        return self._facts[1].partition("?")[2]
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as they came."""
+        return self._facts[2]
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return self._facts[3]
+
+    @property
+    def route(self) -> str:
+        """The route's name."""
+        return self._facts[8]
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name; empty before one is chosen."""
+        return self._facts[9]
+
+    @property
+    def request_id(self) -> str:
+        """The request's id; empty where the listener gives none and the client brought none."""
+        return self._facts[10]
+
+
+class Request(_OfRequest):
+    """A request.
+
+    Attributes:
+        headers: Its fields, of those that the hook asked for; in the phases `response` and `log`
+            the hook's fields are the answer's, and these are empty.
+        body: All of it, where the hook asked for bodies; else None.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(self, question: Question) -> None:
+        self._facts = question[4]
+        self._metadata = question[8]
+        self.headers = Headers(question[6] if not question[5] else [])
+        self.body = question[7]
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path} from {self.source} on {self.listener}>"
+
+
+class Response(_OfRequest):
+    """An upstream's answer, with what is known of its request.
+
+    Attributes:
+        status: Its status.
+        headers: Its fields, of those that the hook asked for.
+    """
+
+    __slots__ = ("status",)
+
+    def __init__(self, question: Question) -> None:
+        self._facts = question[4]
+        self._metadata = question[8]
+        self.status = question[5]
+        self.headers = Headers(question[6])
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} to {self.method} {self.path}>"

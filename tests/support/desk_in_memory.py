@@ -1,0 +1,86 @@
+"""A stand-in for the part of an engine that asks Python's hooks; it checks answers likewise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshcore.hooks.subjects import Question
+    from meshcore.hooks.verdicts import Detail
+
+
+@dataclass
+class Desk:
+    """Questions that a test asks, and the answers that came."""
+
+    answers: list[tuple[int, str, Detail | None]] = field(default_factory=list)
+    reloads: list[tuple[str, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._questions: deque[Question] = deque()
+        self._ident = 0
+
+    def close(self) -> None:
+        """Free the descriptor."""
+        os.close(self._fd)
+
+    def ask(
+        self,
+        hook: str,
+        *,
+        phase: str = "request",
+        left: float = 1.0,
+        status: int = 0,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> int:
+        """Leave a question; its id."""
+        self._ident += 1
+        facts = (
+            "GET", "/p?q=1", "host:80", "http", "HTTP/1.1", "10.0.0.1:5",
+            None, "web", "web/0", "", "", None,
+        )  # fmt: skip
+        microseconds = round(left * 1e6)
+        self._questions.append(
+            (self._ident, hook, phase, microseconds, facts, status, [*headers], None, [])
+        )
+        os.eventfd_write(self._fd, 1)
+        return self._ident
+
+    def kinds(self) -> list[str]:
+        """The kinds of the answers, in the order of the questions."""
+        return [kind for _, kind, _ in sorted(self.answers, key=lambda answer: answer[0])]
+
+    def hook_fd(self) -> int:
+        return self._fd
+
+    def take_questions(self, limit: int) -> list[Question]:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._fd)
+        found = [self._questions.popleft() for _ in range(min(limit, len(self._questions)))]
+        if self._questions:
+            os.eventfd_write(self._fd, 1)
+        return found
+
+    def answer_question(self, ident: int, kind: str, detail: Detail | None = None) -> None:
+        status, target, edits, _, _ = detail or (0, "", [], b"", True)
+        if kind == "answer" and not 200 <= status < 600:
+            message = f"{status} is no status of 200 to 599"
+            raise ValueError(message)
+        if not isinstance(target, str):
+            message = "the cluster's name is a str"
+            raise TypeError(message)
+        if any(b"\n" in value or " " in name for _, name, value in edits):
+            message = "no head may hold that"
+            raise ValueError(message)
+        assert all(ident != known for known, _, _ in self.answers), "answered twice"
+        self.answers.append((ident, kind, detail))
+
+    def hook_reloaded(self, name: str, ok: bool) -> None:
+        self.reloads.append((name, ok))
