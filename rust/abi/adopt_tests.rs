@@ -3,7 +3,7 @@
     reason = "adopts tables as a filter's author might make them"
 )]
 
-use std::ffi::c_int;
+use std::ffi::{CString, c_int};
 
 use super::super::fake_tests::in_every_phase;
 use super::super::registry::{adopt, find};
@@ -103,7 +103,7 @@ fn a_size_that_no_version_has_is_refused() {
 
 #[test]
 fn a_table_needs_its_name() {
-    let long = [b'n'; MAX_NAME + 1].map(|byte| byte.cast_signed());
+    let long = CString::new("n".repeat(MAX_NAME + 1)).unwrap();
     let names = [
         std::ptr::null(),
         c"".as_ptr(),

@@ -136,8 +136,8 @@ fn each_fact_has_its_function() {
         (HOST.get_request_id, "RequestId"),
     ];
     for (getter, name) in getters {
-        // SAFETY: as the header demands.
         let found = ask(&mut Fake::default(), |_, req| {
+            // SAFETY: as the header demands.
             get(|view| unsafe { getter(req, view) })
         });
         assert_eq!(found, (c_int::from(!name.is_empty()), name.to_owned()));

@@ -337,13 +337,14 @@ fn a_filter_that_creates_nothing_takes_no_config() {
 #[test]
 fn all_workers_share_an_instance() {
     let filter = living("").unwrap();
+    let thousand = || {
+        for _ in 0..1_000 {
+            filter.call(Phase::Request, &mut Fake::default());
+        }
+    };
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..1_000 {
-                    filter.call(Phase::Request, &mut Fake::default());
-                }
-            });
+            scope.spawn(thousand);
         }
     });
     assert_eq!(filter.counters()[0].1, 4_000);
