@@ -1,8 +1,11 @@
 """Which tests may run beside each other: `make test` runs those in twos, then the rest."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.figures import Figure
 
 ROOT = Path(__file__).parent
 # They measure times, rates or memory, or take both cores or all descriptors for themselves.
@@ -26,3 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(ROOT).as_posix() in ALONE:
             item.add_marker("alone")
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    """Notes what a test measured; `make prove` puts it on its page."""
+
+    def note(name: str, value: str) -> None:
+        record_property(name, value)
+        print(f"{name}: {value}")
+
+    return note

@@ -128,6 +128,18 @@ ISSUES = {
         Row("locality", "the nearest answer, others take over; shares within ±1 point; draining",
             ("tests/e2e/test_locality.py",)),
     ),
+    "5": (
+        Row("1", "a native no-op ≤ 50 ns, the API-key filter ≤ 300 ns, also beside a held GIL",
+            command=("cargo", "bench", "--locked", "--bench", "hook")),
+        Row("2", "a Python hook: cached ≤ 1 µs, asked p50 ≤ 150 µs; others' p99 left alone",
+            ("tests/hooks/test_python_cost.py",)),
+        Row("3", "hooks that raise, hang, say nonsense, flood or don't load; samples, bodies",
+            ("tests/hooks",)),
+        Row("4", "a stranger's path with the wheel: new, install, use: ≤ five minutes",
+            ("tests/hooks/test_stranger.py",)),
+        Row("5", "the header in C11 and C++17, sizes and layouts, filters of older headers",
+            ("tests/hooks/test_abi.py",)),
+    ),
 }  # fmt: skip
 
 

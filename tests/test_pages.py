@@ -49,7 +49,17 @@ def test_every_error_code_is_met_in_a_test() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["proxy"], ["check"], ["analyze"], ["explain"], ["config", "schema"], ["version"]],
+    [
+        [],
+        ["proxy"],
+        ["check"],
+        ["analyze"],
+        ["explain"],
+        ["config", "schema"],
+        ["hook", "new"],
+        ["hook", "list"],
+        ["version"],
+    ],
 )
 def test_every_command_and_flag_is_explained(command: list[str]) -> None:
     meshcore_command = str(Path(sys.executable).parent / "meshcore")

@@ -11,6 +11,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshcore.answers import Socket, Stats
     from meshcore.config.model import (
         Abort,
         AccessLog,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
         TcpKeepalive,
     )
     from meshcore.config.sources import load, loads
-    from meshcore.engine import Engine, Socket, Stats
+    from meshcore.engine import Engine
     from meshcore.errors import (
         ConfigError,
         EngineError,
@@ -141,7 +142,8 @@ __all__ = [
 
 _ELSEWHERE = {
     "meshcore.config.sources": ("load", "loads"),
-    "meshcore.engine": ("Engine", "Socket", "Stats"),
+    "meshcore.answers": ("Socket", "Stats"),
+    "meshcore.engine": ("Engine",),
     "meshcore.errors": (
         "ConfigError",
         "EngineError",

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
 
+    from meshcore.answers import Socket, Stats
     from meshcore.config.model import Config
-    from meshcore.engine import Socket, Stats
 
     T = TypeVar("T")
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from meshcore import Cluster, Config, ConfigError, Endpoint, Listener, Route, load, loads
+from meshcore import Cluster, Config, ConfigError, Endpoint, Listener, Route, filters, load, loads
 from meshcore.config.model import Part
 from meshcore.config.resources import Compiled
 from meshcore.config.sources.prepare import Prepared, prepare
@@ -43,11 +44,20 @@ def write_files(folder: Path) -> None:
         (folder / f"{name}.pem").write_text(CERTIFICATE.format(name))
         (folder / f"{name}.key").write_text(KEY.format(name))
     (folder / "ca.pem").write_text(CERTIFICATE.format("ca"))
+    (folder / "policies.py").write_text("async def check(request): ...\n")
+
+
+def without_filters(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has the filters of the document; its function's module is the one in the folder."""
+    monkeypatch.setattr(filters, "adopt", lambda keys: None)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "policies", raising=False)
 
 
 @pytest.fixture
-def every_key(tmp_path: Path) -> Prepared:
+def every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     write_files(tmp_path)
+    without_filters(tmp_path, monkeypatch)
     path = tmp_path / "proxy.yaml"
     path.write_text(EVERY_KEY.read_text())
     return prepare(load(path))
@@ -192,6 +202,19 @@ def test_the_bounds_of_the_process_have_exactly_the_fields_of_the_wire(every_key
     overload = resource(every_key.compiled, "Overload", "overload")
     assert keys_of(overload) == fields["Overload"]
     assert keys_of(overload["stages"]) == fields["OverloadStages"]
+
+
+def test_hooks_have_exactly_the_fields_of_the_wire(every_key: Prepared) -> None:
+    fields = wire_fields("hook.rs")
+    hooks = [resource(every_key.compiled, "Hook", name) for name in ("keys", "mask", "plans")]
+    assert set().union(*hooks) == fields["Hook"]
+    assert keys_of(hooks[0]["native"]) == fields["Native"]
+    python = hooks[2]["python"]
+    assert isinstance(python, dict)
+    assert keys_of(python) == fields["Python"]
+    assert keys_of(python["cache"]) == fields["HookCache"]
+    web = resource(every_key.compiled, "Listener", "web")
+    assert web["hooks"] == [{"name": "keys"}, {"name": "plans", "on_error": "allow"}]
 
 
 def test_values_have_the_units_of_the_wire(every_key: Prepared) -> None:

@@ -10,7 +10,7 @@ from meshcore.config.sources.credentials import Credentials
 from meshcore.config.sources.examine import examine
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.prepare import prepare
-from tests.config.test_compile import EVERY_KEY, KEY, write_files
+from tests.config.test_compile import EVERY_KEY, KEY, without_filters, write_files
 from tests.support.engine_in_memory import check, problem
 
 WEB = "listeners: [{name: web, address: 127.0.0.1:1, routes: [{to: api}]}]\n"
@@ -72,10 +72,11 @@ def test_files_are_relative_to_the_document(
 ) -> None:
     write_files(tmp_path)
     (tmp_path / "proxy.yaml").write_text(EVERY_KEY.read_text())
+    without_filters(tmp_path, monkeypatch)
     monkeypatch.chdir("/")
     found = examine(str(tmp_path / "proxy.yaml"), check)
     assert found.problems == []
-    expected = {"web.pem", "web.key", "other.pem", "other.key", "ca.pem"}
+    expected = {"web.pem", "web.key", "other.pem", "other.key", "ca.pem", "policies.py"}
     assert set(found.stamps) == {str(tmp_path / name) for name in expected}
 
 

@@ -1,12 +1,10 @@
 """What end-to-end tests share; everything that a test starts ends with it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.figures import Figure
 from tests.support.scale import SCALE
 
 
@@ -21,17 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_report_header() -> str:
     """Say at which scale the counts run."""
     return f"meshcore: counts at {SCALE:g} of the full ones (MESHCORE_SCALE)"
-
-
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Figure:
-    """Notes what a test measured; `make prove` puts it on its page."""
-
-    def note(name: str, value: str) -> None:
-        record_property(name, value)
-        print(f"{name}: {value}")
-
-    return note
 
 
 @pytest.fixture

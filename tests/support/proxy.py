@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
@@ -25,6 +25,7 @@ class Document(TypedDict, total=False):
 
     listeners: list[dict[str, object]]
     clusters: list[dict[str, object]]
+    hooks: list[dict[str, object]]
     rate_limit_services: list[dict[str, object]]
     drain: dict[str, str]
     admin: dict[str, str]
@@ -173,21 +174,29 @@ def write(path: Path, document: Document) -> None:
 
 @asynccontextmanager
 async def running(
-    folder: Path, document: Document, *flags: str, stop: bool = True
+    folder: Path,
+    document: Document,
+    *flags: str,
+    stop: bool = True,
+    command: Sequence[str] = (COMMAND,),
 ) -> AsyncIterator[Proxy]:
     """A proxy with this document; it must end cleanly where `stop`."""
     path = folder / "proxy.yaml"
     write(path, document)
-    async with running_path(folder, path, *flags, stop=stop) as proxy:
+    async with running_path(folder, path, *flags, stop=stop, command=command) as proxy:
         yield proxy
 
 
 @asynccontextmanager
 async def running_path(
-    folder: Path, path: Path, *flags: str, stop: bool = True
+    folder: Path,
+    path: Path,
+    *flags: str,
+    stop: bool = True,
+    command: Sequence[str] = (COMMAND,),
 ) -> AsyncIterator[Proxy]:
     """A proxy with what stands at `path`: a document, or a directory of them."""
-    command = [COMMAND, "proxy", "-c", str(path), *flags]
+    command = [*command, "proxy", "-c", str(path), *flags]
     environment = {**os.environ, "MESHCORE_STATE_DIR": str(folder), "NO_COLOR": "1"}
     process = await trio.lowlevel.open_process(command, stderr=subprocess.PIPE, env=environment)
     async with trio.open_nursery() as nursery:

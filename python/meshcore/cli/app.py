@@ -23,6 +23,7 @@ app = App(
     result_action="return_int_as_exit_code_else_zero",
 )
 config = App(name="config", help="Show what configurations look like.")
+hook = App(name="hook", help="Begin a hook of your own; see which filters are installed.")
 
 app.command("meshcore.cli.proxy:proxy", name="proxy", help="Run a proxy.")
 app.command(
@@ -44,6 +45,11 @@ config.command(
     name="schema",
     help="Print the JSON schema of the native document.",
 )
+app.command(hook)
+hook.command(
+    "meshcore.cli.hook:new", name="new", help="Make a folder with a hook that works, to change."
+)
+hook.command("meshcore.cli.hook:listed", name="list", help="Print the filters that are installed.")
 app.command("meshcore.cli.version:version", name="version", help="Print the versions.")
 app.command(
     "meshcore.cli.completion:completion",

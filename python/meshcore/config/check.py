@@ -26,13 +26,18 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else ""
 
 
-def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
+def check(
+    config: Config, cluster_names: Collection[str] = (), hook_names: Collection[str] = ()
+) -> list[Trouble]:
     """All that is wrong with a well-formed configuration.
 
     Args:
         config: What to check.
         cluster_names: Clusters that exist besides those of `config`.
+        hook_names: Hooks that exist besides those of `config`.
     """
+    from meshcore.config.grpc_web import check_grpc_web
+    from meshcore.config.hooks import check_hooks
     from meshcore.config.rate_limits import check_rate_limits  # which uses what stands here
     from meshcore.config.subset import check_subsets
 
@@ -42,7 +47,8 @@ def check(config: Config, cluster_names: Collection[str] = ()) -> list[Trouble]:
         troubles += check_listener(listener, ("listeners", index), names)
     for index, cluster in enumerate(config.clusters):
         troubles += check_cluster(cluster, ("clusters", index))
-    troubles += [*check_rate_limits(config, names), *check_subsets(config), *_grpc_web(config)]
+    troubles += [*check_rate_limits(config, names), *check_subsets(config)]
+    troubles += [*check_grpc_web(config), *check_hooks(config, hook_names)]
     if not config.listeners and not cluster_names:
         hint = "listeners: [{name: web, address: 127.0.0.1:8080, routes: [{to: api}]}]"
         troubles.append(Trouble((), "no_listener", "there is no listener", hint))
@@ -70,23 +76,6 @@ def _unique(config: Config) -> Iterator[Trouble]:
             message = f"listeners[{first}] already listens on {listener.address}"
             hint = "put both listeners' routes into one, or take another port"
             yield Trouble(("listeners", index, "address"), "duplicate_address", message, hint)
-
-
-def _grpc_web(config: Config) -> Iterator[Trouble]:
-    """Bridging that never happens, since every cluster takes HTTP/1 alone."""
-    http1 = {cluster.name for cluster in config.clusters if not _may_speak_http2(cluster)}
-    for index, listener in enumerate(config.listeners):
-        targets = {target.cluster for route in listener.routes for target in route.to}
-        if listener.http.grpc_web and targets and targets <= http1:
-            message = "gRPC needs HTTP/2, and no cluster of this listener speaks it"
-            hint = "write protocol: http2 on the cluster of the gRPC service"
-            at = ("listeners", index, "http", "grpc_web")
-            yield Trouble(at, "grpc_web_unusable", message, hint)
-
-
-def _may_speak_http2(cluster: Cluster) -> bool:
-    by_alpn = cluster.protocol == "auto" and cluster.tls is not None
-    return by_alpn or cluster.protocol in {"http2", "same"}
 
 
 def check_listener(listener: Listener, loc: Loc, names: Collection[str]) -> Iterator[Trouble]:

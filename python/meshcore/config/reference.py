@@ -43,6 +43,7 @@ _KINDS = {
     float: "number",
     bool: "true or false",
     timedelta: "duration",
+    object: "anything",
 }
 
 

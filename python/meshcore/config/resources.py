@@ -20,6 +20,7 @@ ROUTE_TABLE = "RouteTable"
 CLUSTER = "Cluster"
 ENDPOINTS = "Endpoints"
 OVERLOAD = "Overload"
+HOOK = "Hook"
 # Not a resource, but problems have it as their kind.
 CREDENTIAL = "Credential"
 
@@ -30,6 +31,7 @@ _LISTS = {
     CLUSTER: "clusters",
     ENDPOINTS: "endpoints",
     OVERLOAD: "overload",
+    HOOK: "hooks",
 }
 
 Key = tuple[str, str]

@@ -38,6 +38,7 @@ from meshcore.config.model.health_check import (
     Payload,
     TcpCheck,
 )
+from meshcore.config.model.hook import Hook, HookCache, HookUse
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.listener import (
     AccessLog,
@@ -106,6 +107,9 @@ __all__ = [
     "HeaderEdits",
     "HealthCheck",
     "Hedge",
+    "Hook",
+    "HookCache",
+    "HookUse",
     "Http",
     "Http2",
     "HttpCheck",
@@ -173,6 +177,8 @@ class Config(Part):
     """Where it goes."""
     rate_limit_services: tuple[RateLimitService, ...] = ()
     """Who counts requests for several proxies."""
+    hooks: tuple[Hook, ...] = ()
+    """Policy that users write; listeners and routes name what they use of it."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
     drain: Drain = Drain()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 
 from meshcore.config.model.base import Part
+from meshcore.config.model.hook import HookUses
 from meshcore.config.model.http2 import Http2
 from meshcore.config.model.route import Route, Targets
 from meshcore.config.model.tcp_fault import TcpFault
@@ -156,6 +157,9 @@ class Listener(Part):
     """How HTTP heads are treated."""
     http2: Http2 = Http2()
     """Bounds of HTTP/2 connections."""
+    hooks: HookUses = ()
+    """Who is asked about its connections and requests, in this order: names of `hooks`, or
+    `{name, on_error}`; those of `tcp` and `tls-passthrough` are asked about connections alone."""
     routes: tuple[Route, ...] = Field(default=())
     """Routes of `http`; with `match.sni`, of `tls-passthrough` and `auto`."""
     route_order: Literal["specific", "document"] = "specific"

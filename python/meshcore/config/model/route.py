@@ -11,6 +11,7 @@ from meshcore.config.model.action import Cors, DirectResponse, HeaderEdits, Redi
 from meshcore.config.model.base import Part
 from meshcore.config.model.fault import Fault
 from meshcore.config.model.hash_on import HashOn
+from meshcore.config.model.hook import HookUses
 from meshcore.config.model.match import Match
 from meshcore.config.model.mirror import Mirror
 from meshcore.config.model.priority import RoutePriorityItem
@@ -77,6 +78,9 @@ class Route(Part):
     """Delays and failures on purpose."""
     rate_limits: tuple[RateLimit, ...] = ()
     """How many requests pass; all of them must let a request pass."""
+    hooks: HookUses = ()
+    """Who is asked about its requests, in this order, after the listener's: names of `hooks`, or
+    `{name, on_error}`."""
     priority: RoutePriorityItem | None = None
     """How much requests matter when not all can be served: `low`, `default` or `high`, or a header
     that says it."""

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meshcore.config.compile import certificate_files, compile_config
-from meshcore.config.model import Cluster, Config, Listener
+from meshcore.config.hook_resources import add_hooks
+from meshcore.config.model import Cluster, Config, HookUse, Listener, Route
 from meshcore.config.resources import Credential, complete
 from meshcore.config.sources.credentials import Credentials, read_credentials
+from meshcore.config.sources.hooks import Hooks, read_hooks
 from meshcore.config.sources.locate import engine_problems
 from meshcore.config.sources.native import read_all
 from meshcore.config.sources.prepare import Prepared
 from meshcore.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from meshcore.config.compile import Files
     from meshcore.stamp import Stamps
 
     EngineCheck = Callable[[bytes, list[Credential]], bytes]
+
+P = TypeVar("P", Listener, Route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,19 @@ def examine_config(
     if config is None:
         return Examined(None, problems, None, {})
     credentials, troubles = read_credentials(config)
-    problems = [*problems, *map(config.origin.placed, troubles)]
-    whole = config if not problems else _checkable(config, credentials)
+    hooks, unusable = read_hooks(config)
+    problems = [*problems, *map(config.origin.placed, [*troubles, *unusable])]
+    whole = config if not problems else _checkable(config, credentials, hooks)
     compiled = compile_config(whole, credentials.names, credentials.pems)
+    add_hooks(compiled, whole, hooks.declared)
     sent = complete(compiled)
     raw = engine_check(sent.body, sent.credentials)
     found = engine_problems(raw, config, credentials)
     problems += [problem for problem in dict.fromkeys(found) if not _known(problem, problems)]
     problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
-    prepared = None if problems else Prepared(config, compiled, credentials)
-    return Examined(prepared, problems, config, credentials.stamps)
+    prepared = Prepared(config, compiled, credentials, declared=hooks.declared)
+    stamps = {**credentials.stamps, **hooks.stamps}
+    return Examined(None if problems else prepared, problems, config, stamps)
 
 
 def _known(problem: Problem, problems: list[Problem]) -> bool:
@@ -85,14 +92,18 @@ def _known(problem: Problem, problems: list[Problem]) -> bool:
     )
 
 
-def _checkable(config: Config, credentials: Credentials) -> Config:
+def _checkable(config: Config, credentials: Credentials, hooks: Hooks) -> Config:
     """What the engine can say more about: problems known already would only be repeated."""
     present = {cluster.name for cluster in config.clusters}
     absent = sorted(set(_destinations(config)) - present)
     clusters = [_without_unread(cluster, credentials) for cluster in config.clusters]
+    sound = tuple(hook for hook in config.hooks if hook.name not in hooks.broken)
+    names = {hook.name for hook in sound}
+    listeners = (_hooked(listener, names) for listener in config.listeners)
     return config.model_copy(
         update={
-            "listeners": tuple(_readable(listener, credentials) for listener in config.listeners),
+            "hooks": sound,
+            "listeners": tuple(_readable(listener, credentials) for listener in listeners),
             "clusters": (*clusters, *(Cluster(name=name) for name in absent)),
         }
     )
@@ -118,6 +129,24 @@ def _readable(listener: Listener, credentials: Credentials) -> Listener:
     if files and all(pair in credentials.names for pair in files):
         return listener
     return listener.model_copy(update={"tls": None})
+
+
+def _hooked(listener: Listener, names: Collection[str]) -> Listener:
+    """Without the hooks that aren't there, or can't be used."""
+
+    def kept(part: P) -> P:
+        if all(use.name in names for use in part.hooks):
+            return part
+        return part.model_copy(update={"hooks": _in(part.hooks, names)})
+
+    routes = tuple(kept(route) for route in listener.routes)
+    if any(new is not old for new, old in zip(routes, listener.routes, strict=True)):
+        listener = listener.model_copy(update={"routes": routes})
+    return kept(listener)
+
+
+def _in(uses: tuple[HookUse, ...], names: Collection[str]) -> tuple[HookUse, ...]:
+    return tuple(use for use in uses if use.name in names)
 
 
 def _without_unread(cluster: Cluster, credentials: Credentials) -> Cluster:

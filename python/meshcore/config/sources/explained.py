@@ -8,22 +8,33 @@ from typing import TYPE_CHECKING
 from meshcore.config.sources.asking import answers, listener_for
 from meshcore.config.sources.examine import examine_config
 from meshcore.config.sources.native import read_merged, validated
-from meshcore.config.sources.policies import policies
+from meshcore.config.sources.policies import hook_policies, policies
 from meshcore.config.subset import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshcore.config.model import Config, Part, Route
+    from meshcore.config.model import HookUse, Part, Route
     from meshcore.config.origin import Loc
     from meshcore.config.sources.asking import Answer, Asked, EngineExplain, Rule
     from meshcore.config.sources.examine import EngineCheck
     from meshcore.config.sources.merged import Merged
+    from meshcore.config.sources.prepare import Prepared
 
 # Keys that are told otherwise.
-_OF_ROUTE = ("name", "match", "to")
+_OF_ROUTE = ("name", "match", "to", "hooks")
 _OF_CLUSTER = ("name", "endpoints")
-_OF_LISTENER = ("name", "routes", "to", "mesh", "labels", "tls", "access_log", "route_order")
+_OF_LISTENER = (
+    "name",
+    "routes",
+    "to",
+    "hooks",
+    "mesh",
+    "labels",
+    "tls",
+    "access_log",
+    "route_order",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A listener, route or cluster that the request meets, and what it says."""
+    """A listener, hook, route or cluster that the request meets, and what it says."""
 
     kind: str
     name: str
@@ -72,14 +83,15 @@ def explained(
     prepared = examine_config(config, problems, engine_check).or_refuse()
     at = listener_for(prepared.config, asked, listener)
     answer = answers(prepared, [(at, asked)], engine_explain)[0]
-    return _Teller(prepared.config, merged, at).tell(asked, answer)
+    return _Teller(prepared, merged, at).tell(asked, answer)
 
 
 class _Teller:
     """Gives names and places to what the engine told by position."""
 
-    def __init__(self, config: Config, merged: Merged, listener: int) -> None:
-        self._config = config
+    def __init__(self, prepared: Prepared, merged: Merged, listener: int) -> None:
+        self._config = config = prepared.config
+        self._declared = prepared.declared
         self._merged = merged
         self._at = listener
         self._listener = config.listeners[listener]
@@ -104,6 +116,8 @@ class _Teller:
     def _parts(self, at: int | None, route: Route) -> Iterator[Described]:
         assert at is not None
         yield self._described("route", self._name(at), self._loc(at), (route, _OF_ROUTE))
+        yield from self._hooks(self._listener.hooks)
+        yield from self._hooks(route.hooks)
         whole = sum(target.weight for target in route.to)
         named = {cluster.name: cluster for cluster in self._config.clusters}
         for target in route.to:
@@ -119,6 +133,25 @@ class _Teller:
         yield self._described(
             "listener", self._listener.name, self._loc(), (self._listener, _OF_LISTENER)
         )
+
+    def _hooks(self, uses: tuple[HookUse, ...]) -> Iterator[Described]:
+        for use in uses:
+            at, hook = next(
+                (index, hook)
+                for index, hook in enumerate(self._config.hooks)
+                if hook.name == use.name
+            )
+            here = f", on_error {use.on_error} here" if use.on_error else ""
+            loc: Loc = ("hooks", at)
+            found = [
+                {
+                    "key": key,
+                    "value": value,
+                    "place": by if isinstance(by, str) else self._place(by),
+                }
+                for key, value, by in hook_policies(hook, self._declared.get(hook.name), loc)
+            ]
+            yield Described("hook", f"{hook.name}{here}", self._place(loc), found)
 
     def _described(
         self, kind: str, name: str, loc: Loc, said: tuple[Part, tuple[str, ...]] | None = None

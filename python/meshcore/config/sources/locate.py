@@ -12,6 +12,7 @@ from meshcore.config.resources import (
     CLUSTER,
     CREDENTIAL,
     ENDPOINTS,
+    HOOK,
     LISTENER,
     OVERLOAD,
     ROUTE_TABLE,
@@ -75,12 +76,31 @@ def _loc(kind: str, name: str, steps: Loc, config: Config) -> Loc:
                 rest = _in_table(listener, steps) if kind == ROUTE_TABLE else _in(listener, steps)
                 return ("listeners", index, *rest)
     if kind in {CLUSTER, ENDPOINTS}:
-        for index, cluster in enumerate(config.clusters):
-            if cluster.name == name:
-                return ("clusters", index, *steps)
+        return _of_cluster(name, steps, config)
+    if kind == HOOK:
+        return _of_hook(name, steps, config)
     if kind == OVERLOAD:
         return ("overload", *steps)
     return ("admin", *steps) if kind == "Admin" or name == "admin" else ()
+
+
+def _of_cluster(name: str, steps: Loc, config: Config) -> Loc:
+    for index, cluster in enumerate(config.clusters):
+        if cluster.name == name:
+            return ("clusters", index, *steps)
+    return ()
+
+
+def _of_hook(name: str, steps: Loc, config: Config) -> Loc:
+    """The wire has what is one function's, or native code's, below a key of its own."""
+    for index, hook in enumerate(config.hooks):
+        if hook.name == name:
+            if steps[:1] == ("python",) and len(steps) > 1:
+                steps = ("body" if steps[1] == "body_bytes" else steps[1], *steps[2:])
+            elif steps[:1] == ("native",) and hook.filter is not None:
+                steps = ("filter",)
+            return ("hooks", index, *steps)
+    return ()
 
 
 def _in_table(listener: Listener, steps: Loc) -> Loc:

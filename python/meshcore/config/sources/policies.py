@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from meshcore.config.hook_resources import effective, usual_timeout
 from meshcore.config.model import Part
 from meshcore.config.model.units import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
+    from meshcore.config.model import Hook
     from meshcore.config.origin import Loc
+    from meshcore.hooks.api import Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,35 @@ def policies(part: Part, loc: Loc, leave: Container[str] = ()) -> Iterator[Polic
             continue
         given = name in part.model_fields_set
         yield from _of(getattr(part, name), name, (*loc, name) if given else None)
+
+
+def hook_policies(
+    hook: Hook, said: Declared | None, loc: Loc
+) -> Iterator[tuple[str, str, Loc | str]]:
+    """The same of a hook, with what its function declares; each with its place, or in words."""
+    whole, function = hook, hook.python or ""
+    if said is not None:
+        whole = effective(hook, said)
+        yield "phase", said.phase, function
+        for index, name in enumerate(said.headers):
+            yield f"headers[{index}]", name, function
+    if whole.timeout is None:
+        yield "timeout", duration_text(usual_timeout(hook)), "default"
+    for policy in policies(whole, loc, ("name",)):
+        if policy.loc is None:
+            yield policy.key, policy.value, "default"
+        else:
+            written = _given(hook, policy.loc[len(loc) :])
+            yield policy.key, policy.value, policy.loc if written else function
+
+
+def _given(part: Part, loc: Loc) -> bool:
+    """Whether the document has this key."""
+    key = loc[0]
+    if key not in part.model_fields_set:
+        return False
+    inner = getattr(part, str(key))
+    return _given(inner, loc[1:]) if isinstance(inner, Part) and len(loc) > 1 else True
 
 
 def _of(value: object, key: str, loc: Loc | None) -> Iterator[Policy]:

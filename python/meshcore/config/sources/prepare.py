@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshcore.config.check import check, check_cluster
 from meshcore.config.compile import compile_config, here_of, recompile_clusters
+from meshcore.config.hook_resources import add_hooks
 from meshcore.config.sources.credentials import Credentials, cluster_files, read_credentials
+from meshcore.config.sources.hooks import read_hooks
 from meshcore.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meshcore.config.model import Cluster, Config
     from meshcore.config.origin import Trouble
     from meshcore.config.resources import Compiled, Key
+    from meshcore.hooks.api import Declared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +30,23 @@ class Prepared:
     credentials: Credentials
     changed: list[Key] | None = None
     """What differs from the one it was prepared after; None: anything may."""
+    declared: Mapping[str, Declared] = field(default_factory=dict)
+    """What the functions of hooks declare."""
 
 
-def prepare(config: Config, after: Prepared | None = None) -> Prepared:
-    """Check `config`, read its certificates, and compile it.
+def prepare(
+    config: Config,
+    after: Prepared | None = None,
+    functions: Mapping[str, Declared] | None = None,
+) -> Prepared:
+    """Check `config`, read its certificates, import its hooks, and compile it.
 
     Args:
         config: The configuration.
         after: What runs now. Parts that are the same objects are neither checked nor compiled
             again: parts are immutable, so that is safe, and a change of endpoints costs no more
             with 10,000 clusters than with ten.
+        functions: What functions that the program has itself declare, by the names of their hooks.
 
     Raises:
         ConfigError: With every problem that was found.
@@ -44,9 +56,11 @@ def prepare(config: Config, after: Prepared | None = None) -> Prepared:
         if clusters is not None and _same_credentials(clusters, config, after):
             return _only(clusters, config, after)
     credentials, troubles = read_credentials(config)
-    refuse(config, [*check(config), *troubles])
+    hooks, unusable = read_hooks(config, functions)
+    refuse(config, [*check(config, (), functions or ()), *troubles, *unusable])
     compiled = compile_config(config, credentials.names, credentials.pems)
-    return Prepared(config, compiled, credentials)
+    add_hooks(compiled, config, hooks.declared)
+    return Prepared(config, compiled, credentials, declared=hooks.declared)
 
 
 def refuse(config: Config, troubles: list[Trouble]) -> None:
@@ -60,7 +74,7 @@ def _replaced_clusters(old: Config, new: Config) -> list[tuple[int, Cluster]] | 
     """The clusters that differ, when nothing else does and their names are the same."""
     if old.listeners is not new.listeners or here_of(old) != here_of(new):
         return None
-    if old.rate_limit_services != new.rate_limit_services:
+    if old.rate_limit_services != new.rate_limit_services or old.hooks is not new.hooks:
         return None
     if len(old.clusters) != len(new.clusters):
         return None
@@ -100,4 +114,4 @@ def _only(clusters: list[tuple[int, Cluster]], config: Config, after: Prepared) 
         after.credentials.names,
         here_of(config),
     )
-    return Prepared(config, compiled, after.credentials, changed)
+    return Prepared(config, compiled, after.credentials, changed, after.declared)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meshcore.config.sources.text import Value
 
 # What can be left out without a change in the meaning of what stays.
-_LISTS = frozenset({"listeners", "clusters", "routes", "endpoints"})
+_LISTS = frozenset({"listeners", "clusters", "routes", "endpoints", "hooks"})
 
 
 @dataclass(slots=True)
