@@ -11,6 +11,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshcore.answers import Socket, Stats
     from meshcore.config.model import (
         Abort,
         AccessLog,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
         Fault,
         HeaderEdits,
         Hedge,
+        Hook,
+        HookCache,
+        HookUse,
         Http,
         Http2,
         Listener,
@@ -54,7 +58,7 @@ if TYPE_CHECKING:
         TcpKeepalive,
     )
     from meshcore.config.sources import load, loads
-    from meshcore.engine import Engine, Socket, Stats
+    from meshcore.engine import Engine
     from meshcore.errors import (
         ConfigError,
         EngineError,
@@ -98,8 +102,11 @@ __all__ = [
     "HeaderEdits",
     "Headers",
     "Hedge",
+    "Hook",
+    "HookCache",
     "HookError",
     "HookReloadError",
+    "HookUse",
     "Http",
     "Http2",
     "Listener",
@@ -141,7 +148,8 @@ __all__ = [
 
 _ELSEWHERE = {
     "meshcore.config.sources": ("load", "loads"),
-    "meshcore.engine": ("Engine", "Socket", "Stats"),
+    "meshcore.answers": ("Socket", "Stats"),
+    "meshcore.engine": ("Engine",),
     "meshcore.errors": (
         "ConfigError",
         "EngineError",

@@ -9,45 +9,28 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING
 
 import trio
 
 from meshcore import _engine
+from meshcore.answers import Socket, refusal
 from meshcore.bridge import Bridge, Payload
 from meshcore.config.resources import Compiled, Delta, Key, complete, delta, delta_of
 from meshcore.errors import ConfigError, EngineError, EngineStopped, RefusedResources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
+    from meshcore.answers import Stats
     from meshcore.config.model import Config
     from meshcore.config.sources.prepare import Prepared
-    from meshcore.errors import Problem
+    from meshcore.hooks.host import Host
 
 # Threads end within milliseconds; this bounds a fault, not the usual.
 STOP_DEADLINE = 10.0
-
-
-class Stats(TypedDict):
-    """Counters since the start, by name."""
-
-    clusters: dict[str, dict[str, int | float]]
-
-
-class Socket(NamedTuple):
-    """A listening socket."""
-
-    listener: str
-    """The listener's name."""
-    address: str
-    """As the document has it."""
-    bound: str
-    """What it is bound to: with port 0, the port that the system chose."""
-    fd: int
-    """The engine's own descriptor; valid until the engine stops."""
 
 
 class Engine:
@@ -64,6 +47,8 @@ class Engine:
         sockets: Listening sockets to take over, each with the name of its listener or its address
             in the document. They are duplicated, the caller closes its own; one that the first
             configuration doesn't want is closed.
+        hooks: Async functions by the names of hooks; they take the place of what the configuration
+            says of them.
     """
 
     def __init__(
@@ -74,6 +59,7 @@ class Engine:
         admin: str | None = None,
         pin: bool = False,
         sockets: Sequence[tuple[str, int]] = (),
+        hooks: Mapping[str, object] | None = None,
     ) -> None:
         self._first = config
         if admin is None:
@@ -92,6 +78,8 @@ class Engine:
         self._maybe: set[Key] = set()
         self._prepared: Prepared | None = None
         self._unasked: list[Callable[[str, str], None]] = []
+        self._functions = dict(hooks or {})
+        self._host: Host | None = None
 
     async def __aenter__(self) -> Self:
         if self._stopped or self._engine is not None:
@@ -122,7 +110,7 @@ class Engine:
     ) -> None:
         try:
             # The body's own error must reach the caller as it is, not wrapped in a group: the
-            # nursery holds nothing but the bridge, so it is closed as if the body had ended well.
+            # nursery holds nothing of the caller's, so it is closed as if the body had ended well.
             self._nursery.cancel_scope.cancel()
             try:
                 await self._nursery_manager.__aexit__(None, None, None)
@@ -130,14 +118,14 @@ class Engine:
                 if error is None:
                     raise
         finally:
-            self._bridge = None
+            self._bridge = self._host = None
             engine, self._prepared = self._engine, None
             if engine is not None:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_DEADLINE):
                     await trio.to_thread.run_sync(engine.stop, abandon_on_cancel=True)
             self._stopped, self._engine = True, None
 
-    async def apply(self, config: Config | Compiled) -> int:
+    async def apply(self, config: Config | Compiled, *, reload_hooks: bool = False) -> int:
         """Replace what runs; requests under way end with what they began with.
 
         Calls from several tasks follow one another. A cancelled call may or may not have taken
@@ -145,32 +133,55 @@ class Engine:
 
         Args:
             config: The new configuration, complete.
+            reload_hooks: Load the modules of hooks in Python anew for it.
 
         Returns:
             The generation, once every worker runs it.
 
         Raises:
             ConfigError: It was refused, with every problem; what ran before runs on.
-            EngineError: It could not be installed; what ran before runs on.
+            EngineError: It could not be installed; what ran before runs on. `HookError` where a
+                hook is the reason.
             EngineStopped: The engine isn't running.
         """
         async with self._applying:
             if isinstance(config, Compiled):
-                return await self._apply_compiled(config)
-            return await self._apply_config(config)
+                self._prepared = None
+                return await self._send(config, None, anew=reload_hooks)
+            return await self._apply_config(config, anew=reload_hooks)
 
-    async def _apply_config(self, config: Config) -> int:
+    async def reload_hooks(self) -> None:
+        """Load the modules of hooks in Python anew; calls under way end with what they began with.
+
+        Functions that were given to the engine stay.
+
+        Raises:
+            HookReloadError: It didn't work; what ran before runs on.
+            EngineStopped: The engine isn't running.
+        """
+        async with self._applying:
+            self._running()
+            if self._host is not None:
+                await self._host.reload()
+
+    @property
+    def hook_files(self) -> list[str]:
+        """The files that `reload_hooks` loads anew."""
+        return self._host.files if self._host is not None else []
+
+    async def _apply_config(self, config: Config, *, anew: bool) -> int:
         from meshcore.config.sources.locate import engine_problems
         from meshcore.config.sources.prepare import prepare
+        from meshcore.hooks.api import all_declared
 
-        prepared = prepare(config, self._prepared)
+        prepared = prepare(config, self._prepared, all_declared(self._functions))
         # While a call is under way, nothing can be based on it.
         before, self._prepared = self._prepared, None
         sent = None
         if prepared.changed is not None and self._certain and before is not None:
             sent = delta_of(prepared.compiled, prepared.changed)
         try:
-            generation = await self._send(prepared.compiled, sent)
+            generation = await self._send(prepared.compiled, sent, anew=anew)
         except RefusedResources as refused:
             self._prepared = before
             raise ConfigError(engine_problems(refused.raw, config, prepared.credentials)) from None
@@ -180,11 +191,22 @@ class Engine:
         self._prepared = prepared
         return generation
 
-    async def _apply_compiled(self, compiled: Compiled) -> int:
-        self._prepared = None
-        return await self._send(compiled, None)
+    async def _send(self, compiled: Compiled, sent: Delta | None, *, anew: bool) -> int:
+        if compiled.filters:
+            from meshcore.filters import adopt
 
-    async def _send(self, compiled: Compiled, sent: Delta | None) -> int:
+            adopt(needed.key for needed in compiled.filters)
+        if not compiled.hooks and self._host is None:
+            return await self._install(compiled, sent)
+        if self._host is None:
+            from meshcore.hooks.host import Host
+
+            self._host = Host(self._running()[1], self._functions)
+            await self._nursery.start(self._host.run)
+        async with self._host.serving(compiled.hooks, anew=anew):
+            return await self._install(compiled, sent)
+
+    async def _install(self, compiled: Compiled, sent: Delta | None) -> int:
         bridge, engine = self._running()
         if sent is None and self._certain:
             sent = delta(self._known, compiled)
@@ -201,7 +223,7 @@ class Engine:
             self._maybe.update(self._known, compiled.digests)
             raise
         if kind != "applied" or not isinstance(payload, int):
-            raise _refusal(kind, payload)
+            raise refusal(kind, payload)
         self._known, self._certain = compiled.digests, True
         self._maybe.clear()
         return payload
@@ -220,7 +242,7 @@ class Engine:
         times = (max(0, round(timeout * 1_000)), max(0, round(idle_grace * 1_000)))
         kind, payload = await bridge.call(partial(engine.drain, *times))
         if kind != "drained":
-            raise _refusal(kind, payload)
+            raise refusal(kind, payload)
 
     def stats(self) -> Stats:
         """Counters since the start, merged from all workers.
@@ -274,17 +296,3 @@ class Engine:
         if self._bridge is None or self._engine is None:
             raise EngineStopped
         return self._bridge, self._engine
-
-
-def _refusal(kind: str, payload: Payload) -> EngineError | RefusedResources:
-    raw = payload if isinstance(payload, bytes) else b""
-    if kind == "refused":
-        return RefusedResources(raw, [_unplaced(item) for item in json.loads(raw)])
-    return EngineError(raw.decode(errors="replace") or f"the engine answered {kind}")
-
-
-def _unplaced(item: dict[str, str]) -> Problem:
-    from meshcore.errors import Problem
-
-    path = f"{item['kind']} {item['name']}: {item['path']}"
-    return Problem(item["code"], path, item["message"], item["hint"])

@@ -79,11 +79,11 @@ class EngineStopped(EngineError):
         super().__init__("the engine is not running")
 
 
-class HookError(MeshcoreError):
-    """A hook can't be used; the text says why.
+class HookError(EngineError):
+    """A hook can't be had; the text says why.
 
     Attributes:
-        hook: Its name, or `module:function`.
+        hook: Its name, `module:function`, or what names its filter.
         reason: Why.
         file: Where in the user's code; empty when it isn't known.
         line: Counted from 1; 0 when it isn't known.

@@ -11,7 +11,7 @@ import trio
 
 from meshcore.agent.handover import VERSION, Successor, running, take_over
 from meshcore.agent.messages import receive, send
-from meshcore.engine import Socket
+from meshcore.answers import Socket
 
 
 class Incumbent:

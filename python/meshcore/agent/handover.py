@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from meshcore.engine import Socket
+    from meshcore.answers import Socket
 
 VERSION = 1
 # Not a name that a listener can have: names are not empty.

@@ -18,17 +18,20 @@ from meshcore.agent.watch import watch
 from meshcore.config.resources import listen_addresses
 from meshcore.engine import Engine
 from meshcore.errors import EngineError, MeshcoreError, RefusedResources
+from meshcore.stamp import look
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from meshcore.agent.settings import Bundle, Settings
-    from meshcore.engine import Socket
+    from meshcore.answers import Socket
     from meshcore.stamp import Stamps
 
 EXIT_FAILURE = 1
 # As shells count a death by signal.
 _SIGNAL_BASE = 128
+# What a reload says is its reason.
+SIGHUP = "SIGHUP"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
@@ -45,6 +48,8 @@ class Proxy:
         self._bundle = bundle
         self._drain_times = (bundle.drain_timeout, bundle.idle_grace)
         self._watched = bundle.watch
+        # The code of hooks in Python, as it was when it was loaded.
+        self._hook_files: Stamps = {}
         self._admin = bundle.admin if settings.admin is None else settings.admin
         # One reload runs and one waits: what changes meanwhile is covered by the one that waits.
         self._ask_reload, self._reloads = trio.open_memory_channel[str](1)
@@ -82,6 +87,8 @@ class Proxy:
         ) as engine:
             # The engine has its own; a second copy would only cost memory.
             del self._bundle
+            self._hook_files = look(engine.hook_files)
+            self._watched = {**self._watched, **self._hook_files}
             await self._publish(successor, predecessor)
             try:
                 self._announce(engine)
@@ -126,7 +133,7 @@ class Proxy:
     ) -> None:
         async for number in signals:
             if number == signal.SIGHUP:
-                self._reload("SIGHUP")
+                self._reload(SIGHUP)
             elif number == signal.SIGUSR1:
                 engine.reopen_logs()
             elif self._ending:
@@ -195,19 +202,25 @@ class Proxy:
             notify.ready()
 
     async def _reload_once(self, why: str, engine: Engine) -> None:
+        hook_files = look(engine.hook_files)
+        anew = why == SIGHUP or hook_files != self._hook_files
         outcome = await compile_apart(self._settings)
         if outcome.bundle is None:
             say(
                 f"{why}: the document could not be compiled; generation {engine.generation} runs on"
             )
             return
-        self._watched = outcome.bundle.watch
+        self._watched = {**outcome.bundle.watch, **hook_files}
         if outcome.refused:
             say(f"{why}: refused; generation {engine.generation} runs on")
+            # What the document says of them doesn't change; their code may.
+            if anew:
+                await engine.reload_hooks()
+                self._reloaded_hooks(why, engine)
             return
         before = engine.generation
         try:
-            generation = await engine.apply(outcome.bundle.compiled)
+            generation = await engine.apply(outcome.bundle.compiled, reload_hooks=anew)
         except RefusedResources as refused:
             await print_problems(self._settings, refused)
             say(f"{why}: refused; generation {before} runs on")
@@ -215,8 +228,17 @@ class Proxy:
         self._drain_times = (outcome.bundle.drain_timeout, outcome.bundle.idle_grace)
         if generation != before:
             say(f"{why}: runs generation {generation}")
+        if anew:
+            self._reloaded_hooks(why, engine)
         if self._settings.admin is None and outcome.bundle.admin != self._admin:
             say("another admin address takes a restart, or --replace")
+
+    def _reloaded_hooks(self, why: str, engine: Engine) -> None:
+        self._hook_files = look(engine.hook_files)
+        # Files that were known are watched as they were before they were read.
+        self._watched = {**self._hook_files, **self._watched}
+        if self._hook_files:
+            say(f"{why}: hooks are loaded anew")
 
 
 def _words(error: Exception, admin: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar, overload
 
@@ -103,6 +103,11 @@ def declared_by(function: object) -> Declared:
     """What a function declares; the defaults where it isn't decorated."""
     found = getattr(function, _DECLARED, None)
     return found if isinstance(found, Declared) else Declared()
+
+
+def all_declared(functions: Mapping[str, object]) -> dict[str, Declared]:
+    """What functions declare, by the names of their hooks."""
+    return {name: declared_by(function) for name, function in functions.items()}
 
 
 def is_lifespan(found: object) -> bool:

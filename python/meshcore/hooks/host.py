@@ -73,6 +73,8 @@ class Host:
         self._hooks: dict[str, PythonHook] = {}
         self._modules: dict[Home, Module] = {}
         self._lives: set[Life] = set()
+        # What a cancelled change began, and nobody knows whether it is in force.
+        self._doubtful: list[_Staged] = []
         self._nursery: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -125,7 +127,19 @@ class Host:
                 self._dispatcher.drop(name)
             _end(staged)
             raise
+        except BaseException:
+            self._doubtful.append(staged)
+            raise
         self._install(hooks, staged, anew=anew)
+
+    async def reload(self) -> None:
+        """Load what can be loaded anew.
+
+        Raises:
+            HookReloadError: It can't; what ran runs on.
+        """
+        async with self.serving(self._hooks, anew=True):
+            await trio.lowlevel.checkpoint()
 
     def _install(self, hooks: Mapping[str, PythonHook], staged: _Staged, *, anew: bool) -> None:
         for name, bound in staged.bounds.items():
@@ -141,6 +155,9 @@ class Host:
         for home, module in old.items():
             if self._modules.get(home) is not module:
                 module.life.retire()
+        for doubtful in self._doubtful:
+            _end(doubtful)
+        self._doubtful.clear()
         for name in staged.bounds if anew else ():
             self._desk.hook_reloaded(name, ok=True)
 
@@ -227,4 +244,4 @@ class Host:
 
 def _end(staged: _Staged) -> None:
     for module in staged.modules.values():
-        module.life.end()
+        module.life.retire()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # One import at a time: it changes what all threads see.
 _IMPORTING = threading.Lock()
 _INSTALLED = ("site-packages", "dist-packages")
+# What came with each module when it was first imported, by its name and folder.
+_BROUGHT: dict[tuple[str, str], set[str]] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,11 +105,15 @@ def load(name: str, folder: str = "", before: Loaded | None = None) -> Loaded:
             for one in old:
                 sys.modules.pop(one, None)
             module = _imported(name, folder)
-            fresh = [one for one in list(sys.modules) if one not in known or one in old]
-            ours = {one: sys.modules[one] for one in fresh if _is_ours(one, name, folder)}
-            return Loaded(
-                name, vars(module), lifespan_of(vars(module), name), {**ours, name: module}
-            )
+            fresh = {one for one in list(sys.modules) if one not in known or one in old}
+            ours = {name} | {one for one in fresh if _is_ours(one, name, folder)}
+            if before is None:
+                ours |= _BROUGHT.get((name, folder), set()) & sys.modules.keys()
+            names = vars(module)
+            modules = {one: sys.modules[one] for one in ours}
+            loaded = Loaded(name, names, lifespan_of(names, name), modules)
+            _BROUGHT[name, folder] = ours
+            return loaded
         except BaseException:
             for one in set(sys.modules) - set(known):
                 if _is_ours(one, name, folder):

@@ -19,36 +19,44 @@ from meshcore.config.sources.text import STDIN, Document, SourceError, Value, re
 from meshcore.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from meshcore.errors import Problem
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def load(path: str | os.PathLike[str]) -> Config:
+def load(path: str | os.PathLike[str], *, hooks: Collection[str] = ()) -> Config:
     """Read a configuration from a document, or from all documents of a directory.
 
     Args:
         path: A YAML or JSON file, `-` for the standard input, or a directory whose `*.yaml`,
             `*.yml` and `*.json` are taken together. File names in it are relative to it.
+        hooks: The names of those that are given to the engine, and that no document has.
 
     Raises:
         ConfigError: With every problem that was found.
     """
-    config, problems = read_all(STDIN if path == "-" else os.fspath(path))
+    config, problems = read_all(STDIN if path == "-" else os.fspath(path), hooks)
     if config is None or problems:
         raise ConfigError(problems)
     return config
 
 
-def loads(text: str, *, name: str = "<text>") -> Config:
+def loads(text: str, *, name: str = "<text>", hooks: Collection[str] = ()) -> Config:
     """Read a configuration from a text; file names in it are relative to the working directory.
+
+    Args:
+        text: YAML or JSON.
+        name: What problems call it.
+        hooks: As for `load`.
 
     Raises:
         ConfigError: With every problem that was found.
     """
     merged = Merged()
     merged.add(Document(name, text))
-    config, problems = validated(merged, str(Path.cwd()))
+    config, problems = validated(merged, str(Path.cwd()), hooks)
     if config is None or problems:
         raise ConfigError(problems)
     return config
@@ -61,13 +69,13 @@ def documents(path: str) -> list[str]:
     return [path]
 
 
-def read_all(path: str) -> tuple[Config | None, list[Problem]]:
+def read_all(path: str, hooks: Collection[str] = ()) -> tuple[Config | None, list[Problem]]:
     """As `load`, but also gives what is sound of a document that has problems.
 
     What is sound can be checked further, so that the user sees all problems at once; it must not
     be applied.
     """
-    return validated(*read_merged(path))
+    return validated(*read_merged(path), hooks)
 
 
 def read_merged(path: str) -> tuple[Merged, str]:
@@ -91,7 +99,9 @@ def read_merged(path: str) -> tuple[Merged, str]:
     return merged, str(base.resolve())
 
 
-def validated(merged: Merged, base: str) -> tuple[Config | None, list[Problem]]:
+def validated(
+    merged: Merged, base: str, hooks: Collection[str] = ()
+) -> tuple[Config | None, list[Problem]]:
     """The configuration that documents mean, as far as it is sound, and all problems."""
     files = tuple(document.name for document in merged.documents)
     understand(merged)
@@ -105,7 +115,8 @@ def validated(merged: Merged, base: str) -> tuple[Config | None, list[Problem]]:
     if config is not None:
         back = kept.back if kept is not None else _same
         # With a document missing, what the others name can't be judged.
-        troubles = [] if merged.broken else check(config, *_names(merged.value))
+        clusters, named = _names(merged.value)
+        troubles = [] if merged.broken else check(config, clusters, {*named, *hooks})
         moved = [trouble.moved(back) for trouble in troubles]
         if kept is not None:
             # What was left out as unsound isn't missing.
