@@ -29,7 +29,7 @@ from typing import Literal
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness.contest import Bench, backend
-from harness.environment import ROOT, c_program, generator
+from harness.environment import ROOT, c_program, generator, library
 from harness.processes import Child, free_port
 from harness.scenarios import UNARY
 
@@ -38,6 +38,8 @@ HISTORY = ROOT / "benches/history.jsonl"
 ALLOWED = 1.03
 #: So much more may the policies cost than the bare proxy of the same run.
 POLICIES_ALLOWED = 1.10
+#: A native hook, and the same requests without it.
+HOOKS = {"get_1k_no_op_hook": "get_1k", "get_1k_api_key_hook": "get_1k_api_key_bare"}
 SHORT, LONG = 500, 4_500
 
 
@@ -48,16 +50,23 @@ class Script:
     load: tuple[str, ...]
     protocol: Literal["http", "http2"] = "http"
     backend: Literal["http", "http2", "grpc"] = "http"
-    #: A rate limit, circuit limits, a breaker, outlier detection and routing by fields.
-    policies: bool = False
+    #: What the proxy is told besides: `policies` are a rate limit, circuit limits, a breaker, outlier
+    #: detection and routing by fields; `hook` stands for the library of the native hook.
+    more: tuple[str, ...] = ()
 
 
 #: One request at a time: how many of them share a read would differ from run to run.
 ONE_STREAM = ("--streams", "1")
+#: A key as customers get them.
+KEY = "mk_live_4f1d6a0c9be24c5f8a7e6d5c4b3a2918"
+WITH_KEY = ("--path", "/1k", "--expect-length", "1024", "--header", f"x-api-key: {KEY}")
 #: What is counted: each is a path of the proxy with a cost of its own.
 SCRIPTS = {
     "get_1k": Script(("--path", "/1k", "--expect-length", "1024")),
-    "get_1k_policies": Script(("--path", "/1k", "--expect-length", "1024"), policies=True),
+    "get_1k_policies": Script(("--path", "/1k", "--expect-length", "1024"), more=("policies",)),
+    "get_1k_no_op_hook": Script(("--path", "/1k", "--expect-length", "1024"), more=("hook",)),
+    "get_1k_api_key_bare": Script(WITH_KEY),
+    "get_1k_api_key_hook": Script(WITH_KEY, more=("hook", KEY)),
     "get_64k": Script(("--path", "/64k", "--expect-length", "65536")),
     "post_4k": Script(("--method", "POST", "--body-size", "4096", "--expect-length", "1024")),
     "chunked": Script(("--path", "/chunked/4096", "--expect-length", "4096")),
@@ -119,8 +128,7 @@ def count(bench: Bench, command: list[str], script: Script, requests: int) -> in
     with tempfile.TemporaryDirectory() as folder, backend(bench) as behind:
         places = {"listen": listen, "backend": getattr(behind, script.backend)}
         words = [word.format(protocol=script.protocol, **places) for word in command]
-        if script.policies:
-            words.append("policies")
+        words += [str(library("api_key")) if word == "hook" else word for word in script.more]
         grind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         log = Path(folder) / "log"
         child = Child([*grind, *words], cores=bench.proxy_core, log=log, env={})
@@ -182,6 +190,9 @@ def guard(found: dict[str, int], last: dict[str, int]) -> int:
         worse += ratio > POLICIES_ALLOWED
         too_much = "  TOO MUCH" if ratio > POLICIES_ALLOWED else ""
         print(f"policies: {ratio:.3f} of the bare proxy's{too_much}")
+    for hook, bare in HOOKS.items():
+        if {hook, bare} <= found.keys():
+            print(f"{hook}: {found[hook] - found[bare]:,} instructions more than without")
     return 1 if worse else 0
 
 

@@ -1,9 +1,9 @@
 //! The engine without Python: one HTTP listener before one backend, until the process is ended.
 //!
-//! `engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies]]]`; `http2` is what it speaks to the
-//! backend, `policies` is routing by conditions, a rate limit, circuit limits, a breaker and outlier
-//! detection. It is what callgrind counts and what profiles look at: nothing but the engine is in the
-//! process.
+//! `engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies|LIBRARY [CONFIG]]]]`; `http2` is what it
+//! speaks to the backend, `policies` is routing by conditions, a rate limit, circuit limits, a breaker and
+//! outlier detection, a library is a native hook of the route. It is what callgrind counts and what profiles
+//! look at: nothing but the engine is in the process.
 #![expect(
     clippy::print_stderr,
     reason = "a program that tells its user what happens"
@@ -14,7 +14,8 @@ use meshcore::engine::{Engine, Options};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 
-const USAGE: &str = "usage: engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies]]]";
+const USAGE: &str =
+    "usage: engine_http LISTEN BACKEND [WORKERS [http|http2|tcp [policies|LIBRARY [CONFIG]]]]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -22,7 +23,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let backend = arguments.next().ok_or(USAGE)?;
     let workers = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let protocol = arguments.next().unwrap_or_else(|| "http".to_owned());
-    let policies = arguments.next().is_some_and(|word| word == "policies");
+    let more = arguments.next();
+    let policies = more.as_deref() == Some("policies");
+    let library = more.filter(|_| !policies);
+    let config = arguments.next().unwrap_or_default();
     let options = Options {
         workers,
         ..Options::default()
@@ -44,12 +48,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if policies {
         restrain(&mut cluster);
     }
-    let delta = json!({
+    let mut delta = json!({
         "listeners": [listener],
         "route_tables": [{ "name": "web", "routes": routes(policies) }],
         "clusters": [cluster],
         "endpoints": [{ "name": "one", "endpoints": [{ "address": backend }] }],
     });
+    if let Some(library) = library {
+        meshcore::abi::load(&library)?;
+        hook(&mut delta, &library, &config);
+    }
     engine.apply(delta.to_string().into_bytes(), Vec::new());
     loop {
         poll(
@@ -85,6 +93,13 @@ fn routes(policies: bool) -> Value {
         by_user("kay"),
         { "name": "all", "match": { "path": { "prefix": "/" } }, "to": to, "rate_limits": [limit] },
     ])
+}
+
+/// The route asks a filter about each request.
+fn hook(delta: &mut Value, library: &str, config: &str) {
+    let native = json!({ "filter": library, "config": config });
+    delta["hooks"] = json!([{ "name": "hook", "timeout_ms": 1_000, "native": native }]);
+    delta["route_tables"][0]["routes"][0]["hooks"] = json!([{ "name": "hook" }]);
 }
 
 /// Accounting that is on and never acts.

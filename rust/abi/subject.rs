@@ -62,6 +62,12 @@ impl Phases {
         Self(self.0 | 1 << phase as u8)
     }
 
+    /// With one less.
+    #[must_use]
+    pub const fn without(self, phase: Phase) -> Self {
+        Self(self.0 & !(1 << phase as u8))
+    }
+
     /// All of both.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

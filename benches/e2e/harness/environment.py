@@ -58,15 +58,25 @@ def enter_venv() -> None:
 
 def c_program(name: str) -> Path:
     """Build one of the C programs beside this folder, if it changed."""
+    return _compiled(name, name)
+
+
+def library(name: str) -> Path:
+    """Build one of the C files beside this folder as a library of native hooks, if it changed."""
+    headers = ROOT / "python/meshcore/include"
+    return _compiled(name, f"lib{name}.so", "-shared", "-fPIC", f"-I{headers}")
+
+
+def _compiled(name: str, made: str, *flags: str) -> Path:
     source = ROOT / "benches/e2e" / f"{name}.c"
-    target = CACHE / name
+    target = CACHE / made
     changed = max(part.stat().st_mtime for part in source.parent.glob(f"{name}.[ch]"))
     if not target.exists() or target.stat().st_mtime < changed:
         CACHE.mkdir(parents=True, exist_ok=True)
         compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if compiler is None:
             raise SystemExit("a C compiler is missing (Debian: apt-get install gcc libc6-dev)")
-        subprocess.run([compiler, "-O2", "-Wall", "-o", target, source], check=True)
+        subprocess.run([compiler, "-O2", "-Wall", *flags, "-o", target, source], check=True)
     return target
 
 

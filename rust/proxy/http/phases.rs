@@ -134,8 +134,8 @@ impl<'a> Request<'a> {
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
         let cluster = cluster.map(Rc::clone);
         let chosen = match record.hooks {
-            Some(_) => self.hooked_choice(route, (share, cluster), &view, record)?,
-            None => share.map(Some).zip(cluster),
+            None if !self.hooks_upstream(route) => share.map(Some).zip(cluster),
+            _ => self.hooked_choice(route, (share, cluster), &view, record)?,
         };
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
         if !record.asks() {

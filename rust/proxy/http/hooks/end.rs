@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::run::{Data, Run};
+use super::run::{Data, Run, Uses};
 use super::seen::Seen;
 use crate::abi::Phase;
 use crate::policy::hook::Kind;
@@ -15,6 +15,10 @@ use crate::runtime::clock;
 
 /// Tells the hooks that want to know that a request has ended. Nobody waits for what they say.
 pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) {
+    let wants = |uses: Uses<'_>| uses.phases.has(Phase::Log);
+    if !record.uses(&record.current).is_some_and(wants) {
+        return;
+    }
     let current = Rc::clone(&record.current);
     let mut run = record.hooks.take().unwrap_or_default();
     let Some(uses) = record.uses(&current) else {

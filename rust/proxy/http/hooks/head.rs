@@ -33,11 +33,17 @@ impl<'a> Request<'a> {
         let Some(uses) = self.uses(route) else {
             return Ok(());
         };
-        let mut run = record.hooks.take().unwrap_or_default();
-        let came = self.ask_all(uses, route, &mut run);
-        let waits = run.wait.is_some();
-        record.hooks = Some(run);
-        if waits {
+        // Most hooks look and let pass: only what they leave behind is kept.
+        let mut fresh = Run::default();
+        let came = self.ask_all(
+            uses,
+            route,
+            record.hooks.as_deref_mut().unwrap_or(&mut fresh),
+        );
+        if fresh.is_kept() {
+            record.hooks = Some(Box::new(fresh));
+        }
+        if record.hooks.as_ref().is_some_and(|run| run.wait.is_some()) {
             record.held.get_or_insert_default();
             return Err(Stop::Parked(self.facts, self.head.framing));
         }
@@ -61,7 +67,8 @@ impl<'a> Request<'a> {
         seat.stats.calls_total.increment();
         match &one.hook.kind {
             Kind::Native(instance) => {
-                self.call_filter(Phase::Request, (one, instance), route, (run, ""))
+                let called = (one, &**instance, &*seat);
+                self.call_filter(Phase::Request, called, route, (run, ""))
             }
             Kind::Python(python) => self.ask_python((one, python), route, &seat, run),
         }
@@ -71,12 +78,12 @@ impl<'a> Request<'a> {
     fn call_filter(
         &self,
         phase: Phase,
-        (one, instance): (&'a Use, &Instance),
+        (one, instance, seat): (&'a Use, &Instance, &Seat),
         route: &'a Route,
         (run, cluster): (&mut Run, &str),
     ) -> Result<(), Reply> {
         let (worker, view) = (self.conn.worker(), self.conn.view());
-        let stats = &worker.hooks.of(worker, &one.hook).stats;
+        let stats = &seat.stats;
         let before = run.cluster.is_some();
         let mut seen = Seen {
             conn: Some(self.conn),
@@ -163,6 +170,12 @@ impl<'a> Request<'a> {
         Wait::of_function(one.clone(), asked, (key, wants))
     }
 
+    /// Whether filters want to know the cluster before an endpoint of it is picked.
+    pub(in crate::proxy::http) fn hooks_upstream(&self, route: &'a Route) -> bool {
+        self.uses(route)
+            .is_some_and(|uses| uses.phases.has(Phase::Upstream))
+    }
+
     /// Asks the filters that want to know the cluster before an endpoint of it is picked. They may name
     /// another.
     pub(in crate::proxy::http) fn hook_upstream(
@@ -178,8 +191,10 @@ impl<'a> Request<'a> {
         let run = record.hooks.get_or_insert_default();
         for (_, one) in uses.in_phase(Phase::Upstream) {
             if let Kind::Native(instance) = &one.hook.kind {
-                let called =
-                    self.call_filter(Phase::Upstream, (one, instance), route, (run, cluster));
+                let worker = self.conn.worker();
+                let seat = worker.hooks.of(worker, &one.hook);
+                let called = (one, &**instance, &*seat);
+                let called = self.call_filter(Phase::Upstream, called, route, (run, cluster));
                 called.map_err(|reply| self.refuse(reply))?;
             }
         }

@@ -53,7 +53,11 @@ impl<'a> Uses<'a> {
     }
 
     /// What of a request beyond its head they want to see.
+    #[inline]
     pub(in crate::proxy::http) fn asked(self) -> Asked {
+        if self.phases.without(Phase::Request).is_empty() {
+            return Asked::default();
+        }
         let edits = |phase| {
             self.in_phase(phase).any(|(_, one)| match &one.hook.kind {
                 Kind::Native(instance) => instance.edits(phase),
@@ -131,6 +135,17 @@ pub(in crate::proxy::http) struct Run {
 }
 
 impl Run {
+    /// Whether anything of it has to outlast the hooks about the head.
+    pub(super) fn is_kept(&self) -> bool {
+        self.wait.is_some()
+            || !self.edits.is_empty()
+            || self.cluster.is_some()
+            || self.path.is_some()
+            || self.method.is_some()
+            || !self.metadata.pairs.is_empty()
+            || !self.data.0.is_empty()
+    }
+
     /// The hook that it waited for has been heard.
     pub(super) fn passed(&mut self, phase: Phase) {
         if phase == Phase::Response {
