@@ -263,6 +263,24 @@ def test_a_route_has_no_connections(house: House) -> None:
     ]
 
 
+def test_a_listener_of_a_mesh_has_hooks_for_all_of_its_routes(house: House) -> None:
+    path = house("{name: one, python: M:plain}")
+    mesh = path.read_text().replace("routes: [{to: api, hooks: []}]", "mesh: outbound")
+    path.write_text(mesh.replace("hooks: []", "hooks: [one]"))
+    service = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "api"},
+        "spec": {"hosts": ["api"], "http": [{"route": [{"destination": {"host": "api"}}]}]},
+    }
+    with path.open("a") as file:
+        file.write(f"---\n{json.dumps(service)}\n")
+    examined = found(path)
+    assert examined.prepared is not None, examined.problems
+    listener = json.loads(examined.prepared.compiled.resources["Listener", "web"])
+    assert (listener["hooks"], listener["route_table"]) == ([{"name": "one"}], "web")
+
+
 def test_explain_lists_the_hooks_in_the_order_of_their_calls(house: House) -> None:
     path = house(
         "{name: one, python: M:declared, timeout: 30ms}",
