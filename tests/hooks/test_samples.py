@@ -116,6 +116,10 @@ async def keys_are_known(it: Served) -> None:
     assert it.seen[-1].value(b"x-consumer") == b"bob"
     assert it.seen[-1].value(b"x-api-key") is None
     assert await it.proxy.metric("meshcore_hook_answered_total", hook="key") == 3
+    counted = {"missing": 1, "refused": 2, "accepted": 1}
+    for counter, times in counted.items():
+        name = "meshcore_hook_counter_total"
+        assert await it.proxy.metric(name, hook="key", counter=counter) == times
 
 
 async def rules_change_fields(it: Served) -> None:
@@ -136,6 +140,8 @@ async def bodies_are_masked(it: Served) -> None:
     assert answer.value(b"content-length") is None
     assert it.seen[-1].body == MASKED * 5000
     assert it.seen[-1].value(b"accept-encoding") == b"identity"
+    counted = await it.proxy.metric("meshcore_hook_counter_total", hook="mask", counter="masked")
+    assert counted == 2 * 5000 + 2
     await it.ask("/mask", (b"content-type", b"image/png"), body=SECRETS)
     assert it.seen[-1].body == SECRETS
 
