@@ -65,7 +65,7 @@ async def test_a_filter_of_the_first_version_still_answers(tmp_path: Path) -> No
 @pytest.mark.parametrize("on_error", ["deny", "allow"])
 async def test_moods_of_a_filter(tmp_path: Path, on_error: str) -> None:
     library = compiler.library(FIXTURES / "moods.c", tmp_path / "libmoods.so", "-pthread")
-    async with hooked(tmp_path, library, timeout="100ms", on_error=on_error) as (proxy, port, _):
+    async with hooked(tmp_path, library, timeout="1s", on_error=on_error) as (proxy, port, _):
         for mood, status, code in MOODS:
             answer = await ask(port, f"X-Mood: {mood}")
             failed = code is not None
