@@ -2,13 +2,14 @@
 
 mod accepting;
 mod lines;
+mod open;
 mod stage;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::hooks::Seats;
@@ -27,6 +28,7 @@ use crate::telemetry::{ListenerStats, Registry, WorkerStats};
 
 pub use accepting::Accepting;
 pub use lines::Operator;
+pub use open::Open;
 
 use lines::Lines;
 
@@ -262,48 +264,5 @@ impl Worker {
         for waker in self.connections.borrow().wakers.values().flatten() {
             waker.wake_by_ref();
         }
-    }
-}
-
-/// An open connection; dropping it counts it out, and a drop by a panic counts that.
-#[derive(Debug)]
-pub struct Open {
-    worker: Rc<Worker>,
-    listener: Arc<ListenerStats>,
-    id: u64,
-    noted: Cell<bool>,
-}
-
-impl Open {
-    /// The worker.
-    pub fn worker(&self) -> &Rc<Worker> {
-        &self.worker
-    }
-
-    /// Notes how to wake the connection's task; a task keeps its waker, so once is enough.
-    pub fn note_waker(&self, cx: &Context<'_>) {
-        if self.noted.replace(true) {
-            return;
-        }
-        if let Some(slot @ None) = self
-            .worker
-            .connections
-            .borrow_mut()
-            .wakers
-            .get_mut(&self.id)
-        {
-            *slot = Some(cx.waker().clone());
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.worker.stats.panics_total.increment();
-        }
-        self.worker.stats.connections_active.sub(1);
-        self.listener.connections_active.sub(1);
-        self.worker.connections.borrow_mut().wakers.remove(&self.id);
     }
 }

@@ -3,6 +3,7 @@
 mod flags;
 mod held;
 mod hooked;
+mod log;
 mod outcome;
 mod place;
 mod quoted;
@@ -23,7 +24,7 @@ use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::Field;
 use crate::route::Route;
 use crate::runtime::clock;
-use crate::telemetry::{Entry, RouteStats};
+use crate::telemetry::RouteStats;
 use crate::wire::listener::HalfClose;
 
 pub(super) use flags::GaveUp;
@@ -270,46 +271,5 @@ impl Record {
         if run.goes_by_latency() && (self.answered.is_some() || failed) {
             run.observe(endpoint, took, conn.worker().micros(now));
         }
-    }
-
-    fn write_log(&self, conn: &Downstream, took: u64) {
-        let Some(log) = &self.current.listener.access_log else {
-            return;
-        };
-        let empty = LogFields::default();
-        let fields = self.log.as_deref().unwrap_or(&empty);
-        let forwarded_for = if self.current.listener.wire.http.trusted_hops > 0
-            && !fields.forwarded_for.is_empty()
-        {
-            [&fields.forwarded_for[..], b", ", conn.peer_ip().as_bytes()].concat()
-        } else {
-            conn.peer_ip().as_bytes().to_vec()
-        };
-        let entry = Entry {
-            start_micros: clock::wall_micros().saturating_sub(took),
-            method: &fields.method,
-            path: &fields.target,
-            protocol: fields.version,
-            status: self.status,
-            flags: &self.flags(),
-            code_details: self.details(),
-            bytes_received: self.received,
-            bytes_sent: self.sent,
-            duration_us: took,
-            upstream_service_time_us: self
-                .answered
-                .map(|answered| clock::micros_between(self.begun, answered))
-                .map(|took| took.saturating_sub(self.delayed_micros())),
-            grpc_status: self.grpc_status,
-            x_forwarded_for: &forwarded_for,
-            user_agent: &fields.user_agent,
-            request_id: &fields.request_id,
-            authority: &fields.authority,
-            upstream_host: self.endpoint(),
-            upstream_cluster: self.cluster_name(),
-            route_name: self.route_name(),
-            ..Entry::default()
-        };
-        super::super::log::write(conn, log, &entry);
     }
 }

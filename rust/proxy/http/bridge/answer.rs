@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::asking;
 use super::client::{Beginning, Client};
 use super::course::Course;
 use super::exchange::Exchange;
@@ -10,7 +11,6 @@ use super::server::{Arrived, Interims};
 use super::sink::Sink;
 use super::source::{Broken, response_body};
 use crate::error::{Error, ErrorKind};
-use crate::policy::outcome::Outcome;
 use crate::protocol::edits::AnswerEdits;
 use crate::protocol::grpc_web::Call;
 use crate::protocol::head::values;
@@ -20,7 +20,6 @@ use crate::protocol::http1::{
 use crate::protocol::{grpc, http2, websocket};
 use crate::proxy::flow::Body;
 use crate::proxy::http::UPSTREAM_HEAD;
-use crate::proxy::http::hooks::{self, Answered};
 use crate::proxy::link::Link;
 
 /// What became of a head.
@@ -82,7 +81,7 @@ pub(crate) fn pass_on<'a>(
         };
         return client.interim(&head, own).map(Step::Interim);
     }
-    if let Some(step) = look(exchange, client, (&head, arrived), course)? {
+    if let Some(step) = asking::look(exchange, client, (&head, arrived), course)? {
         return Ok(step);
     }
     note(exchange, &head);
@@ -111,40 +110,6 @@ pub(crate) fn pass_on<'a>(
         client.answers_call(call.takes, told);
     }
     Ok(Step::Final(ended))
-}
-
-/// Looks at a final head before the client has anything of it: whether it is dropped for another
-/// attempt, or for what a hook says.
-fn look<'a>(
-    exchange: &Exchange<'_>,
-    client: &Client<'_>,
-    (head, arrived): (&ResponseHead<'_, '_>, &Arrived),
-    course: &mut Course<'_, '_>,
-) -> Result<Option<Step<'a>>, Error> {
-    if !exchange.record.borrow().is_judged() {
-        // Of an attempt that is followed by another too.
-        let call = exchange.plan.facts.grpc;
-        exchange
-            .record
-            .borrow()
-            .heed(head.status, head.fields, call);
-        if let Some(wait) = course.judge(head) {
-            let status = grpc_status(exchange, head);
-            let outcome = Outcome::answered(head.status, status);
-            exchange.record.borrow_mut().came_to(outcome);
-            let whole = head.keep_alive && has_arrived(head, arrived);
-            return Ok(Some(Step::Again { wait, whole }));
-        }
-    }
-    if !exchange.plan.hooked.bodies_or_answer {
-        return Ok(None);
-    }
-    match hooks::about_answer(client.conn, &mut exchange.record.borrow_mut(), head) {
-        Answered::On => Ok(None),
-        // What it is stands in the record.
-        Answered::Instead => Err(ErrorKind::HookFailed.into()),
-        Answered::Waits => Ok(Some(Step::Waits)),
-    }
 }
 
 /// Begins an answer whose body filters may change: nobody knows its length before.
@@ -243,7 +208,7 @@ fn note(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) {
 }
 
 /// A response of trailers alone carries a call's status in its head.
-fn grpc_status(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) -> Option<u32> {
+pub(super) fn grpc_status(exchange: &Exchange<'_>, head: &ResponseHead<'_, '_>) -> Option<u32> {
     let status = values(head.fields, "grpc-status").next();
     let status = status.filter(|_| exchange.plan.facts.grpc);
     status.and_then(grpc::parse_status)
@@ -267,7 +232,7 @@ fn is_all(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
 }
 
 /// Whether an HTTP/1 connection has nothing more to give than what was read of it.
-fn has_arrived(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
+pub(super) fn has_arrived(head: &ResponseHead<'_, '_>, arrived: &Arrived) -> bool {
     let Arrived::Http1(buffer, len) = arrived else {
         return false;
     };

@@ -10,7 +10,9 @@ use super::course::Course;
 use super::exchange::Exchange;
 use super::server::{Arrived, Interims};
 use crate::error::{Error, ErrorKind};
-use crate::proxy::http::hooks;
+use crate::policy::outcome::Outcome;
+use crate::protocol::http1::ResponseHead;
+use crate::proxy::http::hooks::{self, Answered};
 use crate::proxy::link::Link;
 
 impl Exchange<'_> {
@@ -56,5 +58,39 @@ impl Exchange<'_> {
         };
         self.record.borrow_mut().hooks = Some(run);
         came
+    }
+}
+
+/// Looks at a final head before the client has anything of it: whether it is dropped for another
+/// attempt, or for what a hook says.
+pub(super) fn look<'a>(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    (head, arrived): (&ResponseHead<'_, '_>, &Arrived),
+    course: &mut Course<'_, '_>,
+) -> Result<Option<Step<'a>>, Error> {
+    if !exchange.record.borrow().is_judged() {
+        // Of an attempt that is followed by another too.
+        let call = exchange.plan.facts.grpc;
+        exchange
+            .record
+            .borrow()
+            .heed(head.status, head.fields, call);
+        if let Some(wait) = course.judge(head) {
+            let status = answer::grpc_status(exchange, head);
+            let outcome = Outcome::answered(head.status, status);
+            exchange.record.borrow_mut().came_to(outcome);
+            let whole = head.keep_alive && answer::has_arrived(head, arrived);
+            return Ok(Some(Step::Again { wait, whole }));
+        }
+    }
+    if !exchange.plan.hooked.bodies_or_answer {
+        return Ok(None);
+    }
+    match hooks::about_answer(client.conn, &mut exchange.record.borrow_mut(), head) {
+        Answered::On => Ok(None),
+        // What it is stands in the record.
+        Answered::Instead => Err(ErrorKind::HookFailed.into()),
+        Answered::Waits => Ok(Some(Step::Waits)),
     }
 }
