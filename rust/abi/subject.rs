@@ -154,6 +154,18 @@ pub enum Level {
     Debug,
 }
 
+impl Level {
+    /// As the operator reads it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
 /// One request, answer or connection, as a filter may see and change it. A slice stays valid until
 /// the next change of what it shows, or the end of the call.
 pub trait Subject {

@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::policy::hook::{Decision, FieldEdit, Verdict};
+use crate::protocol::editable;
 use crate::protocol::http1::names::{is_value_byte, trim_blanks};
 use crate::remote::desk::{Failure, Reply};
-use crate::route::is_editable;
 use crate::runtime::clock;
 
 pub use crate::remote::desk::Taken;
@@ -92,12 +92,10 @@ fn reply(answer: Answer<'_>) -> Result<Reply, String> {
     Ok(Reply::Decided(Arc::new(decision), answer.keep))
 }
 
-fn edit((what, mut name, value): (String, String, Vec<u8>)) -> Result<FieldEdit, String> {
-    name.make_ascii_lowercase();
-    if !is_editable(&name) {
+fn edit((what, name, value): (String, String, Vec<u8>)) -> Result<FieldEdit, String> {
+    let Some(name) = editable::name(name.as_bytes()) else {
         return Err(format!("{name:?} is no field that a hook may change"));
-    }
-    let name: Arc<str> = name.into();
+    };
     if what == "remove" {
         return Ok(FieldEdit::Remove(name));
     }

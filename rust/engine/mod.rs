@@ -33,6 +33,7 @@ use events::Event;
 use service::Request;
 use view::Seen;
 
+use crate::proxy::worker::Operator;
 use crate::runtime::{clock, cores, workers};
 use crate::telemetry::Registry;
 
@@ -73,7 +74,10 @@ impl Engine {
             let seed = clock::wall_micros() ^ (index as u64).rotate_left(32);
             let pin = options.pin.then_some(index);
             let (overload, desk) = (Arc::clone(&seen.overload), Arc::clone(&seen.desk));
-            let main = move || worker::run(index, (registry, overload, desk), seed, receiver);
+            let told = Arc::clone(&seen);
+            let operator = Operator(Arc::new(move |level, line| told.tell(level, line)));
+            let shared = (registry, overload, desk);
+            let main = move || worker::run(index, shared, operator, seed, receiver);
             threads.push(workers::spawn(format!("mc-worker-{index}"), pin, main)?);
             commands.push(sender);
         }

@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use crate::net::listener::Acceptor;
 use crate::policy::overload::Overload;
 use crate::proxy::accept;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Operator, Worker};
 use crate::remote::desk::Desk;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Registry;
@@ -46,11 +46,13 @@ pub(super) enum Command {
 pub(super) async fn run(
     index: usize,
     (registry, overload, desk): (Arc<Registry>, Arc<Overload>, Arc<Desk>),
+    operator: Operator,
     seed: u64,
     mut commands: mpsc::Receiver<Command>,
 ) {
     let mut worker = Worker::new(index, (registry, overload), seed);
     worker.desk = desk;
+    worker.operator = Some(operator);
     let worker = Rc::new(worker);
     let sweeper = spawn_local(sweep(Rc::clone(&worker)));
     while let Some(command) = commands.recv().await {

@@ -7,12 +7,17 @@ use smallvec::SmallVec;
 
 use super::head::Field;
 use super::head::FieldSet;
+use super::http1::Framing;
 use super::http1::fields::drop_named;
 use super::http1::request::RequestHead;
 
 /// What the proxy changes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestEdits<'a> {
+    /// In place of the method.
+    pub method: Option<&'a str>,
+    /// How the body is framed, if that differs.
+    pub framing: Option<Framing>,
     /// The normalised path, if it differs; the query stays.
     pub path: Option<&'a str>,
     /// Replaces Host; also what stands there for HTTP/1.0 without one.

@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod detect;
+pub mod editable;
 pub mod edits;
 pub mod error;
 pub mod grpc;

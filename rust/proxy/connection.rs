@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::arrival;
+use super::hooks;
 use super::listener::ListenerRun;
 use super::worker::{Open, Worker};
 use super::{http, tcp};
+use crate::abi::Phase;
 use crate::net::Socket;
 use crate::policy::overload::Stage;
 use crate::pool::View;
@@ -124,6 +126,12 @@ async fn serve(mut conn: Downstream) {
         };
         conn = prepared;
         first = read;
+    }
+    if let Some(hooks) = &current.listener.hooks
+        && hooks.phases.has(Phase::Connection)
+        && !Box::pin(hooks::admits(&conn)).await
+    {
+        return;
     }
     let http = match (wire.protocol, &first) {
         (Protocol::Http | Protocol::Http2, _) => true,

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod early;
 pub mod fill;
 pub mod flow;
+pub mod hooks;
 pub mod http;
 pub mod limiter;
 pub mod link;

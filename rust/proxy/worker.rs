@@ -1,6 +1,7 @@
 //! One worker: everything that its connections share, none of it shared with other threads.
 
 mod accepting;
+mod lines;
 mod stage;
 
 use std::cell::{Cell, RefCell};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::hooks::Seats;
 use super::limiter::Services;
 use super::listener::ListenerRun;
 use super::renew;
@@ -24,6 +26,9 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::{ListenerStats, Registry, WorkerStats};
 
 pub use accepting::Accepting;
+pub use lines::Operator;
+
+use lines::Lines;
 
 /// Head buffers kept for reuse; each holds one head.
 const SCRATCH_KEPT: usize = 64;
@@ -47,6 +52,11 @@ pub struct Worker {
     pub limiters: Services,
     /// Where Python's functions are asked.
     pub desk: Arc<Desk>,
+    /// Its hooks.
+    pub hooks: Seats,
+    /// Who tells the operator what hooks say; the level and a line.
+    pub operator: Option<Operator>,
+    lines: Cell<Lines>,
     view: RefCell<Rc<View>>,
     listeners: RefCell<HashMap<Arc<str>, Rc<ListenerRun>>>,
     random: RefCell<Random>,
@@ -92,6 +102,9 @@ impl Worker {
             buffers: Buffers::default(),
             limiters: Services::default(),
             desk: Arc::default(),
+            hooks: Seats::default(),
+            operator: None,
+            lines: Cell::default(),
             view: RefCell::default(),
             listeners: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
@@ -109,6 +122,8 @@ impl Worker {
         let registry = (&*self.registry, self.index);
         let view = View::after(&before, Arc::clone(snapshot), registry);
         *self.view.borrow_mut() = Rc::new(view);
+        self.hooks
+            .retain(|name| snapshot.hooks.iter().any(|hook| *hook.name == *name));
         let mut listeners = self.listeners.borrow_mut();
         let mut left = false;
         listeners.retain(|name, run| {

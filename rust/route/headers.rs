@@ -5,27 +5,9 @@ use std::sync::Arc;
 use super::rules::TOKEN_HINT;
 use super::rules::is_token;
 use super::template::Template;
+use crate::protocol::editable::is_ours;
 use crate::wire::Problems;
 use crate::wire::route;
-
-/// Frame messages or belong to one connection: they are ours to write (RFC 9110 §7.6.1).
-const OURS: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// Whether others than the proxy may change the field of this name, which is in lower case.
-pub fn is_editable(name: &str) -> bool {
-    is_token(name) && name != "host" && !OURS.contains(&name)
-}
 
 /// Changes, to be made one after the other.
 pub type HeaderEdits = Box<[HeaderEdit]>;
@@ -116,7 +98,7 @@ fn checked_name(name: &str, at: &str, problems: &mut Problems) -> Option<Arc<str
             message,
             "write rewrite: {host: …}, or host_rewrite of a target",
         )
-    } else if OURS.contains(&&*lower) {
+    } else if is_ours(&lower) {
         let message = format!("`{name}` belongs to one connection or frames the message");
         (
             "header_not_editable",

@@ -73,7 +73,6 @@ pub use hash_on::Key;
 pub use headers::Change;
 pub use headers::HeaderEdit;
 pub use headers::HeaderEdits;
-pub use headers::is_editable;
 pub use limit::LimitService;
 pub use limit::Login;
 pub use limit::Question;

@@ -172,6 +172,16 @@ impl Compiler {
         }
     }
 
+    /// Made anew for each snapshot, and only where a hook may look something up.
+    fn named_slots(&self) -> HashMap<Arc<str>, ClusterSlot> {
+        if self.hooks.is_empty() {
+            return HashMap::new();
+        }
+        let clusters = self.slots.iter().flatten();
+        let slot = |cluster: &Arc<Cluster>| (Arc::clone(&cluster.name), cluster.slot);
+        clusters.map(slot).collect()
+    }
+
     fn publish(&mut self) {
         self.current = Arc::new(Snapshot {
             generation: self.current.generation + 1,
@@ -182,6 +192,7 @@ impl Compiler {
                 .values()
                 .map(|(wire, _)| Arc::clone(wire))
                 .collect(),
+            slots: self.named_slots(),
             overload: self.overload.clone(),
             hooks: self.hooks.values().cloned().collect(),
         });

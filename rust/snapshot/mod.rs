@@ -21,6 +21,7 @@ mod slow_start;
 mod stage;
 mod tcp_keepalive;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use cluster::{Cluster, Endpoint, Names};
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub clusters: Vec<Option<Arc<Cluster>>>,
     /// Route tables as they were written, by name.
     pub tables: Vec<Arc<crate::wire::RouteTable>>,
+    /// The slots of clusters by name; only where there are hooks, which may choose one.
+    pub slots: HashMap<Arc<str>, ClusterSlot>,
     /// Bounds of the process.
     pub overload: Option<Arc<crate::wire::Overload>>,
     /// Sorted by name.
@@ -50,6 +53,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The slot of a cluster that a hook names.
+    pub fn slot(&self, name: &str) -> Option<ClusterSlot> {
+        self.slots.get(name).copied()
+    }
+
     /// The cluster in a slot.
     pub fn cluster(&self, slot: ClusterSlot) -> Option<&Arc<Cluster>> {
         self.clusters.get(slot.0 as usize)?.as_ref()

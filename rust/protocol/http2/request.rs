@@ -159,11 +159,12 @@ pub fn write_request(
 ) -> Result<http::Request<()>, HeadError> {
     let websocket =
         edits.upgrade && head.method == "GET" && head.upgrade.is_some_and(websocket::is_asked);
+    let method = edits.method.unwrap_or(head.method);
     let mut request = http::Request::new(());
     *request.method_mut() = if websocket {
         Method::CONNECT
     } else {
-        Method::from_bytes(head.method.as_bytes()).map_err(|_| HeadError::StartLine)?
+        Method::from_bytes(method.as_bytes()).map_err(|_| HeadError::StartLine)?
     };
     let uri = uri(head, edits, scheme)?;
     if uri.authority().is_some() {
@@ -257,7 +258,7 @@ fn headers(
     if head.te_trailers {
         map.append(header::TE, TRAILERS);
     }
-    if let Framing::Length(length) = head.framing
+    if let Framing::Length(length) = edits.framing.unwrap_or(head.framing)
         && !websocket
     {
         map.append(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -28,6 +28,8 @@ const LIMITS: HeadLimits = HeadLimits {
 };
 
 const EDITS: RequestEdits<'_> = RequestEdits {
+    method: None,
+    framing: None,
     path: None,
     authority: None,
     client_ip: "192.0.2.7",

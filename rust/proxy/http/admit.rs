@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
+use super::hooks::Asked;
 use super::mirror::Copies;
 use super::phases::decide;
 use super::record::Record;
@@ -32,6 +33,7 @@ pub(super) struct Plan {
     pub(super) speaks: Speaks,
     /// The head for the upstream.
     pub(super) heads: Heads,
+    /// How the client frames the body.
     pub(super) framing: Framing,
     pub(super) body_limit: u64,
     pub(super) timeout: Option<Duration>,
@@ -41,15 +43,22 @@ pub(super) struct Plan {
     pub(super) copies: Option<Box<Copies>>,
     /// Asking twice is as good as asking once.
     pub(super) repeatable: bool,
+    /// What hooks want to see beside its head.
+    pub(super) hooked: Asked,
     /// A call that goes on as gRPC.
     pub(super) grpc_web: Option<grpc_web::Call>,
     pub(super) facts: Facts,
 }
 
 impl Plan {
+    /// How the upstream gets the body framed: what filters may change has no length before.
+    pub(super) fn sent_as(&self) -> Framing {
+        self.hooked.frames(self.framing)
+    }
+
     /// Whether what goes to the upstream has to be kept or copied, which only the bridge can.
     pub(super) fn is_kept(&self) -> bool {
-        self.effort.is_some() || self.copies.is_some()
+        self.effort.is_some() || self.copies.is_some() || self.hooked.bodies_or_answer
     }
 }
 
@@ -91,6 +100,21 @@ impl Refusal {
     }
 }
 
+/// Why there is no plan yet, or none at all.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The request goes no further.
+    Refused(Refusal),
+    /// A hook has to be waited for; then the head is to be looked at again.
+    Parked(Facts, Framing),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<ErrorKind> for Refusal {
     fn from(kind: ErrorKind) -> Self {
         Self {
@@ -108,7 +132,7 @@ pub(super) fn admit_http1(
     current: &Current,
     head: &[u8],
     record: &mut Record,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Stop> {
     let mut storage = FieldStorage::new();
     let head = parse_request(head, &mut storage, &current.listener.head_limits)
         .map_err(|error| malformed(conn, error))?;
@@ -121,7 +145,7 @@ pub(super) fn admit_http2(
     current: &Current,
     (parts, ended): (&mut Parts, bool),
     record: &mut Record,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Stop> {
     let mut storage = FieldStorage::new();
     let limits = &current.listener.head_limits;
     let head = http2::check_size(&parts.headers, limits)

@@ -5,7 +5,9 @@ mod admit;
 mod aim;
 mod bridge;
 mod edits;
+mod gather;
 mod held;
+mod hooks;
 pub mod http1;
 pub mod http2;
 mod limit;
@@ -18,6 +20,7 @@ mod request;
 mod rewrite;
 mod stall;
 
+pub(in crate::proxy) use hooks::about_connection as call_about_connection;
 pub use request::{Peer, see};
 
 use std::future::poll_fn;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
-use super::admit::{Facts, Plan, Refusal};
+use super::admit::{Facts, Plan, Refusal, Stop};
 use super::edits::{self, Answering};
+use super::hooks::{self, Asked, Uses};
 use super::record::Record;
 use super::reply::Reply;
 use super::request::Request;
@@ -28,34 +29,43 @@ pub(super) fn decide(
     current: &Current,
     head: &RequestHead<'_, '_>,
     record: &mut Record,
-) -> Result<Plan, Refusal> {
+) -> Result<Plan, Stop> {
     let request = Request::admit(conn, current, head, record)?;
     let route = request.route(record)?;
-    request.shed(route)?;
-    request.preflight(route, record)?;
-    request.fault(route, record)?;
-    request.limit(route, record)?;
+    if !record.is_resumed() {
+        request.shed(route)?;
+        request.preflight(route, record)?;
+        request.fault(route, record)?;
+        request.limit(route, record)?;
+    }
+    request.hook(route, record)?;
     request.answer(route)?;
-    // Who else may refuse a request does so here.
     let chosen = request.choose(route, record)?;
     request.enter(route, &chosen.cluster, record)?;
-    request.plan(route, &chosen, record)
+    Ok(request.plan(route, &chosen, record)?)
 }
 
 /// Where a request goes.
 pub(super) struct Chosen<'r> {
-    share: &'r Share,
+    /// None where a hook chose the cluster.
+    share: Option<&'r Share>,
     cluster: Rc<ClusterRun>,
     aim: Option<Rc<Aim>>,
     pub(super) view: Rc<View>,
 }
 
+/// A cluster, and the share by which it was chosen, unless a hook has named it.
+type Choice<'r> = (Option<&'r Share>, Rc<ClusterRun>);
+
 impl<'a> Request<'a> {
+    /// The route that it takes; one that waited for a hook has it already.
     fn route(&self, record: &mut Record) -> Result<&'a Route, Refusal> {
         let routes = self.current.listener.routes.as_ref();
         let found = routes.and_then(|routes| routes.find(&self.view()));
         let route = found.ok_or_else(|| self.refuse(ErrorKind::NoRoute))?;
-        record.routed(self.conn, route);
+        if !record.is_resumed() {
+            record.routed(self.conn, route);
+        }
         Ok(route)
     }
 
@@ -113,7 +123,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn choose<'r>(&self, route: &'r Route, record: &mut Record) -> Result<Chosen<'r>, Refusal> {
+    fn choose(&self, route: &'a Route, record: &mut Record) -> Result<Chosen<'a>, Refusal> {
         let worker = self.conn.worker();
         let view = self.conn.view();
         let session = self.session(route);
@@ -122,7 +132,11 @@ impl<'a> Request<'a> {
             Action::Redirect(_) | Action::Respond(_) => None,
         };
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
-        let chosen = share.zip(cluster.map(Rc::clone));
+        let cluster = cluster.map(Rc::clone);
+        let chosen = match record.hooks {
+            Some(_) => self.hooked_choice(route, (share, cluster), &view, record)?,
+            None => share.map(Some).zip(cluster),
+        };
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
         if !record.asks() {
             record.chose_cluster(&cluster);
@@ -134,6 +148,25 @@ impl<'a> Request<'a> {
             aim,
             view,
         })
+    }
+
+    /// What hooks make of the choice of a cluster.
+    fn hooked_choice(
+        &self,
+        route: &'a Route,
+        (share, cluster): (Option<&'a Share>, Option<Rc<ClusterRun>>),
+        view: &View,
+        record: &mut Record,
+    ) -> Result<Option<Choice<'a>>, Refusal> {
+        if let Some(cluster) = &cluster {
+            self.hook_upstream(route, &cluster.cluster.name, record)?;
+        }
+        let Some(name) = hooks::chosen(record) else {
+            return Ok(share.map(Some).zip(cluster));
+        };
+        let slot = view.snapshot.slot(name);
+        let found = slot.and_then(|slot| self.conn.worker().cluster(view, slot));
+        Ok(found.map(|cluster| (None, Rc::clone(cluster))))
     }
 
     fn plan(
@@ -150,10 +183,16 @@ impl<'a> Request<'a> {
         let rewritten = rewrite.map(|rewrite| rewrite.path(&self.path)).transpose();
         let rewritten = rewritten.map_err(|_| self.refuse(ErrorKind::TargetTooLong))?;
         let fields = self.fields(route, chosen, record);
-        let target = chosen.share.changes.as_ref();
+        let target = chosen.share.and_then(|share| share.changes.as_ref());
+        let hooked = self.uses(route).map_or_else(Asked::default, Uses::asked);
+        let sent_as = hooked.frames(head.framing);
+        let run = record.hooks.as_deref();
         let wanted = rewrite::Wanted {
-            path: match &rewritten {
-                Some(Some(path)) => Some(path),
+            method: run.and_then(|run| run.method.as_deref()),
+            framing: (sent_as != head.framing).then_some(sent_as),
+            path: match (run.and_then(|run| run.path.as_deref()), &rewritten) {
+                (Some(path), _) => Some(path),
+                (None, Some(Some(path))) => Some(path),
                 _ => (*self.path != *head.path).then_some(&*self.path),
             },
             authority: rewrite
@@ -177,6 +216,7 @@ impl<'a> Request<'a> {
             speaks,
             heads,
             framing: head.framing,
+            hooked,
             body_limit: self.body_limit,
             timeout,
             copies,
@@ -198,8 +238,8 @@ impl<'a> Request<'a> {
         chosen: &Chosen<'_>,
         record: &mut Record,
     ) -> Option<FieldEdits> {
-        let target = chosen.share.changes.as_ref();
-        if route.changes.is_none() && target.is_none() {
+        let target = chosen.share.and_then(|share| share.changes.as_ref());
+        if route.changes.is_none() && target.is_none() && record.hooks.is_none() {
             return None;
         }
         let cluster = &*chosen.cluster.cluster.name;
@@ -219,6 +259,9 @@ impl<'a> Request<'a> {
         }
         if let Some(changes) = target {
             edits::make(&changes.request, &mut tell, &mut fields);
+        }
+        if let Some(run) = &record.hooks {
+            hooks::edit(&run.edits, &mut fields);
         }
         (!fields.is_empty()).then_some(fields)
     }

@@ -2,6 +2,7 @@
 
 mod flags;
 mod held;
+mod hooked;
 mod outcome;
 mod place;
 mod quoted;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::super::connection::Downstream;
 use super::super::listener::Current;
 use super::edits::Answering;
+use super::hooks::{self, Run};
 use crate::error::{Blame, ErrorKind};
 use crate::policy::gradient::Place;
 use crate::pool::{ClusterRun, EndpointRun, Probes};
@@ -42,6 +44,8 @@ pub(super) enum Source {
     Route,
     /// What the route says of CORS.
     Preflight,
+    /// A hook.
+    Hook,
 }
 
 impl Source {
@@ -51,6 +55,7 @@ impl Source {
             Self::Upstream | Self::Call => "via_upstream",
             Self::Route => "direct_response",
             Self::Preflight => "cors_response",
+            Self::Hook => "hook_answered",
         }
     }
 }
@@ -75,6 +80,10 @@ pub(super) struct Record {
     pub(super) answering: Option<Box<Answering>>,
     /// What it waits for first; most requests wait for nothing.
     pub(super) held: Option<Box<Held>>,
+    /// What hooks have come to; most requests have none.
+    pub(super) hooks: Option<Box<Run>>,
+    /// Its listener or its route has hooks.
+    hooked: bool,
     /// Why no further attempt was made.
     gave_up: Option<GaveUp>,
     /// Counts it under its cluster's learned limit until it is answered.
@@ -93,6 +102,8 @@ impl Record {
         conn.listener.stats.requests_total.increment();
         conn.listener.stats.requests_active.add(1);
         Self {
+            hooks: None,
+            hooked: current.listener.hooks.is_some(),
             current,
             begun,
             status: 0,
@@ -123,6 +134,7 @@ impl Record {
             .route(route.index, &route.name, registry)
             .cloned();
         self.route_index = route.index;
+        self.hooked |= route.hooks.is_some();
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }
@@ -186,15 +198,28 @@ impl Record {
         self.endpoint.as_ref().map_or("", |run| &run.endpoint.text)
     }
 
-    /// What the route changes in an answer with this status and these fields.
+    /// What the route and its hooks change in an answer with this status and these fields.
     pub(super) fn field_edits(&self, status: u16, fields: &[Field<'_>]) -> Option<FieldEdits> {
-        let answering = self.answering.as_ref()?;
-        Some(answering.of_answer(status, fields, self))
+        let answering = self.answering.as_ref();
+        let made = answering.map(|it| it.of_answer(status, fields, self));
+        let Some(run) = self
+            .hooks
+            .as_ref()
+            .filter(|run| !run.answer_edits.is_empty())
+        else {
+            return made;
+        };
+        let mut made = made.unwrap_or_default();
+        hooks::edit(&run.answer_edits, &mut made);
+        Some(made)
     }
 
     /// Counts and logs the end.
     pub(super) fn finish(&mut self, conn: &Downstream) {
         self.settle_call();
+        if self.hooked {
+            hooks::about_end(conn, self);
+        }
         let now = clock::now();
         let took = clock::micros_between(self.begun, now);
         let listener = &conn.listener.stats;

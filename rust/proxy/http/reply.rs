@@ -15,6 +15,7 @@ use super::admit::Facts;
 use super::record::{Record, Source};
 use crate::error::ErrorKind;
 use crate::policy::fault::Abort;
+use crate::policy::hook::FieldEdit;
 use crate::protocol::head::Version;
 use crate::protocol::http1::RequestMethod;
 use crate::protocol::{grpc, grpc_web};
@@ -72,6 +73,26 @@ impl Reply {
             fields,
             response.body.clone(),
         )
+    }
+
+    /// What a hook says; its fields are the changes that it makes.
+    pub(super) fn hook(status: u16, edits: &[FieldEdit], body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let mut fields: Vec<(Cow<'static, str>, Vec<u8>)> = Vec::new();
+        if !body.is_empty() {
+            fields.push((Cow::Borrowed("content-type"), b"text/plain".to_vec()));
+        }
+        for edit in edits {
+            let (FieldEdit::Set(name, _) | FieldEdit::Add(name, _) | FieldEdit::Remove(name)) =
+                edit;
+            if !matches!(edit, FieldEdit::Add(..)) {
+                fields.retain(|(known, _)| *known != **name);
+            }
+            if let FieldEdit::Set(_, value) | FieldEdit::Add(_, value) = edit {
+                fields.push((Cow::Owned(name.as_ref().to_owned()), value.clone()));
+            }
+        }
+        Self::made(status, Source::Hook, fields, body)
     }
 
     /// What a browser wants to hear before it lets a page ask.

@@ -9,7 +9,7 @@ use super::super::listener::Current;
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::Version;
-use crate::protocol::http1::{RequestEdits, RequestHead, write_request};
+use crate::protocol::http1::{Framing, RequestEdits, RequestHead, write_request};
 use crate::protocol::{grpc, grpc_web, http2, websocket};
 use crate::proxy::link::Speaks;
 use crate::wire::listener::Http;
@@ -47,6 +47,10 @@ impl Heads {
 /// What the upstream's head is to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
+    /// In place of the method.
+    pub(super) method: Option<&'a str>,
+    /// How the body is framed, if that differs.
+    pub(super) framing: Option<Framing>,
     /// The path, if it differs.
     pub(super) path: Option<&'a str>,
     /// In place of the authority.
@@ -78,6 +82,8 @@ pub(super) fn heads(
     let key = websocket_key(conn, head);
     let left = wanted.timeout.map(grpc::timeout_text);
     let edits = RequestEdits {
+        method: wanted.method,
+        framing: wanted.framing,
         path: wanted.path,
         authority: wanted.authority,
         client_ip: conn.peer_ip(),

@@ -19,6 +19,8 @@ use crate::protocol::http1::write_request;
 use crate::protocol::http1::write_response;
 
 const EDITS: RequestEdits<'_> = RequestEdits {
+    method: None,
+    framing: None,
     path: None,
     authority: None,
     client_ip: "192.0.2.7",

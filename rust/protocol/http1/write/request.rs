@@ -46,7 +46,7 @@ pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: 
         field(out, name, value);
     }
     connection_fields(head, edits, out);
-    match head.framing {
+    match edits.framing.unwrap_or(head.framing) {
         Framing::None => {}
         Framing::Length(length) => number(out, "content-length", length),
         Framing::Chunked => field(out, "transfer-encoding", b"chunked"),
@@ -55,7 +55,8 @@ pub fn write_request(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: 
 }
 
 fn request_line(head: &RequestHead<'_, '_>, edits: &RequestEdits<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(head.method.as_bytes());
+    let method = edits.method.unwrap_or(head.method);
+    out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     match (head.form, edits.path) {
         (TargetForm::Authority, _) | (TargetForm::Origin | TargetForm::Asterisk, None) => {

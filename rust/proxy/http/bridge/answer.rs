@@ -20,6 +20,7 @@ use crate::protocol::http1::{
 use crate::protocol::{grpc, http2, websocket};
 use crate::proxy::flow::Body;
 use crate::proxy::http::UPSTREAM_HEAD;
+use crate::proxy::http::hooks::{self, Answered};
 use crate::proxy::link::Link;
 
 /// What became of a head.
@@ -31,6 +32,8 @@ pub(crate) enum Step<'a> {
     /// The client has nothing of it: there is to be another attempt after this wait. `whole` where all
     /// of the answer has arrived, so that an HTTP/1 connection can carry another request.
     Again { wait: Duration, whole: bool },
+    /// A hook has to be asked about it first; then it is to be passed on once more.
+    Waits,
 }
 
 /// What follows a final head.
@@ -79,20 +82,13 @@ pub(crate) fn pass_on<'a>(
         };
         return client.interim(&head, own).map(Step::Interim);
     }
-    // Of an attempt that is followed by another too.
-    let call = exchange.plan.facts.grpc;
-    exchange
-        .record
-        .borrow()
-        .heed(head.status, head.fields, call);
-    if let Some(wait) = course.judge(&head) {
-        let status = grpc_status(exchange, &head);
-        let outcome = Outcome::answered(head.status, status);
-        exchange.record.borrow_mut().came_to(outcome);
-        let whole = head.keep_alive && has_arrived(&head, arrived);
-        return Ok(Step::Again { wait, whole });
+    if let Some(step) = look(exchange, client, (&head, arrived), course)? {
+        return Ok(step);
     }
     note(exchange, &head);
+    if exchange.plan.hooked.edits_answer && !is_all(&head, arrived) {
+        return begin_edited(exchange, client, (head, arrived), link).map(Step::Final);
+    }
     let Some(call) = answers_call(exchange, &head) else {
         return begin(exchange, client, (&head, arrived), link).map(Step::Final);
     };
@@ -115,6 +111,65 @@ pub(crate) fn pass_on<'a>(
         client.answers_call(call.takes, told);
     }
     Ok(Step::Final(ended))
+}
+
+/// Looks at a final head before the client has anything of it: whether it is dropped for another
+/// attempt, or for what a hook says.
+fn look<'a>(
+    exchange: &Exchange<'_>,
+    client: &Client<'_>,
+    (head, arrived): (&ResponseHead<'_, '_>, &Arrived),
+    course: &mut Course<'_, '_>,
+) -> Result<Option<Step<'a>>, Error> {
+    if !exchange.record.borrow().is_judged() {
+        // Of an attempt that is followed by another too.
+        let call = exchange.plan.facts.grpc;
+        exchange
+            .record
+            .borrow()
+            .heed(head.status, head.fields, call);
+        if let Some(wait) = course.judge(head) {
+            let status = grpc_status(exchange, head);
+            let outcome = Outcome::answered(head.status, status);
+            exchange.record.borrow_mut().came_to(outcome);
+            let whole = head.keep_alive && has_arrived(head, arrived);
+            return Ok(Some(Step::Again { wait, whole }));
+        }
+    }
+    if !exchange.plan.hooked.bodies_or_answer {
+        return Ok(None);
+    }
+    match hooks::about_answer(client.conn, &mut exchange.record.borrow_mut(), head) {
+        Answered::On => Ok(None),
+        // What it is stands in the record.
+        Answered::Instead => Err(ErrorKind::HookFailed.into()),
+        Answered::Waits => Ok(Some(Step::Waits)),
+    }
+}
+
+/// Begins an answer whose body filters may change: nobody knows its length before.
+fn begin_edited(
+    exchange: &Exchange<'_>,
+    client: &mut Client<'_>,
+    (head, arrived): (ResponseHead<'_, '_>, &Arrived),
+    link: &Link,
+) -> Result<Final, Error> {
+    let came = head.framing;
+    let head = ResponseHead {
+        length: None,
+        framing: ResponseFraming::Chunked,
+        ..head
+    };
+    let ended = begin(exchange, client, (&head, arrived), link)?;
+    Ok(Final {
+        keep_upstream: ended.keep_upstream && came != ResponseFraming::UntilClose,
+        body: if ended.tunnel {
+            ended.body
+        } else {
+            response_body(came)
+        },
+        ..ended
+    })
 }
 
 /// Whether it is gRPC's answer to a bridged call; any other is the client's to make something of.
@@ -253,6 +308,7 @@ pub(crate) fn download_failed(broken: &Broken) -> Error {
     match broken {
         Broken::From => ErrorKind::UpstreamReset.into(),
         Broken::Framing | Broken::TooLarge => ErrorKind::UpstreamProtocol.into(),
+        Broken::Hook => ErrorKind::HookFailed.into(),
         Broken::To => ErrorKind::DownstreamClosed.into(),
     }
 }

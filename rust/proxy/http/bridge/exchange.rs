@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use super::answer::{self, Step};
+use super::answer::Step;
 use super::client::Client;
 use super::course::Course;
 use super::opening::{Begun, Place};
@@ -163,7 +163,8 @@ impl Exchange<'_> {
             })
             .await?;
             let before = (&mut interims, &mut *course);
-            match answer::pass_on(self, client, &arrived, link, before)? {
+            match self.pass_on(client, &arrived, link, before).await? {
+                Step::Waits => {}
                 Step::Final(ended) => break (ended, arrived),
                 Step::Interim(told) => {
                     write_out(told).await?;

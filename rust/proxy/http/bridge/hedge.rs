@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::answer::{self, Final, Step};
+use super::answer::{Final, Step};
 use super::client::Client;
 use super::course::Course;
 use super::exchange::{Exchange, failed, write_out};
@@ -233,7 +233,8 @@ impl Exchange<'_> {
         let racer = racer.ok_or_else(lost)?;
         let begun = racer.begun.as_mut().ok_or_else(lost)?;
         let before = (&mut racer.interims, course);
-        match answer::pass_on(self, client, &arrived, begun.link, before)? {
+        match self.pass_on(client, &arrived, begun.link, before).await? {
+            Step::Waits => Ok(Passed::Interim),
             Step::Final(ended) => Ok(Passed::Won(ended, arrived)),
             Step::Again { wait, .. } => Ok(Passed::Again(wait)),
             Step::Interim(told) => {

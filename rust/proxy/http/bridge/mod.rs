@@ -6,6 +6,8 @@
 //! of gRPC-Web [`grpc_web`] stands between a source or sink and the pump.
 
 mod answer;
+mod asking;
+mod begun;
 mod client;
 mod course;
 mod exchange;
@@ -23,7 +25,8 @@ mod sink;
 mod source;
 mod upload;
 
+pub(super) use begun::Begun;
 pub(super) use client::Client;
 pub(super) use exchange::Exchange;
 pub(super) use pump::Pieces;
-pub(super) use source::{Http1Source, Http2Source, Piece, Source, request_body};
+pub(super) use source::{Broken, Http1Source, Http2Source, Piece, Source, request_body};

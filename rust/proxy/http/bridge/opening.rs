@@ -44,7 +44,7 @@ impl Exchange<'_> {
         let mut upload = Upload::new(self.plan.body_limit, held);
         let ends = self.plan.framing.is_empty() && !held && alone;
         let announced = Announced {
-            framing: self.plan.framing,
+            framing: self.plan.sent_as(),
             ends,
             time_left: self.activity.time_left().filter(|_| self.plan.facts.grpc),
         };

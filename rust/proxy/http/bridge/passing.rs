@@ -13,9 +13,11 @@ use super::server::{Arrived, Opened};
 use super::sink::{Coding, Sink};
 use super::source::{Http1Source, Source};
 use super::upload::Upload;
+use crate::abi::Phase;
 use crate::error::{Error, ErrorKind};
 use crate::pool::Upstream;
 use crate::proxy::flow::Body;
+use crate::proxy::http::hooks::Hooked;
 use crate::proxy::link::Link;
 
 impl Exchange<'_> {
@@ -34,8 +36,13 @@ impl Exchange<'_> {
             upload.release(&mut course.body);
             opened.sink.become_tunnel();
         }
+        let tunnel = ended.tunnel;
         let mut source = opened.answer.source(ended.body, arrived);
-        let rests = (!ended.tunnel).then_some(link);
+        if self.plan.hooked.bodies_or_answer && !tunnel {
+            let of = (client.conn, self.record);
+            source = Hooked::wrap(source, of, Phase::ResponseBody);
+        }
+        let rests = (!tunnel).then_some(link);
         let copied = self
             .copy(
                 client,

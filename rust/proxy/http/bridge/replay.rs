@@ -102,7 +102,8 @@ impl<'a, 's> Replay<'a, 's> {
             (Some(end), _) => !self.begun && matches!(end, End::Plain),
             (None, Source::Http2(source)) => source.has_ended(),
             (None, Source::Http1(_) | Source::Empty) => true,
-            (None, Source::GrpcWeb(_)) => false,
+            (None, Source::GrpcWeb(_) | Source::Begun(_)) => false,
+            (None, Source::Hooked(source)) => source.is_head_alone(),
         }
     }
 

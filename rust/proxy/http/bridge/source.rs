@@ -6,6 +6,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
 
+use super::begun::Begun;
 use super::grpc_web::CallSource;
 use super::pump::Pieces;
 use crate::protocol::grpc_web;
@@ -15,6 +16,7 @@ use crate::protocol::http1::{Framing, ResponseFraming};
 use crate::protocol::http2::trailers;
 use crate::proxy::fill::poll_fill;
 use crate::proxy::flow::Body;
+use crate::proxy::http::hooks::Hooked;
 use crate::runtime::buffers::{Buffer, Buffers};
 use crate::tls::io::Io;
 
@@ -40,6 +42,8 @@ pub(crate) enum Broken {
     Framing,
     /// More bytes than allowed.
     TooLarge,
+    /// A hook lets no more of it pass.
+    Hook,
 }
 
 /// Where a body comes from.
@@ -48,6 +52,10 @@ pub(crate) enum Source<'a> {
     Http1(Http1Source<'a>),
     /// A stream.
     Http2(Http2Source),
+    /// Either of them, past filters.
+    Hooked(Box<Hooked<'a>>),
+    /// Either of them, of which a part was read before.
+    Begun(Box<Begun<'a>>),
     /// Either of them, from a client that speaks gRPC-Web.
     GrpcWeb(Box<CallSource<'a>>),
     /// There is none.
@@ -66,15 +74,18 @@ impl Source<'_> {
     /// What its sender sends, whatever becomes of it.
     pub(crate) fn raw(self) -> Self {
         match self {
-            Self::GrpcWeb(source) => source.into_inner(),
+            Self::GrpcWeb(source) => source.into_inner().raw(),
+            Self::Hooked(source) => source.into_inner().raw(),
             source => source,
         }
     }
 
     /// Everything that follows is another protocol's.
     pub(crate) fn become_tunnel(&mut self) {
-        if let Self::Http1(source) = self {
-            source.body = Body::UntilEnd;
+        match self {
+            Self::Http1(source) => source.body = Body::UntilEnd,
+            Self::Hooked(source) => source.inner_mut().become_tunnel(),
+            _ => {}
         }
     }
 
@@ -82,7 +93,8 @@ impl Source<'_> {
     pub(crate) fn finish(self) -> Option<Buffer> {
         match self.raw() {
             Self::Http1(source) => source.buffer.filter(|buffer| !buffer.is_empty()),
-            Self::Http2(_) | Self::GrpcWeb(_) | Self::Empty => None,
+            Self::Begun(source) => source.into_inner().finish(),
+            Self::Http2(_) | Self::Hooked(_) | Self::GrpcWeb(_) | Self::Empty => None,
         }
     }
 }
@@ -92,6 +104,8 @@ impl Pieces for Source<'_> {
         match self {
             Self::Http1(source) => source.poll_piece(cx),
             Self::Http2(source) => source.poll_piece(cx),
+            Self::Hooked(source) => source.poll_piece(cx),
+            Self::Begun(source) => source.poll_piece(cx),
             Self::GrpcWeb(source) => source.poll_piece(cx),
             Self::Empty => Poll::Ready(Ok(Piece::End)),
         }

@@ -70,6 +70,7 @@ impl Upload {
             Poll::Ready(Err(Broken::To)) => self.state = State::Failed,
             Poll::Ready(Err(Broken::From)) => return Err(ErrorKind::DownstreamClosed.into()),
             Poll::Ready(Err(Broken::Framing)) => return Err(ErrorKind::BadRequest.into()),
+            Poll::Ready(Err(Broken::Hook)) => return Err(ErrorKind::HookFailed.into()),
             Poll::Ready(Err(Broken::TooLarge)) => return Err(ErrorKind::BodyTooLarge.into()),
         }
         Ok(())

@@ -5,32 +5,38 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use super::{ClientWatch, exchange};
+use crate::abi::Phase;
 use crate::error::Error;
 use crate::protocol::grpc;
+use crate::protocol::http1::Framing;
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::Next;
 use crate::proxy::http::activity::Activity;
 use crate::proxy::http::admit::Plan;
 use crate::proxy::http::bridge::{Client, Exchange, Http1Source, Source, request_body};
+use crate::proxy::http::hooks::Hooked;
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::{self, SEND_TIME};
 use crate::runtime::buffers::Buffer;
 use crate::runtime::clock;
 
-/// Serves an admitted request; `buffer` holds what follows its head. Gives back what follows it.
+/// Serves an admitted request; `buffer` holds what follows its head, unless there is a `source` that was
+/// read from already. Gives back what follows it.
 pub(super) async fn serve(
     conn: &Downstream,
     plan: Plan,
-    buffer: Buffer,
+    (buffer, source): (Buffer, Option<Box<Source<'_>>>),
     activity: &Activity,
     record: Record,
 ) -> (Next, Option<Buffer>) {
     let watch = ClientWatch::new(conn, plan.facts, record.half_close());
     let record = RefCell::new(record);
-    let buffers = &conn.worker().buffers;
-    let body = request_body(plan.framing);
-    let source = Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)));
-    let mut source = source.called(plan.grpc_web);
+    let source = match source {
+        Some(source) => *source,
+        None => self::source(conn, plan.framing, buffer),
+    };
+    let mut source = Hooked::wrap(source, (conn, &record), Phase::RequestBody);
+    source = source.called(plan.grpc_web);
     let mut client = Client::http1(conn, plan.facts, watch);
     let outcome = {
         let exchange = Exchange {
@@ -42,11 +48,12 @@ pub(super) async fn serve(
         let watched = conn.timer.watch(|| activity.next(), work).await;
         watched.unwrap_or_else(|_| Err(activity.elapsed().into()))
     };
+    let rest = source.finish();
     let mut record = record.into_inner();
     record.received = activity.received.get();
     record.sent = activity.sent.get();
     let ended = match outcome {
-        Ok(()) if client.stays => (Next::KeepAlive, source.finish()),
+        Ok(()) if client.stays => (Next::KeepAlive, rest),
         Ok(()) => (Next::Close, None),
         Err(error) if told(&mut client, &error, &mut record) => {
             (Box::pin(write_out(&mut client)).await, None)
@@ -59,6 +66,13 @@ pub(super) async fn serve(
     };
     record.finish(conn);
     ended
+}
+
+/// The body behind a request's head; `buffer` holds what has been read of it.
+pub(super) fn source(conn: &Downstream, framing: Framing, buffer: Buffer) -> Source<'_> {
+    let buffers = &conn.worker().buffers;
+    let body = request_body(framing);
+    Source::Http1(Http1Source::new(&conn.io, buffers, body, Some(buffer)))
 }
 
 /// Tells a gRPC-Web client that has had a part of its answer how the call ended; `false` where it has

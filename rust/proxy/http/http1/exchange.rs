@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use super::response::{self, Arrived};
 use super::watch::ClientWatch;
-use super::{bridged, held, tunnel};
+use super::{bridged, held, parked, tunnel};
 use crate::error::{Error, ErrorKind};
 use crate::pool::{ClusterRun, InFlight, Tried, Upstream};
 use crate::protocol::http1::{ChunkMode, ChunkScanner, Framing, RequestMethod};
 use crate::proxy::connection::Downstream;
 use crate::proxy::flow::{Body, Flow, FlowError, Ground};
 use crate::proxy::http::activity::Activity;
-use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
+use crate::proxy::http::admit::{self, Facts, Plan, Refusal, Stop};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{Next, reply};
@@ -54,10 +54,25 @@ pub(super) async fn serve(
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
     let head = buffer.get(..len).unwrap_or_default();
-    let plan = admit::admit_http1(conn, &current, head, &mut record);
-    let plan = match plan {
-        Ok(plan) => plan,
-        Err(refusal) => {
+    let mut source = None;
+    let plan = match admit::admit_http1(conn, &current, head, &mut record) {
+        Ok(plan) => {
+            buffer.consume(len);
+            plan
+        }
+        Err(Stop::Parked(facts, framing)) => {
+            let kept = head.to_vec();
+            buffer.consume(len);
+            let parked = parked::wait(conn, (kept, buffer), (facts, framing), &mut record);
+            match Box::pin(parked).await {
+                Ok((plan, left, begun)) => {
+                    (buffer, source) = (left, begun);
+                    plan
+                }
+                Err(ended) => return ended,
+            }
+        }
+        Err(Stop::Refused(refusal)) => {
             if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
                 record.refused_head(&buffer);
             }
@@ -67,7 +82,6 @@ pub(super) async fn serve(
             return (next, Some(buffer));
         }
     };
-    buffer.consume(len);
     let facts = plan.facts;
     drop(current);
     if record.held.is_some()
@@ -76,8 +90,9 @@ pub(super) async fn serve(
         return (next, Some(buffer));
     }
     let activity = Activity::new(record.allowed_from(complete), plan.timeout, &record);
-    if plan.speaks != Speaks::Http1 || plan.is_kept() {
-        return Box::pin(bridged::serve(conn, plan, buffer, &activity, record)).await;
+    if plan.speaks != Speaks::Http1 || plan.is_kept() || source.is_some() {
+        let body = (buffer, source);
+        return Box::pin(bridged::serve(conn, plan, body, &activity, record)).await;
     }
     let record = RefCell::new(record);
     let outcome = {
@@ -111,7 +126,7 @@ pub(super) async fn serve(
     ended
 }
 
-async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
+pub(super) async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
     match held::refusal(conn, refusal, record).await {
         Ok(refusal) => answer(conn, refusal, record).await,
         Err(next) => next,
@@ -142,15 +157,17 @@ pub(super) async fn fail(
     started: bool,
     record: &mut Record,
 ) -> Next {
-    record.fail(error.kind);
-    if started || error.kind.status() == 0 {
+    let instead = record.take_instead();
+    let reply = instead.unwrap_or(Reply::Error(error.kind));
+    if started || reply.status() == 0 {
+        record.fail(error.kind);
         reply::cut(conn);
         return Next::Gone;
     }
-    record.status = error.kind.status();
+    reply.note(record);
     // Whether the request's body was read to its end is unknown here: close.
     let shape = reply::Shape::closing(facts);
-    match reply::send(conn, &error.kind.into(), shape, record).await {
+    match reply::send(conn, &reply, shape, record).await {
         Ok(()) => Next::Close,
         Err(_) => Next::Gone,
     }

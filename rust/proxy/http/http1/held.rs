@@ -48,16 +48,31 @@ pub(super) async fn refusal(
     Ok(refusal)
 }
 
-async fn wait(conn: &Downstream, facts: Facts, record: &mut Record) -> Waited<Error> {
-    let mut watch = ClientWatch::new(conn, facts, record.half_close());
-    let left = poll_fn(|cx| match watch.poll(cx, conn, false) {
-        Ok(()) => Poll::Pending,
-        Err(error) => Poll::Ready(error),
-    });
-    held::wait(conn.worker(), &conn.timer, record, left).await
+pub(super) async fn wait(conn: &Downstream, facts: Facts, record: &mut Record) -> Waited<Error> {
+    let watch = ClientWatch::new(conn, facts, record.half_close());
+    held::wait(conn.worker(), &conn.timer, record, leaving(conn, watch)).await
 }
 
-fn left(conn: &Downstream, error: &Error, record: &mut Record) -> Next {
+/// The same for a hook.
+pub(super) async fn wait_for_hook(
+    conn: &Downstream,
+    facts: Facts,
+    record: &mut Record,
+) -> Waited<Error> {
+    let watch = ClientWatch::new(conn, facts, record.half_close());
+    held::wait_for_hook(conn.worker(), record, leaving(conn, watch)).await
+}
+
+/// Ends when the client has left.
+async fn leaving<'c>(conn: &'c Downstream, mut watch: ClientWatch<'c>) -> Error {
+    poll_fn(|cx| match watch.poll(cx, conn, false) {
+        Ok(()) => Poll::Pending,
+        Err(error) => Poll::Ready(error),
+    })
+    .await
+}
+
+pub(super) fn left(conn: &Downstream, error: &Error, record: &mut Record) -> Next {
     record.fail(error.kind);
     reply::cut(conn);
     Next::Gone

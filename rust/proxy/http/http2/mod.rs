@@ -4,6 +4,7 @@
 //! counts before it. The connection's task accepts streams and watches over the end: idle, drained,
 //! too old, or told off.
 
+mod parked;
 mod shared;
 mod stream;
 

@@ -10,13 +10,15 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::Request;
 
-use super::Shared;
+use super::{Shared, parked};
+use crate::abi::Phase;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
-use crate::proxy::http::admit::{self, Facts, Plan, Refusal};
+use crate::proxy::http::admit::{self, Facts, Plan, Refusal, Stop};
 use crate::proxy::http::bridge::{Client, Exchange, Http2Source, Piece, Pieces, Source};
 use crate::proxy::http::held::{self, Waited};
+use crate::proxy::http::hooks::Hooked;
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
 use crate::proxy::http::{LINGER_BYTES, LINGER_TIME, reply};
@@ -34,23 +36,46 @@ pub(super) async fn serve(
     let current = conn.listener.current();
     let mut record = Record::new(conn, Rc::clone(&current), begun);
     let (mut parts, body) = request.into_parts();
-    let head = (&mut parts, body.is_end_stream());
-    match admit::admit_http2(conn, &current, head, &mut record) {
+    let ended = body.is_end_stream();
+    match admit::admit_http2(conn, &current, (&mut parts, ended), &mut record) {
         Ok(plan) => {
             drop(parts);
-            exchange(shared, plan, (body, respond), record).await;
+            exchange(shared, plan, (Incoming::Stream(body), respond), record).await;
         }
-        Err(refusal) => {
+        Err(Stop::Parked(facts, _)) => {
+            let asked = (parts, ended, facts);
+            Box::pin(parked::serve(shared, asked, (body, respond), record)).await;
+        }
+        Err(Stop::Refused(refusal)) => {
             drop(parts);
-            Box::pin(refuse(shared, refusal, (body, respond), record)).await;
+            let left = (Incoming::Stream(body), respond);
+            Box::pin(refuse(shared, refusal, left, record)).await;
         }
     }
 }
 
-async fn refuse(
+/// Where a request's body comes from.
+pub(super) enum Incoming {
+    /// Its stream.
+    Stream(RecvStream),
+    /// Of which a part was read before; boxed, since hardly any request has it.
+    Source(Box<Source<'static>>),
+}
+
+impl Incoming {
+    /// The body.
+    pub(super) fn source(self) -> Source<'static> {
+        match self {
+            Self::Stream(body) => Source::Http2(Http2Source::new(body)),
+            Self::Source(source) => *source,
+        }
+    }
+}
+
+pub(super) async fn refuse(
     shared: &Shared,
     refusal: Refusal,
-    (body, mut respond): (RecvStream, SendResponse<Bytes>),
+    (incoming, mut respond): (Incoming, SendResponse<Bytes>),
     mut record: Record,
 ) {
     let Refusal {
@@ -64,30 +89,31 @@ async fn refuse(
         }
     }
     answer(shared, (&mut respond, facts), &reply, &mut record);
-    linger(&mut Source::Http2(Http2Source::new(body))).await;
+    linger(&mut incoming.source()).await;
 }
 
-async fn exchange(
+pub(super) async fn exchange(
     shared: &Shared,
     plan: Plan,
-    (body, respond): (RecvStream, SendResponse<Bytes>),
+    (incoming, respond): (Incoming, SendResponse<Bytes>),
     record: Record,
 ) {
     let conn = &*shared.conn;
     // Moved before the first wait: what is moved after one has its place twice.
     let mut record = RefCell::new(record);
     let mut client = Client::http2(conn, plan.facts, (respond, shared.watch.clone()));
-    let mut source = Source::Http2(Http2Source::new(body)).called(plan.grpc_web);
     let noted = record.get_mut();
     if noted.held.is_some()
         && let Some(respond) = client.respond()
     {
         if Box::pin(held_back(shared, (respond, plan.facts), noted)).await {
-            return linger(&mut source.raw()).await;
+            return linger(&mut incoming.source()).await;
         }
         noted.goes_to(&plan.cluster);
     }
     let activity = Activity::new(noted.allowed_from(noted.begun), plan.timeout, noted);
+    let source = Hooked::wrap(incoming.source(), (conn, &record), Phase::RequestBody);
+    let mut source = source.called(plan.grpc_web);
     let outcome = {
         let exchange = Exchange {
             plan: &plan,
@@ -101,7 +127,21 @@ async fn exchange(
         shared.give_timer(timer);
         watched.unwrap_or_else(|_| Err(activity.elapsed().into()))
     };
-    let mut record = record.into_inner();
+    let left = conclude(shared, &mut client, outcome, (&activity, &record));
+    if !activity.uploaded.get() && !left {
+        linger(&mut source.raw()).await;
+    }
+}
+
+/// Ends an exchange; says whether its client has left.
+fn conclude(
+    shared: &Shared,
+    client: &mut Client<'_>,
+    outcome: Result<(), Error>,
+    (activity, record): (&Activity, &RefCell<Record>),
+) -> bool {
+    // Filters of its bodies hold on to it: it isn't moved.
+    let mut record = record.borrow_mut();
     record.received = activity.received.get();
     record.sent = activity.sent.get();
     match outcome {
@@ -111,13 +151,11 @@ async fn exchange(
             if early {
                 shared.watch.reset_early();
             }
-            fail(&mut client, &error, &mut record);
+            fail(client, &error, &mut record);
         }
     }
-    record.finish(conn);
-    if !activity.uploaded.get() && record.error != Some(ErrorKind::DownstreamClosed) {
-        linger(&mut source.raw()).await;
-    }
+    record.finish(&shared.conn);
+    record.error == Some(ErrorKind::DownstreamClosed)
 }
 
 /// Holds a request back; says whether it goes no further, which ends it.
@@ -135,7 +173,7 @@ async fn held_back(
 }
 
 /// Waits for what holds a request back; a client that wants no answer meanwhile has ended it.
-async fn wait(
+pub(super) async fn wait(
     shared: &Shared,
     respond: &mut SendResponse<Bytes>,
     record: &mut Record,
@@ -146,15 +184,20 @@ async fn wait(
     let waited = held::wait(worker, &timer, record, left).await;
     shared.give_timer(timer);
     if matches!(waited, Waited::Left(())) {
-        shared.watch.reset_early();
-        record.fail(ErrorKind::DownstreamClosed);
-        record.finish(&shared.conn);
+        leave(shared, record);
     }
     waited
 }
 
+/// The client wants no answer any more.
+pub(super) fn leave(shared: &Shared, record: &mut Record) {
+    shared.watch.reset_early();
+    record.fail(ErrorKind::DownstreamClosed);
+    record.finish(&shared.conn);
+}
+
 /// Answers a request that goes no further, and ends it.
-fn answer(
+pub(super) fn answer(
     shared: &Shared,
     (respond, facts): (&mut SendResponse<Bytes>, Option<Facts>),
     reply: &Reply,
@@ -169,7 +212,7 @@ fn answer(
 
 /// Reads on for a moment after an early answer. The reset that ends the stream otherwise takes the
 /// answer's place with clients that meet both at once.
-async fn linger(source: &mut Source<'_>) {
+pub(super) async fn linger(source: &mut Source<'_>) {
     let mut dropped = 0;
     let work = async {
         while dropped < LINGER_BYTES {
@@ -187,6 +230,17 @@ async fn linger(source: &mut Source<'_>) {
 /// An exchange that failed: told while the client has seen nothing, cut otherwise.
 fn fail(client: &mut Client<'_>, error: &Error, record: &mut Record) {
     let kind = error.kind;
+    if let Some(reply) = record.take_instead()
+        && client.sink.is_none()
+    {
+        reply.note(record);
+        let facts = client.facts;
+        if let Some(respond) = client.respond() {
+            // Fails where the client is gone meanwhile.
+            let _ = reply::send_http2(respond, &reply, Some(facts), record);
+        }
+        return;
+    }
     record.fail(kind);
     if kind.status() == 0 {
         return;
@@ -223,6 +277,6 @@ mod tests {
     #[test]
     fn the_state_of_a_stream_is_bounded() {
         let size = size_of_future(serve);
-        assert!(size <= 3584, "{size} bytes");
+        assert!(size <= 3616, "{size} bytes");
     }
 }

@@ -15,6 +15,8 @@ use crate::runtime::clock;
 pub(in crate::proxy::http) struct Held {
     /// How long its route's fault makes it wait.
     pub(in crate::proxy::http) delay: Option<Duration>,
+    /// That it has waited so long already.
+    pub(in crate::proxy::http) delayed: bool,
     /// Whom its route's limits ask.
     pub(in crate::proxy::http) asks: Vec<Ask>,
     /// The limit with the least left, of those that were asked.

@@ -1,0 +1,105 @@
+//! Verdicts that are remembered, so that the same question isn't asked twice.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hashbrown::HashMap;
+
+use crate::policy::hook::Decision;
+
+/// Verdicts of one hook by what they depend on.
+///
+/// Two generations: what is asked for again moves to the young one; when that is half of all, the old
+/// one goes. So what is in use stays, the bound holds, and nothing has to be sorted by age.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    young: HashMap<Box<[u8]>, Entry>,
+    old: HashMap<Box<[u8]>, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    decision: Arc<Decision>,
+    until: Instant,
+}
+
+impl Verdicts {
+    /// What was decided, if it still holds.
+    pub(super) fn get(&mut self, key: &[u8], now: Instant) -> Option<Arc<Decision>> {
+        if let Some(entry) = self.young.get(key) {
+            return (now < entry.until).then(|| Arc::clone(&entry.decision));
+        }
+        let (key, entry) = self.old.remove_entry(key)?;
+        if now >= entry.until {
+            return None;
+        }
+        let decision = Arc::clone(&entry.decision);
+        self.young.insert(key, entry);
+        Some(decision)
+    }
+
+    /// Remembers a decision; never more than `most`.
+    pub(super) fn put(
+        &mut self,
+        key: Box<[u8]>,
+        (decision, until): (Arc<Decision>, Instant),
+        most: usize,
+    ) {
+        if self.young.len() >= most.div_ceil(2) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, Entry { decision, until });
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::hook::Verdict;
+    use crate::runtime::clock;
+
+    fn decision(status: u16) -> Arc<Decision> {
+        Arc::new(Decision {
+            edits: Vec::new(),
+            verdict: Verdict::Answer {
+                status,
+                body: bytes::Bytes::new(),
+            },
+        })
+    }
+
+    #[test]
+    fn what_is_used_stays_and_the_bound_holds() {
+        let now = clock::now();
+        let until = now + Duration::from_secs(1);
+        let mut verdicts = Verdicts::default();
+        for key in 0..100_u8 {
+            verdicts.put(Box::from([key]), (decision(u16::from(key)), until), 10);
+            assert!(verdicts.young.len() + verdicts.old.len() <= 10);
+            assert!(verdicts.get(&[0], now).is_some(), "asked for each time");
+        }
+        assert_eq!(verdicts.get(&[99], now), Some(decision(99)));
+        assert_eq!(verdicts.get(&[50], now), None);
+    }
+
+    #[test]
+    fn a_verdict_ends_with_its_time() {
+        let now = clock::now();
+        let mut verdicts = Verdicts::default();
+        let until = now + Duration::from_secs(1);
+        verdicts.put(Box::from(&b"a"[..]), (decision(200), until), 2);
+        verdicts.put(Box::from(&b"b"[..]), (decision(201), until), 2);
+        assert!(verdicts.get(b"a", until).is_none());
+        assert!(verdicts.get(b"b", until).is_none());
+        verdicts.put(Box::from(&b"b"[..]), (decision(202), until), 2);
+        verdicts.clear();
+        assert!(verdicts.get(b"b", now).is_none());
+    }
+}

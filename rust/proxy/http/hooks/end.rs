@@ -1,0 +1,74 @@
+//! Hooks about a request that has ended.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::run::{Data, Run};
+use super::seen::Seen;
+use crate::abi::Phase;
+use crate::policy::hook::Kind;
+use crate::proxy::connection::Downstream;
+use crate::proxy::hooks::facts_of;
+use crate::proxy::http::record::Record;
+use crate::remote::desk::{Facts, Question};
+use crate::runtime::clock;
+
+/// Tells the hooks that want to know that a request has ended. Nobody waits for what they say.
+pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) {
+    let current = Rc::clone(&record.current);
+    let mut run = record.hooks.take().unwrap_or_default();
+    let Some(uses) = record.uses(&current) else {
+        return;
+    };
+    let worker = conn.worker();
+    for (_, one) in uses.in_phase(Phase::Log) {
+        let stats = &worker.hooks.of(worker, &one.hook).stats;
+        stats.calls_total.increment();
+        match &one.hook.kind {
+            Kind::Native(instance) => {
+                let mut seen = Seen {
+                    conn: Some(conn),
+                    names: record.names(),
+                    status: record.status,
+                    ..Seen::new(Phase::Log, &one.hook, &mut run)
+                };
+                let _ = instance.call(Phase::Log, &mut seen);
+            }
+            Kind::Python(_) => {
+                let question = Question {
+                    hook: Arc::clone(&one.hook),
+                    phase: Phase::Log,
+                    deadline: clock::now() + one.hook.timeout,
+                    facts: Box::new(Facts {
+                        route: record.route_name().to_owned(),
+                        cluster: record.cluster_name().to_owned(),
+                        ..facts_of(conn)
+                    }),
+                    status: record.status,
+                    headers: Vec::new(),
+                    body: None,
+                    metadata: run.metadata.pairs().to_vec(),
+                };
+                if worker.desk.ask(question).is_err() {
+                    stats.overflow_total.increment();
+                }
+            }
+        }
+    }
+    run.data = Data::default();
+}
+
+impl Drop for Run {
+    /// A request that ends without being logged, because its worker does, leaves nothing behind:
+    /// filters that keep something with it are told its end here.
+    fn drop(&mut self) {
+        for hook in self.data.holders() {
+            if let Kind::Native(instance) = &hook.kind
+                && instance.phases().has(Phase::Log)
+            {
+                let mut seen = Seen::new(Phase::Log, &hook, self);
+                let _ = instance.call(Phase::Log, &mut seen);
+            }
+        }
+    }
+}
