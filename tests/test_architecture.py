@@ -36,6 +36,7 @@ UNSAFE_FILES = {"rust/net/sys.rs", "rust/python/mod.rs", "rust/python/filters.rs
         "adopt",
         "adopt_tests",
         "call",
+        "fake_tests",
         "host",
         "host_tests",
         "instance",

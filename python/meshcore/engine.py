@@ -195,8 +195,7 @@ class Engine:
         if compiled.filters:
             from meshcore.filters import adopt
 
-            for needed in compiled.filters:
-                adopt(needed.key)
+            adopt(needed.key for needed in compiled.filters)
         if not compiled.hooks and self._host is None:
             return await self._install(compiled, sent)
         if self._host is None:

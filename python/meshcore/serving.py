@@ -12,7 +12,7 @@ from meshcore.engine import Engine
 from meshcore.errors import EngineStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import TypeVar
 
     from meshcore.answers import Socket, Stats
@@ -40,6 +40,13 @@ class Served:
         try:
             drain = self._engine.drain
             trio.from_thread.run(drain, timeout, idle_grace, trio_token=self._token)
+        except (trio.RunFinishedError, trio.Cancelled):
+            raise EngineStopped from None
+
+    def reload_hooks(self) -> None:
+        """As `Engine.reload_hooks`; blocks until the new functions answer."""
+        try:
+            trio.from_thread.run(self._engine.reload_hooks, trio_token=self._token)
         except (trio.RunFinishedError, trio.Cancelled):
             raise EngineStopped from None
 
@@ -114,19 +121,26 @@ def _soon(token: trio.lowlevel.TrioToken, scope: trio.CancelScope) -> None:
 
 
 @contextmanager
-def serve(config: Config, *, workers: int = 0, pin: bool = False) -> Iterator[Served]:
+def serve(
+    config: Config,
+    *,
+    workers: int = 0,
+    pin: bool = False,
+    hooks: Mapping[str, object] | None = None,
+) -> Iterator[Served]:
     """Run an engine beside a program on asyncio or plain threads, for as long as the block lasts.
 
     Args:
         config: What to run from the start.
         workers: Threads of the engine; 0 is as many as the control group allows.
         pin: Keep each worker on a core of its own.
+        hooks: As for `Engine`; they run in the engine's trio thread.
 
     Raises:
         ConfigError: The configuration was refused.
         EngineError: The engine could not be started.
     """
-    thread = _Thread(Engine(config, workers=workers, pin=pin))
+    thread = _Thread(Engine(config, workers=workers, pin=pin, hooks=hooks))
     served = thread.start()
     try:
         yield served

@@ -181,3 +181,7 @@ unsafe fn text(name: *const c_char) -> Option<Box<str>> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "adopt_tests.rs"]
+mod tests;

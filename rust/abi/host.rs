@@ -289,3 +289,7 @@ unsafe extern "C" fn resume(token: *mut c_void, code: c_int) -> c_int {
 unsafe extern "C" fn now() -> u64 {
     clock::nanos(clock::now())
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

@@ -51,7 +51,7 @@ impl Instance {
         Self::of(&filter, config)
     }
 
-    fn of(filter: &Filter, config: &str) -> Result<Self, String> {
+    pub(super) fn of(filter: &Filter, config: &str) -> Result<Self, String> {
         let name = &filter.name;
         if config.len() > MAX_CONFIG {
             return Err(format!(
@@ -186,3 +186,7 @@ fn created(create: Create, name: &str, config: &str) -> Result<(*mut c_void, Cou
     }
     Err(format!("filter {name:?} refuses its config: {why}"))
 }
+
+#[cfg(test)]
+#[path = "instance_tests.rs"]
+mod tests;

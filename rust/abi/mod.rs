@@ -19,3 +19,6 @@ pub use instance::Instance;
 pub use library::{LibraryError, load};
 pub use registry::adopt;
 pub use subject::{Attribute, Edit, Fault, Level, Phase, Phases, Refused, Subject, Verdict};
+
+#[cfg(test)]
+mod fake_tests;

@@ -174,3 +174,7 @@ impl McFilter {
         on_log: None,
     };
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

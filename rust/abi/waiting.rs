@@ -15,11 +15,7 @@ const MAX_WAITING: usize = 65_536;
 /// At least so many requests pause between two looks for those that have gone.
 const SWEEP_EVERY: usize = 1_024;
 
-static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
-    last: 0,
-    sweep_in: SWEEP_EVERY,
-    senders: BTreeMap::new(),
-});
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting::new());
 
 struct Waiting {
     last: usize,
@@ -28,6 +24,26 @@ struct Waiting {
 }
 
 impl Waiting {
+    const fn new() -> Self {
+        Self {
+            last: 0,
+            sweep_in: SWEEP_EVERY,
+            senders: BTreeMap::new(),
+        }
+    }
+
+    fn ask(&mut self) -> Result<(usize, Receiver<i32>), Refused> {
+        self.sweep();
+        if self.senders.len() >= MAX_WAITING {
+            return Err(Refused::Full);
+        }
+        // Never 0: a filter's null is no token.
+        self.last = self.last.wrapping_add(1).max(1);
+        let (sender, receiver) = oneshot::channel();
+        self.senders.insert(self.last, sender);
+        Ok((self.last, receiver))
+    }
+
     /// Lets go of requests that have gone at their time-outs, whose filter never resumed. Looking
     /// through an eighth as often as there are entries makes it a few steps a request.
     fn sweep(&mut self) {
@@ -46,16 +62,7 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 
 /// A token, and where its code will come.
 pub(super) fn ask() -> Result<(usize, Receiver<i32>), Refused> {
-    let mut waiting = waiting();
-    waiting.sweep();
-    if waiting.senders.len() >= MAX_WAITING {
-        return Err(Refused::Full);
-    }
-    let token = waiting.last.wrapping_add(1).max(1);
-    waiting.last = token;
-    let (sender, receiver) = oneshot::channel();
-    waiting.senders.insert(token, sender);
-    Ok((token, receiver))
+    waiting().ask()
 }
 
 /// Uses a token up. A code that means nothing is as if the filter had let go.
@@ -71,3 +78,7 @@ pub(super) fn resume(token: usize, code: i32) -> Result<(), Refused> {
 pub(super) fn forget(token: usize) -> Option<Sender<i32>> {
     waiting().senders.remove(&token)
 }
+
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ mod changes;
 pub mod events;
 pub mod explain;
 mod guards;
+mod hook_counters;
 pub mod hooks;
 mod names;
 mod options;

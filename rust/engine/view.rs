@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::events::{Event, Events};
 use super::guards;
+use super::hook_counters;
 use super::sockets::{AdminSocket, Bound};
 use crate::admin::View;
 use crate::policy::gradient::Gradient;
@@ -84,8 +85,13 @@ impl Seen {
         let snapshot = self.snapshot();
         guards::set_gauges(&snapshot, &self.registry);
         let clusters = snapshot.clusters.iter().flatten();
-        self.registry
-            .to_json(clusters.map(|cluster| &*cluster.name))
+        let mut stats = self
+            .registry
+            .to_json(clusters.map(|cluster| &*cluster.name));
+        for (hook, counter, value) in hook_counters::of(&snapshot) {
+            stats["hooks"][&*hook]["counters"][counter] = json!(value);
+        }
+        stats
     }
 
     pub(super) fn sockets(&self) -> HashMap<String, Bound> {
@@ -148,8 +154,14 @@ impl View for AdminView {
     }
 
     fn stats_prometheus(&self) -> String {
-        guards::set_gauges(&self.0.snapshot(), &self.0.registry);
-        self.0.registry.render_prometheus()
+        let snapshot = self.0.snapshot();
+        guards::set_gauges(&snapshot, &self.0.registry);
+        let counters = hook_counters::of(&snapshot);
+        let told: Vec<_> = counters
+            .iter()
+            .map(|(hook, counter, value)| (&**hook, &**counter, *value))
+            .collect();
+        self.0.registry.render_prometheus(&told)
     }
 
     fn stats_json(&self) -> Value {

@@ -229,9 +229,12 @@ impl Registry {
         sweep(&mut tables.logs, |_| false);
     }
 
-    /// The Prometheus text exposition, version 0.0.4.
-    pub fn render_prometheus(&self) -> String {
-        render::prometheus(&self.tables())
+    /// The Prometheus text exposition, version 0.0.4; with what native hooks count themselves: the
+    /// hook, the counter, its number.
+    pub fn render_prometheus(&self, of_hooks: &[(&str, &str, u64)]) -> String {
+        let mut out = render::prometheus(&self.tables());
+        render::hook_counters(&mut out, of_hooks);
+        out
     }
 
     /// The same numbers as nested objects: `clusters`, `listeners`, `routes`, `workers`,

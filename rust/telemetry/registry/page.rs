@@ -26,7 +26,9 @@ also show clusters that nothing was counted for yet. Counters that are told apar
 powers of two of a microsecond, from 0.000064 to 67.108864 seconds; in the statistics they are
 `count`, `sum`, `p50`, `p90`, `p99` and `p999`, within 12.5 %.
 
-`meshcore_build_info{version}` is always 1.
+`meshcore_build_info{version}` is always 1. `meshcore_hook_counter_total{hook,counter}` is what a
+native hook counts itself, in the statistics `hooks.NAME.counters`; it begins at zero when the hook
+changes.
 ";
 
 fn page() -> String {

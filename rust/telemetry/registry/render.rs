@@ -40,6 +40,20 @@ pub(super) fn prometheus(tables: &Tables) -> String {
     out
 }
 
+/// What native hooks count themselves: the hook, the counter, its number.
+pub(super) fn hook_counters(out: &mut String, counters: &[(&str, &str, u64)]) {
+    const NAME: &str = "meshcore_hook_counter_total";
+    if counters.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "# HELP {NAME} What native hooks count themselves.");
+    let _ = writeln!(out, "# TYPE {NAME} counter");
+    for (hook, counter, value) in counters {
+        let labels = with(&with("", "hook", hook), "counter", counter);
+        sample(out, NAME, &labels, value);
+    }
+}
+
 /// Everything as nested objects.
 pub(super) fn json<'c>(tables: &Tables, configured: impl IntoIterator<Item = &'c str>) -> Value {
     let mut clusters = by_name(&tables.clusters);

@@ -176,7 +176,7 @@ meshcore_route_request_duration_seconds_bucket{{route_table=\"web\",route=\"say 
 ",
         env!("CARGO_PKG_VERSION")
     );
-    let rendered = registry.render_prometheus();
+    let rendered = registry.render_prometheus(&[]);
     assert!(rendered.starts_with(&expected), "{rendered}");
     let labels = "{route_table=\"web\",route=\"say \\\"hi\\\"\"}";
     let end = format!(
@@ -188,7 +188,7 @@ meshcore_route_request_duration_seconds_bucket{{route_table=\"web\",route=\"say 
 
 #[test]
 fn the_exposition_is_well_formed() {
-    let samples = check(&used().render_prometheus());
+    let samples = check(&used().render_prometheus(&[]));
     let labels = "{cluster=\"api \\\"v1\\\"\\\\\\n\"";
     let count = format!("meshcore_cluster_request_duration_seconds_count{labels}}}");
     assert_eq!(samples.get(&count).map(String::as_str), Some("4"));
@@ -272,4 +272,17 @@ fn check_labels(labels: &str) {
         }
         rest = tail.strip_prefix(',').unwrap();
     }
+}
+
+#[test]
+fn what_native_hooks_count_stands_beside_the_rest() {
+    let text = Registry::default().render_prometheus(&[("a \"b\"", "hits", 3), ("c", "misses", 0)]);
+    let (_, counters) = text
+        .split_once("# TYPE meshcore_hook_counter_total counter\n")
+        .unwrap();
+    assert_eq!(
+        counters,
+        "meshcore_hook_counter_total{hook=\"a \\\"b\\\"\",counter=\"hits\"} 3\n\
+         meshcore_hook_counter_total{hook=\"c\",counter=\"misses\"} 0\n"
+    );
 }

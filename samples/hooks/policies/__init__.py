@@ -27,7 +27,7 @@ async def resources() -> AsyncIterator[dict[str, object]]:
 @meshcore.hook(cache=["header.x-api-key"], ttl=30.0)
 async def by_plan(request: meshcore.Request, plans: Plans) -> Continue | Answer | RouteTo:
     """Who has paid more is served elsewhere; who has no plan isn't served."""
-    plan = plans.get(request.metadata.get("consumer", ""))
+    plan = plans.get(request.metadata.get("consumer", b"").decode())
     if plan is None:
         return Answer(403, b'{"error": "no plan"}\n', {"content-type": "application/json"})
     if plan == "enterprise":

@@ -37,14 +37,12 @@ cdef struct Masks:
     int masked
 
 
-# One body: whether it is looked into is known with its first piece.
 cdef struct Body:
-    bint begun
-    bint passes
+    bint passes             # it is no text
     Masking masking
 
 
-# What a request has, from the first piece of a body to on_log.
+# What a request has to remember, from when it first does to on_log.
 cdef struct Request:
     Body sent
     Body answered
@@ -143,12 +141,28 @@ cdef bint is_coded(const mc_host *host, void *req) noexcept nogil:
     return (
         host.get_header(req, mc_text(b"content-encoding"), &coding) == 1
         and not has(coding, b"identity")
-        and is_text(host, req)
     )
 
 
+cdef Request *request_of(const mc_host *host, void *req) noexcept nogil:
+    """What it remembers; NULL where there is no memory."""
+    cdef Request *request = <Request *>host.get_data(req)
+    if request == NULL:
+        request = <Request *>calloc(1, sizeof(Request))
+        if request != NULL and host.set_data(req, request) < 0:
+            free(request)
+            return NULL
+    return request
+
+
 cdef int on_request(const mc_host *host, void *req, void *state) noexcept nogil:
-    if is_coded(host, req):
+    cdef Request *request
+    if not is_text(host, req):
+        request = request_of(host, req)
+        if request == NULL:
+            return 500
+        request.sent.passes = True
+    elif is_coded(host, req):
         return 415
     # A range may begin in the middle of what must be masked.
     if (
@@ -160,29 +174,32 @@ cdef int on_request(const mc_host *host, void *req, void *state) noexcept nogil:
 
 
 cdef int on_response(const mc_host *host, void *req, void *state) noexcept nogil:
-    return 502 if is_coded(host, req) else MESHCORE_CONTINUE
+    cdef Request *request
+    if not is_text(host, req):
+        request = request_of(host, req)
+        if request == NULL:
+            return 500
+        request.answered.passes = True
+    elif is_coded(host, req):
+        return 502
+    return MESHCORE_CONTINUE
 
 
 cdef int mask(const mc_host *host, void *req, const Masks *masks, bint answers) noexcept nogil:
-    cdef Request *request = <Request *>host.get_data(req)
+    cdef Request *request = request_of(host, req)
     cdef Body *body
     cdef mc_str piece
-    cdef bint ends = host.body_ends(req) == 1
     if request == NULL:
-        request = <Request *>calloc(1, sizeof(Request))
-        if request == NULL or host.set_data(req, request) < 0:
-            free(request)
-            return 500
+        return 500
     body = &request.answered if answers else &request.sent
-    if not body.begun:
-        body.begun = True
-        body.passes = not is_text(host, req)
     if body.passes:
         return MESHCORE_CONTINUE
     if host.get_body(req, &piece) < 0:
         return -1
     body.masking.found = 0
-    if not feed(&body.masking, piece.ptr, piece.len, ends, &masks.mail, &masks.card):
+    if not feed(
+        &body.masking, piece.ptr, piece.len, host.body_ends(req) == 1, &masks.mail, &masks.card
+    ):
         return 500
     if body.masking.found > 0:
         host.add_counter(req, masks.masked, body.masking.found)

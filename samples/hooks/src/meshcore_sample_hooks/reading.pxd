@@ -41,13 +41,14 @@ cdef inline bint ended(Json *json) noexcept nogil:
 
 
 cdef inline bint next_item(Json *json, bint *first) noexcept nogil:
-    """Whether an item of a list or object comes; `first` is True before the first one."""
-    if first[0]:
-        first[0] = False
-        return json.at < json.end and not (took(json, c'}') or took(json, c']'))
-    if took(json, c','):
+    """Whether an item of a list or object comes; `first` is True before the first one.
+
+    It also says so where the text is wrong or ends too soon: then what is read next fails.
+    """
+    cdef bint begins = first[0]
+    first[0] = False
+    if not begins and took(json, c','):
         return True
-    # Neither a comma nor the end: what is read next fails.
     return not (took(json, c'}') or took(json, c']'))
 
 
