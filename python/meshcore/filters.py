@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 GROUP = "meshcore.filters"
 
+# Those that the engine knows: it never forgets one.
+_known: set[str] = set()
+
 
 def adopt(keys: Iterable[str]) -> None:
     """Have the engine know filters, in this process and as long as it lives.
@@ -24,6 +27,8 @@ def adopt(keys: Iterable[str]) -> None:
         HookError: There is none, or the engine refuses it.
     """
     for key in keys:
+        if key in _known:
+            continue
         try:
             if key.startswith("/"):
                 extension.load_library(key)
@@ -31,6 +36,7 @@ def adopt(keys: Iterable[str]) -> None:
                 extension.adopt_filter(key, _capsule(key))
         except (OSError, TypeError, ValueError) as error:
             raise HookError(key, str(error)) from None
+        _known.add(key)
 
 
 def installed() -> list[str]:

@@ -59,8 +59,8 @@ impl Call<'_> {
             return Err(Refused::Phase);
         }
         self.pause = Pause::Refused;
-        if self.phase == Phase::Log {
-            // Its request has gone.
+        if self.phase != Phase::Request {
+            // Elsewhere bytes of the message are on their way, or there is none.
             return Err(Refused::Phase);
         }
         let (token, code) = waiting::ask()?;

@@ -147,7 +147,7 @@ fn a_pause_ends_with_a_word_from_any_thread() {
 
 #[test]
 fn a_word_may_come_before_the_call_returns() {
-    let verdict = during(Phase::Upstream, &mut Fake::default(), &mut |host, req| {
+    let verdict = during(Phase::Request, &mut Fake::default(), &mut |host, req| {
         resume(pause(host, req).1, 0) + PAUSE
     });
     let Verdict::Paused(mut code) = verdict else {
@@ -189,14 +189,20 @@ fn a_call_pauses_once_and_not_with_an_answer() {
 }
 
 #[test]
-fn nothing_waits_after_a_request() {
-    let mut code = 0;
-    let verdict = during(Phase::Log, &mut Fake::default(), &mut |host, req| {
-        code = pause(host, req).0;
-        PAUSE
-    });
-    assert!(matches!(verdict, Verdict::Continue));
-    assert_eq!(code, REFUSED_PHASE);
+fn only_a_request_whose_head_is_looked_at_waits() {
+    for phase in Phase::ALL {
+        let mut code = 0;
+        let verdict = during(phase, &mut Fake::default(), &mut |host, req| {
+            code = pause(host, req).0;
+            PAUSE
+        });
+        match phase {
+            Phase::Request => assert!(matches!(verdict, Verdict::Paused(_)) && code == 0),
+            Phase::Log => assert!(matches!(verdict, Verdict::Continue)),
+            _ => assert!(matches!(verdict, Verdict::Fault(Fault::PauseRefused))),
+        }
+        assert!(phase == Phase::Request || code == REFUSED_PHASE);
+    }
 }
 
 /// What the functions below were called with, by the state that they made.

@@ -201,6 +201,16 @@ def test_a_hook_is_refused(house: House, keys: str, problem: str) -> None:
     assert any(line.startswith(f"8: {code}") and words in line for line in problems), problems
 
 
+def test_what_a_filter_refuses_is_its_config(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "adopt", lambda keys: None)
+    path = house("{name: a, filter: nobody, config: {keys: []}}", "{name: b, native: ./x.so}")
+    paths = [line.split()[1:3] for line in told(path)]
+    assert paths == [
+        ["filter_unusable", "hooks[0].config:"],
+        ["filter_unusable", "hooks[1].native:"],
+    ]
+
+
 def test_keys_of_functions_are_none_of_native_code(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +271,24 @@ def test_a_route_has_no_connections(house: House) -> None:
     assert [line.rpartition(": ")[0] for line in problems] == [
         "5: hook_phase_unfit listeners[0].routes[0].hooks"
     ]
+
+
+def test_a_listener_of_a_mesh_has_hooks_for_all_of_its_routes(house: House) -> None:
+    path = house("{name: one, python: M:plain}")
+    mesh = path.read_text().replace("routes: [{to: api, hooks: []}]", "mesh: outbound")
+    path.write_text(mesh.replace("hooks: []", "hooks: [one]"))
+    service = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "api"},
+        "spec": {"hosts": ["api"], "http": [{"route": [{"destination": {"host": "api"}}]}]},
+    }
+    with path.open("a") as file:
+        file.write(f"---\n{json.dumps(service)}\n")
+    examined = found(path)
+    assert examined.prepared is not None, examined.problems
+    listener = json.loads(examined.prepared.compiled.resources["Listener", "web"])
+    assert (listener["hooks"], listener["route_table"]) == ([{"name": "one"}], "web")
 
 
 def test_explain_lists_the_hooks_in_the_order_of_their_calls(house: House) -> None:
@@ -330,8 +358,9 @@ def test_an_entry_point_gives_its_filter_when_it_is_called(monkeypatch: pytest.M
     points = [Point(lambda: "capsule")]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: points)
     monkeypatch.setattr(extension, "adopt_filter", lambda *given: adopted.append(given))
-    filters.adopt(["keys"])
+    monkeypatch.setattr(filters, "_known", set())
+    filters.adopt(["keys", "keys"])
     assert adopted == [("keys", "capsule")]
     points[0] = Point(None)
     with pytest.raises(HookError, match=r"pack:filter can't be had: TypeError"):
-        filters.adopt(["keys"])
+        filters.adopt(["other"])

@@ -92,12 +92,13 @@ typedef struct mc_host {
 
     /* -- 1.0 -- */
 
-    /* The first value of a field of the message whose callback it is: of the request in
-     * on_request, on_request_body and on_upstream, of the answer in on_response and
-     * on_response_body (and on_log, once there is one). With the changes made so far. */
+    /* The first value of a field of the message whose head it is, with the changes made so far: of
+     * the request in on_request and on_upstream, of the answer in on_response. The other callbacks
+     * see no fields: what they need of them is kept by set_data or set_metadata. */
     int (*get_header)(void *req, mc_str name, mc_str *value);
-    /* The field has this value alone. Only while its head hasn't gone: on_request, on_upstream and
-     * on_response, and after `respond` for its answer. */
+    /* The field has this value alone. In on_request, on_upstream and on_response, and after
+     * `respond` of its answer. Fields that frame a message or belong to one connection, and `host`,
+     * are the engine's own. */
     int (*set_header)(void *req, mc_str name, mc_str value);
 
     /* -- 1.1 -- */
@@ -109,8 +110,9 @@ typedef struct mc_host {
     /* The fields of the message as it came, one by one; 0 behind the last. */
     int (*header_at)(void *req, size_t index, mc_str *name, mc_str *value);
 
-    /* Facts of the request and its connection. In on_connection there is what a connection has:
-     * identity, addresses, server name, listener. */
+    /* Facts. Those of the request's head (method to protocol, and its id) are there in on_request
+     * and on_upstream; those of the connection (identity to listener) in every callback; route,
+     * cluster and endpoint once they are known. */
     int (*get_method)(void *req, mc_str *value);
     int (*get_path)(void *req, mc_str *value);      /* normalised, without the query */
     int (*get_query)(void *req, mc_str *value);     /* behind the `?`, not decoded */
@@ -136,7 +138,7 @@ typedef struct mc_host {
     /* The answer's status; 0 before there is one. */
     int (*get_status)(void *req);
 
-    /* Sends the request to another cluster than its route's. In on_request. */
+    /* Sends the request to another cluster than its route's. In on_request and on_upstream. */
     int (*route_to)(void *req, mc_str cluster);
 
     /* The piece that passes, in on_request_body and on_response_body; it may be empty where the
@@ -157,9 +159,9 @@ typedef struct mc_host {
     void *(*get_data)(void *req);
     int (*set_data)(void *req, void *data);
 
-    /* Prepares an answer: 200 to 599, with a body that may be empty. set_header, add_header and
-     * remove_header then work on its fields. It is sent when the callback returns
-     * MESHCORE_ANSWERED; after `respond` MESHCORE_CONTINUE is a fault. */
+    /* Prepares an answer: 200 to 599, with a body that may be empty. In on_request, on_upstream and
+     * on_response. set_header, add_header and remove_header then work on its fields. It is sent
+     * when the callback returns MESHCORE_ANSWERED; after `respond` MESHCORE_CONTINUE is a fault. */
     int (*respond)(void *req, int status, mc_str body);
 
     /* A line for the operator: MESHCORE_LOG_…. The engine drops lines where they are many. */
@@ -173,7 +175,8 @@ typedef struct mc_host {
     int (*add_counter)(void *req, int id, uint64_t n);
 
     /* Lets the request wait once the callback returns MESHCORE_PAUSE, until `resume` is called with
-     * the token or the hook's timeout has passed (a fault). Not in on_log; once a callback. */
+     * the token or the hook's timeout has passed (a fault). Only in on_request, and once in each
+     * call of it. */
     int (*pause)(void *req, void **token);
     /* From any thread, before or after the callback has returned, exactly once. `code` takes the
      * place of the callback's: MESHCORE_CONTINUE or 400 to 599. The token is used up, whatever
@@ -190,9 +193,9 @@ typedef mc_callback mc_on_request;
 
 /* Makes an instance for a hook's `config`: JSON, or the text itself where it is a string; empty
  * where there is none. Returns 0, with `*state` as it shall be passed to the callbacks, or anything
- * else to refuse; `*error` then may say why, in UTF-8, valid until this thread calls the filter again.
- * Never called by two threads at the same time. May block for a moment; must not enter the Python
- * interpreter. Instances are also made to check a configuration, and then destroyed unused. */
+ * else to refuse; `*error` then may say why, in UTF-8, valid until this thread calls the filter
+ * again. Never called by two threads at the same time. May block for a moment; must not enter the
+ * Python interpreter. Instances are also made to check a configuration, and then destroyed unused. */
 typedef int (*mc_create)(const mc_host *host, mc_str config, void **state, mc_str *error);
 /* Frees it: once, from any thread, when nothing uses the instance any longer. */
 typedef void (*mc_destroy)(void *state);
@@ -227,7 +230,7 @@ typedef struct mc_filter {
     mc_callback on_response_body;
     /* A request has ended, however. What this returns is ignored. Called exactly once for each
      * request that on_request saw, also where a hook answered it or its client left: the place to
-     * free what belongs to it. */
+     * free what belongs to it. Requests that ended before on_request may come here too. */
     mc_callback on_log;
 } mc_filter;
 

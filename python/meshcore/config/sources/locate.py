@@ -97,8 +97,10 @@ def _of_hook(name: str, steps: Loc, config: Config) -> Loc:
         if hook.name == name:
             if steps[:1] == ("python",) and len(steps) > 1:
                 steps = ("body" if steps[1] == "body_bytes" else steps[1], *steps[2:])
-            elif steps[:1] == ("native",) and hook.filter is not None:
-                steps = ("filter",)
+            elif steps[:1] == ("native",):
+                # It was found, or the engine would not have been asked: what it refuses is config.
+                kind = "native" if hook.filter is None else "filter"
+                steps = ("config" if "config" in hook.model_fields_set else kind,)
             return ("hooks", index, *steps)
     return ()
 

@@ -73,13 +73,7 @@ pub(super) async fn serve(
             }
         }
         Err(Stop::Refused(refusal)) => {
-            if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
-                record.refused_head(&buffer);
-            }
-            buffer.consume(len);
-            let next = Box::pin(refuse(conn, refusal, &mut record)).await;
-            record.finish(conn);
-            return (next, Some(buffer));
+            return Box::pin(refused(conn, refusal, (buffer, len), record)).await;
         }
     };
     let facts = plan.facts;
@@ -105,25 +99,53 @@ pub(super) async fn serve(
     record.sent = activity.sent.get();
     let ended = match outcome {
         Ok(Done::Complete { next, rest }) => (next, rest),
+        other => {
+            let started = activity.started.get();
+            let ending = end(conn, other, (facts, started), &mut record);
+            (Box::pin(ending).await, None)
+        }
+    };
+    record.finish(conn);
+    ended
+}
+
+/// Answers a request that isn't admitted.
+async fn refused(
+    conn: &Downstream,
+    refusal: Refusal,
+    (mut buffer, len): (Buffer, usize),
+    mut record: Record,
+) -> (Next, Option<Buffer>) {
+    if matches!(refusal.reply, Reply::Error(kind) if kind.status() == 400) {
+        record.refused_head(&buffer);
+    }
+    buffer.consume(len);
+    let next = refuse(conn, refusal, &mut record).await;
+    record.finish(conn);
+    (next, Some(buffer))
+}
+
+/// An exchange that ended otherwise than with a complete answer.
+async fn end(
+    conn: &Downstream,
+    outcome: Result<Done, Error>,
+    (facts, started): (Facts, bool),
+    record: &mut Record,
+) -> Next {
+    match outcome {
+        Ok(Done::Complete { next, .. }) => next,
         Ok(Done::Tunnel {
             flight,
             upstream,
             from_client,
             from_upstream,
         }) => {
-            let tunnel = tunnel::run(conn, upstream, (from_client, from_upstream), &mut record);
-            Box::pin(tunnel).await;
+            tunnel::run(conn, upstream, (from_client, from_upstream), record).await;
             drop(flight);
-            (Next::Gone, None)
+            Next::Gone
         }
-        Err(error) => {
-            let started = activity.started.get();
-            let failing = fail(conn, &error, facts, started, &mut record);
-            (Box::pin(failing).await, None)
-        }
-    };
-    record.finish(conn);
-    ended
+        Err(error) => fail(conn, &error, facts, started, record).await,
+    }
 }
 
 pub(super) async fn refuse(conn: &Downstream, refusal: Refusal, record: &mut Record) -> Next {
