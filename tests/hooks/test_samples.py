@@ -15,7 +15,8 @@ import yaml
 
 from meshcore import extension
 from meshcore.config.sources.examine import examine
-from tests.support.bridge import BRIDGES, NAMES, Pair, Speaker, asking, before, telling
+from tests.support import frames
+from tests.support.bridge import BRIDGES, NAMES, Http2, Pair, Speaker, asking, before, telling
 from tests.support.packages import ROOT
 from tests.support.proxy import COMMAND, Document, Proxy, running
 from tests.support.upstream import answering, upstream
@@ -116,6 +117,10 @@ async def keys_are_known(it: Served) -> None:
     assert it.seen[-1].value(b"x-consumer") == b"bob"
     assert it.seen[-1].value(b"x-api-key") is None
     assert await it.proxy.metric("meshcore_hook_answered_total", hook="key") == 3
+    counted = {"missing": 1, "refused": 2, "accepted": 1}
+    for counter, times in counted.items():
+        name = "meshcore_hook_counter_total"
+        assert await it.proxy.metric(name, hook="key", counter=counter) == times
 
 
 async def rules_change_fields(it: Served) -> None:
@@ -136,11 +141,14 @@ async def bodies_are_masked(it: Served) -> None:
     assert answer.value(b"content-length") is None
     assert it.seen[-1].body == MASKED * 5000
     assert it.seen[-1].value(b"accept-encoding") == b"identity"
+    counted = await it.proxy.metric("meshcore_hook_counter_total", hook="mask", counter="masked")
+    assert counted == 2 * 5000 + 2
     await it.ask("/mask", (b"content-type", b"image/png"), body=SECRETS)
     assert it.seen[-1].body == SECRETS
 
 
-async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path, version: int) -> None:
     """The server has the safe part of a piece before the next one is sent, and no more."""
     first, arrived = b"", trio.Event()
 
@@ -155,14 +163,28 @@ async def test_what_is_cut_by_a_border_waits_for_the_rest(tmp_path: Path) -> Non
 
     async with upstream(script) as server:
         document = hooked(before(server.address, 1), mask=("pii_mask", None))
-        async with running(tmp_path, document) as proxy, connect(await proxy.port()) as wire:
-            head = b"POST /mask HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-            await wire.send(head, b"e\r\nhello ada@exam\r\n")
-            await arrived.wait()
-            await wire.send(b"7\r\nple.com\r\n0\r\n\r\n")
-            answer = await wire.response()
+        async with (
+            running(tmp_path, document) as proxy,
+            asking(await proxy.port(), version) as client,
+        ):
+            await in_two(client, b"hello ada@exam", arrived, b"ple.com")
+            _, answer = await client.response()
     assert b"ada" not in first
     assert answer.body == b"at [e-mail]."
+
+
+async def in_two(client: Speaker, one: bytes, between: trio.Event, other: bytes) -> None:
+    """Send a body in two pieces, the second when the first has arrived."""
+    if isinstance(client, Http2):
+        client.ident = await client.frames.open(frames.get("/mask", method="POST"), end=False)
+        await client.frames.data(client.ident, one)
+        await between.wait()
+        await client.frames.data(client.ident, other, end=True)
+        return
+    head = b"POST /mask HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    await client.wire.send(head, b"%x\r\n%s\r\n" % (len(one), one))
+    await between.wait()
+    await client.wire.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(other), other))
 
 
 async def test_coded_text_does_not_pass_unseen(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 //! Upstreams that fail, and clients that go.
 
-use meshcore::error::ErrorKind;
 use std::io::Write;
 
 use serde_json::json;
@@ -187,12 +186,4 @@ fn an_answer_reaches_a_client_whose_body_the_upstream_no_longer_takes() {
     // Nobody reads any more; the end comes as an error or as a full window, not as a hang.
     let mut socket = client.socket();
     while socket.write(&[0; 8192]).is_ok_and(|n| n > 0) {}
-}
-
-#[test]
-fn a_hook_that_fails_is_told_from_one_that_is_not_there() {
-    let told = |kind: ErrorKind| (kind.code(), kind.status(), kind.flag());
-    assert_eq!(told(ErrorKind::HookFailed), ("hook_failed", 500, "UAEX"));
-    let gone = told(ErrorKind::HookUnavailable);
-    assert_eq!(gone, ("hook_unavailable", 503, "UAEX"));
 }
