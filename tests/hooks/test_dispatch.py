@@ -232,12 +232,19 @@ async def test_a_hook_without_a_function_is_answered_at_once() -> None:
 
 
 async def test_calls_do_not_see_what_others_left_in_their_context() -> None:
-    plan: ContextVar[int] = ContextVar("plan", default=0)
-    seen: list[int] = []
+    plan: ContextVar[object] = ContextVar("plan", default=0)
+    seen: list[object] = []
+
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise TypeError
+
+        def __hash__(self) -> int:
+            return 0
 
     async def check(request: Request) -> None:
         seen.append(plan.get())
-        plan.set(len(seen))
+        plan.set(Odd())
 
     async with asked(check=check) as at:
         for _ in range(3):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections import deque
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -111,6 +111,7 @@ class Dispatcher:
 
     def drop(self, name: str) -> None:
         """Answer this hook's questions no more."""
+        self._told = {key: at for key, at in self._told.items() if key[0] != name}
         binding = self._bindings.pop(name, None)
         while binding is not None and binding.waiting:
             self._desk.answer_question(binding.waiting.popleft()[0][0], "gone")
@@ -135,7 +136,7 @@ class Dispatcher:
                 nursery.start_soon(self._work, nursery, fd, name=_NAME)
             before = copy_context()
             await self._serve(*first)
-            if copy_context() != before:
+            if not _same(before, copy_context()):
                 return  # what the function left in its context is no other call's
 
     async def _wait_as_spare(self) -> None:
@@ -154,6 +155,9 @@ class Dispatcher:
             binding = self._bindings.get(question[1])
             if binding is None:
                 self._desk.answer_question(question[0], "gone")
+                continue
+            if not question[3]:
+                self._desk.answer_question(question[0], "timeout")
                 continue
             deadline = now + question[3] / _MICROSECONDS
             if binding.active >= binding.concurrency:
@@ -220,3 +224,11 @@ class Dispatcher:
         elif error is not None:
             lines = "".join(traceback.format_exception(error)).rstrip()
             self._tell(f"hook {name} raised {type(error).__name__}\n{lines}")
+
+
+def _same(before: Context, after: Context) -> bool:
+    """Whether nothing was set; costs next to nothing then."""
+    try:
+        return before == after
+    except Exception:  # of values that can't be compared: they are others
+        return False
