@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import pytest
@@ -228,3 +229,50 @@ async def test_a_hook_without_a_function_is_answered_at_once() -> None:
     async with asked() as at:
         at.desk.ask("other")
         assert await answers(at) == ["gone"]
+
+
+async def test_calls_do_not_see_what_others_left_in_their_context() -> None:
+    plan: ContextVar[object] = ContextVar("plan", default=0)
+    seen: list[object] = []
+
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise TypeError
+
+        def __hash__(self) -> int:
+            return 0
+
+    async def check(request: Request) -> None:
+        seen.append(plan.get())
+        plan.set(Odd())
+
+    async with asked(check=check) as at:
+        for _ in range(3):
+            at.desk.ask("check")
+            await wait_all_tasks_blocked()
+        at.desk.ask("check")
+        at.desk.ask("check")
+        assert await answers(at) == ["continue"] * 5
+    assert seen == [0] * 5
+
+
+async def test_one_that_waits_keeps_no_other_from_being_answered() -> None:
+    gates = [trio.Event() for _ in range(4)]
+    calls = iter(gates)
+
+    async def check(request: Request) -> None:
+        await next(calls).wait()
+
+    async def quick(request: Request) -> None: ...
+
+    async with asked(check=check, quick=quick) as at:
+        for _ in gates:
+            at.desk.ask("check")
+            await wait_all_tasks_blocked()
+            at.desk.ask("quick")
+            at.desk.ask("quick")
+            await wait_all_tasks_blocked()
+        assert at.desk.kinds() == ["continue"] * 8
+        for gate in gates:
+            gate.set()
+        assert await answers(at) == ["continue"] * 12

@@ -214,6 +214,15 @@ async def test_a_change_that_the_engine_refuses_takes_its_hooks_with_it(
         assert EVENTS == ["start 1", "stop 1"]
 
 
+async def test_another_function_behind_a_hook_is_a_reload_of_it(policies: Policies) -> None:
+    async with hosted() as (desk, host):
+        await serve(host, policies.hooks("check"))
+        await serve(host, {"check": policies.hook("open")})
+        assert await body(desk) == b""
+        await serve(host, {"check": policies.hook("open")})
+    assert desk.reloads == [("check", True)]
+
+
 async def test_what_cannot_be_had_is_told_with_its_place(policies: Policies) -> None:
     cases = {
         "no_such_module:check": "there is no module no_such_module where Python searches, last in",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ def main(arguments: list[str]) -> int:
             _print(found.problems)
         return EXIT_REFUSED
     before = document_stamps(settings)
-    found = examined(settings)
+    with redirect_stdout(sys.stderr):  # modules of hooks may print
+        found = examined(settings)
     sys.stdout.buffer.write(bundle(before, found).pack())
     sys.stdout.buffer.flush()
     _print(found.problems)

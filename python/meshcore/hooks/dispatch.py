@@ -1,8 +1,10 @@
-"""Takes questions from the engine and has functions answer them: one task waits, each call has one.
+"""Takes questions from the engine and has functions answer them, each call in a task.
 
-A function's faults stay its own: what it raises becomes an answer, at its deadline it is cancelled,
-and more calls than it may have at once wait here. Nothing is said of single calls but of the first
-fault in a while.
+One task leads: it waits for questions. It calls for the first of them itself, since to start a task
+for it would take as long as most functions do; meanwhile a spare task leads, should the function
+have to wait. A function's faults stay its own: what it raises becomes an answer, at its deadline it
+is cancelled, and more calls than it may have at once wait here. Nothing is said of single calls but
+of the first fault in a while.
 """
 
 from __future__ import annotations
@@ -10,10 +12,20 @@ from __future__ import annotations
 import sys
 import traceback
 from collections import deque
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Protocol
 
 import trio
-from trio.lowlevel import checkpoint, notify_closing, wait_readable
+from trio.lowlevel import (
+    Abort,
+    Task,
+    checkpoint,
+    current_task,
+    notify_closing,
+    reschedule,
+    wait_readable,
+    wait_task_rescheduled,
+)
 
 from meshcore.hooks.verdicts import told
 
@@ -76,18 +88,19 @@ class Dispatcher:
         self._tell = tell
         self._bindings: dict[str, Binding] = {}
         self._told: dict[tuple[str, str], float] = {}
+        # Whether a task waits for questions, or is about to.
+        self._led = False
+        self._spare: Task | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer until cancelled."""
         fd = self._desk.hook_fd()
-        async with trio.open_nursery() as nursery:
-            task_status.started()
-            try:
-                while True:
-                    await wait_readable(fd)
-                    self._take(nursery)
-            finally:
-                notify_closing(fd)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._work, nursery, fd)
+                task_status.started()
+        finally:
+            notify_closing(fd)
 
     def put(self, name: str, bound: Bound, concurrency: int) -> None:
         """Have a hook's questions answered by this function; calls under way end as they began."""
@@ -98,23 +111,64 @@ class Dispatcher:
 
     def drop(self, name: str) -> None:
         """Answer this hook's questions no more."""
+        self._told = {key: at for key, at in self._told.items() if key[0] != name}
         binding = self._bindings.pop(name, None)
         while binding is not None and binding.waiting:
             self._desk.answer_question(binding.waiting.popleft()[0][0], "gone")
 
-    def _take(self, nursery: trio.Nursery) -> None:
+    async def _work(self, nursery: trio.Nursery, fd: int) -> None:
+        while True:
+            if self._led:
+                if self._spare is not None:
+                    return
+                await self._wait_as_spare()
+                continue
+            self._led = True
+            await wait_readable(fd)
+            first = self._take(nursery)
+            self._led = False
+            if first is None:
+                continue
+            if self._spare is not None:
+                reschedule(self._spare)
+                self._spare = None
+            else:
+                nursery.start_soon(self._work, nursery, fd, name=_NAME)
+            before = copy_context()
+            await self._serve(*first)
+            if not _same(before, copy_context()):
+                return  # what the function left in its context is no other call's
+
+    async def _wait_as_spare(self) -> None:
+        def abort(_raise_cancel: object) -> Abort:
+            self._spare = None
+            return Abort.SUCCEEDED
+
+        self._spare = current_task()
+        await wait_task_rescheduled(abort)
+
+    def _take(self, nursery: trio.Nursery) -> tuple[Binding, Question, float] | None:
+        """Take questions and start calls; the first one is left to the caller."""
         now = trio.current_time()
+        first = None
         for question in self._desk.take_questions(BATCH):
             binding = self._bindings.get(question[1])
             if binding is None:
                 self._desk.answer_question(question[0], "gone")
                 continue
+            if not question[3]:
+                self._desk.answer_question(question[0], "timeout")
+                continue
             deadline = now + question[3] / _MICROSECONDS
-            if binding.active < binding.concurrency:
-                binding.active += 1
-                nursery.start_soon(self._serve, binding, question, deadline, name=_NAME)
-            else:
+            if binding.active >= binding.concurrency:
                 binding.waiting.append((question, deadline))
+                continue
+            binding.active += 1
+            if first is None:
+                first = (binding, question, deadline)
+            else:
+                nursery.start_soon(self._serve, binding, question, deadline, name=_NAME)
+        return first
 
     async def _serve(self, binding: Binding, question: Question, deadline: float) -> None:
         try:
@@ -170,3 +224,11 @@ class Dispatcher:
         elif error is not None:
             lines = "".join(traceback.format_exception(error)).rstrip()
             self._tell(f"hook {name} raised {type(error).__name__}\n{lines}")
+
+
+def _same(before: Context, after: Context) -> bool:
+    """Whether nothing was set; costs next to nothing then."""
+    try:
+        return before == after
+    except Exception:  # of values that can't be compared: they are others
+        return False

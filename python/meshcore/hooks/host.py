@@ -130,7 +130,7 @@ class Host:
         except BaseException:
             self._doubtful.append(staged)
             raise
-        self._install(hooks, staged, anew=anew)
+        self._install(hooks, staged)
 
     async def reload(self) -> None:
         """Load what can be loaded anew.
@@ -141,9 +141,12 @@ class Host:
         async with self.serving(self._hooks, anew=True):
             await trio.lowlevel.checkpoint()
 
-    def _install(self, hooks: Mapping[str, PythonHook], staged: _Staged, *, anew: bool) -> None:
+    def _install(self, hooks: Mapping[str, PythonHook], staged: _Staged) -> None:
         for name, bound in staged.bounds.items():
             self._dispatcher.put(name, bound, hooks[name].concurrency)
+        # Verdicts of the functions before are remembered until this.
+        for name in staged.bounds.keys() & self._hooks.keys():
+            self._desk.hook_reloaded(name, ok=True)
         for name in self._hooks.keys() - hooks.keys():
             self._dispatcher.drop(name)
         self._hooks = dict(hooks)
@@ -158,8 +161,6 @@ class Host:
         for doubtful in self._doubtful:
             _end(doubtful)
         self._doubtful.clear()
-        for name in staged.bounds if anew else ():
-            self._desk.hook_reloaded(name, ok=True)
 
     async def _staged(self, hooks: Mapping[str, PythonHook], *, anew: bool) -> _Staged:
         staged = _Staged()
