@@ -62,10 +62,10 @@ impl Phases {
         Self(self.0 | 1 << phase as u8)
     }
 
-    /// With one less.
+    /// Those that `others` hasn't.
     #[must_use]
-    pub const fn without(self, phase: Phase) -> Self {
-        Self(self.0 & !(1 << phase as u8))
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// All of both.

@@ -5,17 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hashbrown::HashMap;
-
 use super::cache::Verdicts;
 use crate::policy::hook::{Cache, Decision, Hook};
 use crate::proxy::worker::Worker;
 use crate::telemetry::HookStats;
-use crate::wire;
 
-/// The seats of a worker.
+/// The seats of a worker. There are few, so that to look through them takes less than to hash a name.
 #[derive(Debug, Default)]
-pub struct Seats(RefCell<HashMap<Arc<str>, Rc<Seat>>>);
+pub struct Seats(RefCell<Vec<Rc<Seat>>>);
 
 /// One of them.
 #[derive(Debug)]
@@ -23,46 +20,57 @@ pub struct Seat {
     /// This worker's counters.
     pub stats: Arc<HookStats>,
     /// Of what, and of which loading of functions, the verdicts are.
-    made_for: RefCell<Arc<wire::Hook>>,
+    made_for: RefCell<Arc<Hook>>,
     epoch: Cell<u64>,
     verdicts: RefCell<Verdicts>,
 }
 
 impl Seats {
     /// The seat of `hook`.
-    pub fn of(&self, worker: &Worker, hook: &Hook) -> Rc<Seat> {
-        if let Some(seat) = self.0.borrow().get(&hook.name) {
+    pub fn of(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
+        let seats = self.0.borrow();
+        let same = |seat: &&Rc<Seat>| Arc::ptr_eq(&seat.made_for.borrow(), hook);
+        if let Some(seat) = seats.iter().find(same) {
+            return Rc::clone(seat);
+        }
+        drop(seats);
+        self.take(worker, hook)
+    }
+
+    /// A seat for a hook that has none, or had another form.
+    #[cold]
+    fn take(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
+        let mut seats = self.0.borrow_mut();
+        let named = |seat: &&Rc<Seat>| seat.made_for.borrow().name == hook.name;
+        if let Some(seat) = seats.iter().find(named) {
+            if !Arc::ptr_eq(&seat.made_for.borrow().wire, &hook.wire) {
+                seat.verdicts.borrow_mut().clear();
+            }
+            *seat.made_for.borrow_mut() = Arc::clone(hook);
             return Rc::clone(seat);
         }
         let seat = Rc::new(Seat {
             stats: worker.registry.hook(worker.index, &hook.name),
-            made_for: RefCell::new(Arc::clone(&hook.wire)),
+            made_for: RefCell::new(Arc::clone(hook)),
             epoch: Cell::new(worker.desk.epoch()),
             verdicts: RefCell::default(),
         });
-        let mut seats = self.0.borrow_mut();
-        seats.insert(Arc::clone(&hook.name), Rc::clone(&seat));
+        seats.push(Rc::clone(&seat));
         seat
     }
 
     /// Leaves those that `stays` doesn't name.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
-        self.0.borrow_mut().retain(|name, _| stays(name));
+        let mut seats = self.0.borrow_mut();
+        seats.retain(|seat| stays(&seat.made_for.borrow().name));
     }
 }
 
 impl Seat {
-    /// What was decided of the same question, if that still holds.
-    pub fn remembered(
-        &self,
-        hook: &Hook,
-        (key, now): (&[u8], Instant),
-        epoch: u64,
-    ) -> Option<Arc<Decision>> {
-        let same = Arc::ptr_eq(&self.made_for.borrow(), &hook.wire);
-        if !same || self.epoch.get() != epoch {
-            *self.made_for.borrow_mut() = Arc::clone(&hook.wire);
-            self.epoch.set(epoch);
+    /// What was decided of the same question since functions were loaded `epoch` times, if that still
+    /// holds.
+    pub fn remembered(&self, (key, now): (&[u8], Instant), epoch: u64) -> Option<Arc<Decision>> {
+        if self.epoch.replace(epoch) != epoch {
             self.verdicts.borrow_mut().clear();
             return None;
         }

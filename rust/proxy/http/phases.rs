@@ -134,7 +134,9 @@ impl<'a> Request<'a> {
         let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
         let cluster = cluster.map(Rc::clone);
         let chosen = match record.hooks {
-            None if !self.hooks_upstream(route) => share.map(Some).zip(cluster),
+            None if !record.sees_more() || !self.hooks_upstream(route) => {
+                share.map(Some).zip(cluster)
+            }
             _ => self.hooked_choice(route, (share, cluster), &view, record)?,
         };
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
@@ -150,7 +152,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// What hooks make of the choice of a cluster.
+    /// What hooks make of the choice of a cluster. Apart, since most requests don't come here.
+    #[inline(never)]
     fn hooked_choice(
         &self,
         route: &'a Route,
@@ -184,7 +187,8 @@ impl<'a> Request<'a> {
         let rewritten = rewritten.map_err(|_| self.refuse(ErrorKind::TargetTooLong))?;
         let fields = self.fields(route, chosen, record);
         let target = chosen.share.and_then(|share| share.changes.as_ref());
-        let hooked = self.uses(route).map_or_else(Asked::default, Uses::asked);
+        let uses = record.uses(self.current);
+        let hooked = uses.map_or_else(Asked::default, Uses::asked);
         let sent_as = hooked.frames(head.framing);
         let run = record.hooks.as_deref();
         let wanted = rewrite::Wanted {

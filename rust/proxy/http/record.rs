@@ -83,7 +83,7 @@ pub(super) struct Record {
     pub(super) held: Option<Box<Held>>,
     /// What hooks have come to; most requests have none.
     pub(super) hooks: Option<Box<Run>>,
-    /// Its listener or its route has hooks.
+    /// Hooks want to see more of it than its head.
     hooked: bool,
     /// Why no further attempt was made.
     gave_up: Option<GaveUp>,
@@ -104,7 +104,7 @@ impl Record {
         conn.listener.stats.requests_active.add(1);
         Self {
             hooks: None,
-            hooked: current.listener.hooks.is_some(),
+            hooked: hooks::see_more(current.listener.hooks.as_deref()),
             current,
             begun,
             status: 0,
@@ -135,7 +135,7 @@ impl Record {
             .route(route.index, &route.name, registry)
             .cloned();
         self.route_index = route.index;
-        self.hooked |= route.hooks.is_some();
+        self.hooked |= hooks::see_more(route.hooks.as_deref());
         if let Some(stats) = &self.route {
             stats.requests_total.increment();
         }

@@ -73,6 +73,11 @@ impl<'a> Request<'a> {
         Refusal::new(reply.into(), self.facts, self.head.framing)
     }
 
+    /// Fields that nobody but the proxy may see.
+    pub(super) fn hidden(&self) -> FieldSet {
+        hidden(&self.current.listener, self.head)
+    }
+
     /// What routes look at.
     pub(super) fn view(&self) -> RequestView<'_> {
         let peer = Peer {
@@ -104,12 +109,16 @@ fn view<'a>(
         scheme: scheme(peer.tls, head, trusted),
         authority: head.authority.text,
         fields: head.fields,
-        hidden: if trusted {
-            FieldSet::EMPTY
-        } else {
-            head.forwarded
-        },
+        hidden: hidden(listener, head),
         identity: peer.identity,
+    }
+}
+
+fn hidden(listener: &Listener, head: &RequestHead<'_, '_>) -> FieldSet {
+    if listener.wire.http.trusted_hops > 0 {
+        FieldSet::EMPTY
+    } else {
+        head.forwarded
     }
 }
 

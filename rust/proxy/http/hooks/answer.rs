@@ -38,11 +38,11 @@ pub(in crate::proxy::http) fn about_answer(
     head: &ResponseHead<'_, '_>,
 ) -> Answered {
     let current = Rc::clone(&record.current);
-    let mut run = record.hooks.take().unwrap_or_default();
+    let mut run = record.hooks.take();
     let came = record.uses(&current).map_or(Answered::On, |uses| {
         ask_all(conn, (record, uses), head, &mut run)
     });
-    record.hooks = Some(run);
+    record.hooks = run;
     came
 }
 
@@ -50,19 +50,21 @@ fn ask_all(
     conn: &Downstream,
     (record, uses): (&Record, Uses<'_>),
     head: &ResponseHead<'_, '_>,
-    run: &mut Run,
+    run: &mut Option<Box<Run>>,
 ) -> Answered {
-    while let Some(one) = uses.get(run.answer_at) {
-        if one.hook.phases().has(Phase::Response) {
-            if let Err(reply) = ask(conn, (record, one), head, run) {
-                run.instead = Some(reply);
-                return Answered::Instead;
-            }
-            if run.wait.is_some() {
-                return Answered::Waits;
-            }
+    let mut at = run.as_ref().map_or(0, |run| run.answer_at);
+    while let Some(one) = uses.get(at) {
+        if one.hook.phases().has(Phase::Response)
+            && let Err(reply) = ask(conn, (record, one), head, run)
+        {
+            run.get_or_insert_default().instead = Some(reply);
+            return Answered::Instead;
         }
-        run.answer_at += 1;
+        if let Some(run) = run.as_mut().filter(|run| run.wait.is_some()) {
+            run.answer_at = at;
+            return Answered::Waits;
+        }
+        at += 1;
     }
     Answered::On
 }
@@ -71,7 +73,7 @@ fn ask(
     conn: &Downstream,
     (record, one): (&Record, &Use),
     head: &ResponseHead<'_, '_>,
-    run: &mut Run,
+    run: &mut Option<Box<Run>>,
 ) -> Result<(), Reply> {
     let worker = conn.worker();
     let stats = &worker.hooks.of(worker, &one.hook).stats;
@@ -91,10 +93,12 @@ fn ask(
                 status: head.status,
                 headers: question::wanted(python, head.fields, FieldSet::EMPTY),
                 body: None,
-                metadata: run.metadata.pairs().to_vec(),
+                metadata: run
+                    .as_ref()
+                    .map_or_else(Vec::new, |run| run.metadata.pairs().to_vec()),
             };
             let wait = Wait::of_function(one.clone(), question, (None, 0));
-            run.wait = Some(Box::new(wait));
+            run.get_or_insert_default().wait = Some(Box::new(wait));
             return Ok(());
         }
     };

@@ -100,20 +100,20 @@ impl<'a> Hooked<'a> {
     /// A piece as the filters leave it.
     fn pass(&mut self, mut bytes: Bytes, last: bool) -> Result<Bytes, Broken> {
         let mut record = self.record.borrow_mut();
-        let mut run = record.hooks.take().unwrap_or_default();
+        let mut run = record.hooks.take();
         let mut passed = Ok(());
         for one in &self.uses {
             match self.show(one, (&bytes, last), &record, &mut run) {
                 Ok(Some(other)) => bytes = other.into(),
                 Ok(None) => {}
                 Err(reply) => {
-                    run.instead = Some(reply);
+                    run.get_or_insert_default().instead = Some(reply);
                     passed = Err(Broken::Hook);
                     break;
                 }
             }
         }
-        record.hooks = Some(run);
+        record.hooks = run;
         passed.map(|()| bytes)
     }
 
@@ -123,7 +123,7 @@ impl<'a> Hooked<'a> {
         one: &Use,
         piece: (&[u8], bool),
         record: &Record,
-        run: &mut Run,
+        run: &mut Option<Box<Run>>,
     ) -> Result<Option<Vec<u8>>, Reply> {
         let Kind::Native(instance) = &one.hook.kind else {
             return Ok(None);

@@ -114,7 +114,7 @@ pub(in crate::proxy) fn about_connection(
     one: &Use,
     instance: &Instance,
 ) -> Option<bool> {
-    let mut run = Run::default();
+    let mut run = None;
     let current = conn.listener.current();
     let mut seen = Seen::new(Phase::Connection, &one.hook, &mut run);
     seen.conn = Some(conn);

@@ -1,12 +1,13 @@
 //! Hooks about a request that has ended.
 
+use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::run::{Data, Run, Uses};
 use super::seen::Seen;
 use crate::abi::Phase;
-use crate::policy::hook::Kind;
+use crate::policy::hook::{Hook, Kind};
 use crate::proxy::connection::Downstream;
 use crate::proxy::hooks::facts_of;
 use crate::proxy::http::record::Record;
@@ -20,7 +21,7 @@ pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) 
         return;
     }
     let current = Rc::clone(&record.current);
-    let mut run = record.hooks.take().unwrap_or_default();
+    let mut run = record.hooks.take();
     let Some(uses) = record.uses(&current) else {
         return;
     };
@@ -51,7 +52,9 @@ pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) 
                     status: record.status,
                     headers: Vec::new(),
                     body: None,
-                    metadata: run.metadata.pairs().to_vec(),
+                    metadata: run
+                        .as_ref()
+                        .map_or_else(Vec::new, |run| run.metadata.pairs().to_vec()),
                 };
                 if worker.desk.ask(question).is_err() {
                     stats.overflow_total.increment();
@@ -59,20 +62,35 @@ pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) 
             }
         }
     }
-    run.data = Data::default();
+    if let Some(run) = &mut run {
+        run.data = Data::default();
+    }
 }
 
 impl Drop for Run {
     /// A request that ends without being logged, because its worker does, leaves nothing behind:
     /// filters that keep something with it are told its end here.
     fn drop(&mut self) {
-        for hook in self.data.holders() {
-            if let Kind::Native(instance) = &hook.kind
-                && instance.phases().has(Phase::Log)
-            {
-                let mut seen = Seen::new(Phase::Log, &hook, self);
-                let _ = instance.call(Phase::Log, &mut seen);
-            }
+        for (hook, data) in self.data.take() {
+            tell(&hook, data);
         }
+    }
+}
+
+fn tell(hook: &Arc<Hook>, data: *mut c_void) {
+    let Kind::Native(instance) = &hook.kind else {
+        return;
+    };
+    if !instance.phases().has(Phase::Log) {
+        return;
+    }
+    let mut run = Some(Box::new(Run::default()));
+    if let Some(run) = &mut run {
+        run.data.set(hook, data);
+    }
+    let _ = instance.call(Phase::Log, &mut Seen::new(Phase::Log, hook, &mut run));
+    // It has been told.
+    if let Some(run) = &mut run {
+        run.data = Data::default();
     }
 }

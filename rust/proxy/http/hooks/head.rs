@@ -30,38 +30,42 @@ impl<'a> Request<'a> {
         route: &'a Route,
         record: &mut Record,
     ) -> Result<(), Stop> {
-        let Some(uses) = self.uses(route) else {
-            return Ok(());
-        };
-        // Most hooks look and let pass: only what they leave behind is kept.
-        let mut fresh = Run::default();
-        let came = self.ask_all(
-            uses,
-            route,
-            record.hooks.as_deref_mut().unwrap_or(&mut fresh),
-        );
-        if fresh.is_kept() {
-            record.hooks = Some(Box::new(fresh));
+        match self.uses(route) {
+            Some(uses) => self.hook_all(uses, route, record),
+            None => Ok(()),
         }
-        if record.hooks.as_ref().is_some_and(|run| run.wait.is_some()) {
-            record.held.get_or_insert_default();
-            return Err(Stop::Parked(self.facts, self.head.framing));
-        }
-        came.map_err(|reply| self.refuse(reply).into())
     }
 
-    fn ask_all(&self, uses: Uses<'a>, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
-        while let Some(one) = uses.get(run.at).filter(|_| run.wait.is_none()) {
+    /// Apart, since most requests don't come here.
+    #[inline(never)]
+    fn hook_all(&self, uses: Uses<'a>, route: &'a Route, record: &mut Record) -> Result<(), Stop> {
+        let run = &mut record.hooks;
+        let mut at = run.as_ref().map_or(0, |run| run.at);
+        while let Some(one) = uses.get(at) {
             if one.hook.phases().has(Phase::Request) {
-                self.ask_hook(one, route, run)?;
+                let came = self.ask_hook(one, route, run);
+                came.map_err(|reply| self.refuse(reply))?;
             }
-            // It counts what it waited for itself.
-            run.at += usize::from(run.wait.is_none());
+            if let Some(run) = run.as_mut().filter(|run| run.wait.is_some()) {
+                // It counts what it waited for itself.
+                run.at = at;
+                record.held.get_or_insert_default();
+                return Err(Stop::Parked(self.facts, self.head.framing));
+            }
+            at += 1;
+        }
+        if let Some(run) = run {
+            run.at = at;
         }
         Ok(())
     }
 
-    fn ask_hook(&self, one: &'a Use, route: &'a Route, run: &mut Run) -> Result<(), Reply> {
+    fn ask_hook(
+        &self,
+        one: &'a Use,
+        route: &'a Route,
+        run: &mut Option<Box<Run>>,
+    ) -> Result<(), Reply> {
         let worker = self.conn.worker();
         let seat = worker.hooks.of(worker, &one.hook);
         seat.stats.calls_total.increment();
@@ -70,7 +74,10 @@ impl<'a> Request<'a> {
                 let called = (one, &**instance, &*seat);
                 self.call_filter(Phase::Request, called, route, (run, ""))
             }
-            Kind::Python(python) => self.ask_python((one, python), route, &seat, run),
+            Kind::Python(python) => {
+                let run = run.get_or_insert_default();
+                self.ask_python((one, python), route, &seat, run)
+            }
         }
     }
 
@@ -80,27 +87,27 @@ impl<'a> Request<'a> {
         phase: Phase,
         (one, instance, seat): (&'a Use, &Instance, &Seat),
         route: &'a Route,
-        (run, cluster): (&mut Run, &str),
+        (run, cluster): (&mut Option<Box<Run>>, &str),
     ) -> Result<(), Reply> {
-        let (worker, view) = (self.conn.worker(), self.conn.view());
+        let worker = self.conn.worker();
         let stats = &seat.stats;
-        let before = run.cluster.is_some();
+        let rerouted = |run: &Option<Box<Run>>| run.as_ref().is_some_and(|it| it.cluster.is_some());
+        let before = rerouted(run);
         let mut seen = Seen {
             conn: Some(self.conn),
             request: Some(self),
             fields: self.head.fields,
-            hidden: self.view().hidden,
+            hidden: self.hidden(),
             names: Names {
                 listener: &self.current.listener.name,
                 route: &route.name,
                 cluster,
                 endpoint: "",
             },
-            clusters: Some(&view.snapshot),
             ..Seen::new(phase, &one.hook, run)
         };
         match call(worker, instance, &mut seen) {
-            Came::On if run.cluster.is_some() && !before => stats.rerouted_total.increment(),
+            Came::On if !before && rerouted(run) => stats.rerouted_total.increment(),
             Came::On => stats.continued_total.increment(),
             Came::Answer(reply) => {
                 stats.answered_total.increment();
@@ -109,7 +116,8 @@ impl<'a> Request<'a> {
             Came::Later(later) => {
                 let deadline = clock::now() + one.hook.timeout;
                 let pause = Pause { later, deadline };
-                run.wait = Some(Box::new(Wait::of_filter(one.clone(), pause)));
+                let wait = Wait::of_filter(one.clone(), pause);
+                run.get_or_insert_default().wait = Some(Box::new(wait));
             }
             Came::Failed => {
                 stats.failures_total.increment();
@@ -132,7 +140,7 @@ impl<'a> Request<'a> {
         if let Some(cache) = &python.cache {
             let mut text = self.conn.worker().take_scratch();
             question::key(self, route, &cache.key, &mut text);
-            let found = seat.remembered(&one.hook, (&text, now), epoch);
+            let found = seat.remembered((&text, now), epoch);
             if let Some(decision) = found {
                 self.conn.worker().give_scratch(text);
                 seat.stats.cache_hits_total.increment();
@@ -188,7 +196,7 @@ impl<'a> Request<'a> {
         let Some(uses) = uses.filter(|uses| uses.phases.has(Phase::Upstream)) else {
             return Ok(());
         };
-        let run = record.hooks.get_or_insert_default();
+        let run = &mut record.hooks;
         for (_, one) in uses.in_phase(Phase::Upstream) {
             if let Kind::Native(instance) = &one.hook.kind {
                 let worker = self.conn.worker();

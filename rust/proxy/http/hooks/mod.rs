@@ -20,6 +20,6 @@ pub(super) use body::Hooked;
 pub(super) use call::edit;
 pub(super) use end::about_end;
 pub(super) use head::chosen;
-pub(super) use run::{Asked, Run, Uses};
+pub(super) use run::{Asked, Run, Uses, see_more};
 pub(super) use seen::Names;
 pub(super) use settle::{settle, too_long};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::settle::Wait;
 use crate::abi::{Phase, Phases, Refused};
-use crate::policy::hook::{FieldEdit, Hook, Kind, Use};
+use crate::policy::hook::{FieldEdit, Hook, Hooks, Kind, Use};
 use crate::protocol::http1::Framing;
 use crate::proxy::http::reply::Reply;
 use crate::remote::desk::Pair;
@@ -55,7 +55,8 @@ impl<'a> Uses<'a> {
     /// What of a request beyond its head they want to see.
     #[inline]
     pub(in crate::proxy::http) fn asked(self) -> Asked {
-        if self.phases.without(Phase::Request).is_empty() {
+        let head = Phases::NONE.with(Phase::Connection).with(Phase::Request);
+        if self.phases.without(head).is_empty() {
             return Asked::default();
         }
         let edits = |phase| {
@@ -81,6 +82,12 @@ impl<'a> Uses<'a> {
         let wanted = move |one: &(usize, &Use)| one.1.hook.phases().has(phase);
         all.enumerate().filter(wanted)
     }
+}
+
+/// Whether hooks want to see more of a request than its head.
+pub(in crate::proxy::http) fn see_more(hooks: Option<&Hooks>) -> bool {
+    let head = Phases::NONE.with(Phase::Connection).with(Phase::Request);
+    hooks.is_some_and(|hooks| !hooks.phases.without(head).is_empty())
 }
 
 /// What hooks want of a request beyond its head.
@@ -135,17 +142,6 @@ pub(in crate::proxy::http) struct Run {
 }
 
 impl Run {
-    /// Whether anything of it has to outlast the hooks about the head.
-    pub(super) fn is_kept(&self) -> bool {
-        self.wait.is_some()
-            || !self.edits.is_empty()
-            || self.cluster.is_some()
-            || self.path.is_some()
-            || self.method.is_some()
-            || !self.metadata.pairs.is_empty()
-            || !self.data.0.is_empty()
-    }
-
     /// The hook that it waited for has been heard.
     pub(super) fn passed(&mut self, phase: Phase) {
         if phase == Phase::Response {
@@ -215,10 +211,11 @@ impl Data {
         std::ptr::with_exposed_provenance_mut(found.map_or(0, |(_, data)| *data))
     }
 
-    /// The hooks that keep something.
-    pub(super) fn holders(&self) -> SmallVec<[Arc<Hook>; 2]> {
-        let held = self.0.iter().filter(|(_, data)| *data != 0);
-        held.map(|(hook, _)| Arc::clone(hook)).collect()
+    /// The hooks that keep something, and what.
+    pub(super) fn take(&mut self) -> SmallVec<[(Arc<Hook>, *mut c_void); 2]> {
+        let held = self.0.drain(..).filter(|(_, data)| *data != 0);
+        held.map(|(hook, data)| (hook, std::ptr::with_exposed_provenance_mut(data)))
+            .collect()
     }
 
     pub(super) fn set(&mut self, hook: &Arc<Hook>, data: *mut c_void) {

@@ -11,7 +11,6 @@ use crate::protocol::head::{Field, FieldSet, numbered};
 use crate::proxy::connection::Downstream;
 use crate::proxy::hooks::address;
 use crate::proxy::http::request::Request;
-use crate::snapshot::Snapshot;
 
 /// Changes of fields that hooks may make of one message: more would be a head's worth.
 const EDITS_MAX: usize = 256;
@@ -22,7 +21,8 @@ const BODY_BYTES: usize = 16 << 20;
 pub(super) struct Seen<'a> {
     pub(super) phase: Phase,
     pub(super) hook: &'a Arc<Hook>,
-    pub(super) run: &'a mut Run,
+    /// Made when a filter first leaves something: most look and let pass.
+    pub(super) run: &'a mut Option<Box<Run>>,
     pub(super) conn: Option<&'a Downstream>,
     /// In the phases of a request's head.
     pub(super) request: Option<&'a Request<'a>>,
@@ -33,8 +33,6 @@ pub(super) struct Seen<'a> {
     pub(super) status: u16,
     /// In the phases of bodies: a piece, and whether it is the last.
     pub(super) piece: Option<(&'a [u8], bool)>,
-    /// Where a request can still go to another cluster.
-    pub(super) clusters: Option<&'a Snapshot>,
     /// Whether the filter said that it changes bodies.
     pub(super) edits_bodies: bool,
     /// What the piece becomes.
@@ -64,7 +62,7 @@ pub(super) struct Answer {
 
 impl<'a> Seen<'a> {
     /// Nothing but the hook and what it has done.
-    pub(super) fn new(phase: Phase, hook: &'a Arc<Hook>, run: &'a mut Run) -> Self {
+    pub(super) fn new(phase: Phase, hook: &'a Arc<Hook>, run: &'a mut Option<Box<Run>>) -> Self {
         Self {
             phase,
             hook,
@@ -76,7 +74,6 @@ impl<'a> Seen<'a> {
             names: Names::default(),
             status: 0,
             piece: None,
-            clusters: None,
             edits_bodies: false,
             replaced: None,
             answer: None,
@@ -88,17 +85,25 @@ impl<'a> Seen<'a> {
     fn edits(&self) -> &[FieldEdit] {
         match (&self.answer, self.phase) {
             (Some(answer), _) => &answer.fields,
-            (None, Phase::Request | Phase::Upstream) => &self.run.edits,
-            (None, Phase::Response) => &self.run.answer_edits,
+            (None, Phase::Request | Phase::Upstream) => {
+                self.run.as_ref().map_or(&[][..], |run| &run.edits)
+            }
+            (None, Phase::Response) => self.run.as_ref().map_or(&[][..], |run| &run.answer_edits),
             _ => &[],
         }
+    }
+
+    fn run(&mut self) -> &mut Run {
+        self.run.get_or_insert_default()
     }
 
     fn edits_mut(&mut self) -> Option<&mut Vec<FieldEdit>> {
         match (&mut self.answer, self.phase) {
             (Some(answer), _) => Some(&mut answer.fields),
-            (None, Phase::Request | Phase::Upstream) => Some(&mut self.run.edits),
-            (None, Phase::Response) => Some(&mut self.run.answer_edits),
+            (None, Phase::Request | Phase::Upstream) => {
+                Some(&mut self.run.get_or_insert_default().edits)
+            }
+            (None, Phase::Response) => Some(&mut self.run.get_or_insert_default().answer_edits),
             _ => None,
         }
     }
@@ -160,14 +165,15 @@ impl Subject for Seen<'_> {
     fn attribute(&mut self, which: Attribute) -> Option<&[u8]> {
         let some = |text: &'_ str| (!text.is_empty()).then_some(());
         let head = self.request.map(|request| request.head);
+        let run = self.run.as_deref();
         let text = match which {
             Attribute::Method => {
                 let method = head.map(|head| head.method);
-                self.run.method.as_deref().or(method)
+                run.and_then(|run| run.method.as_deref()).or(method)
             }
             Attribute::Path => {
                 let path = self.request.map(|request| &*request.path);
-                self.run.path.as_deref().or(path)
+                run.and_then(|run| run.path.as_deref()).or(path)
             }
             Attribute::Query => head.and_then(|head| head.query),
             Attribute::Authority => head.map(|head| head.authority.text),
@@ -189,7 +195,10 @@ impl Subject for Seen<'_> {
             Attribute::ServerName => self.conn.and_then(|conn| conn.sni.as_deref()),
             Attribute::Listener => Some(self.names.listener),
             Attribute::Route => Some(self.names.route),
-            Attribute::Cluster => self.run.cluster.as_deref().or(Some(self.names.cluster)),
+            Attribute::Cluster => {
+                let chosen = run.and_then(|run| run.cluster.as_deref());
+                chosen.or(Some(self.names.cluster))
+            }
             Attribute::Endpoint => Some(self.names.endpoint),
             Attribute::RequestId => return self.request.and_then(Request::request_id),
         };
@@ -210,9 +219,9 @@ impl Subject for Seen<'_> {
         let text = std::str::from_utf8(value).ok().filter(|_| sound);
         let text = Some(Box::from(text.ok_or(Refused::Invalid)?));
         if which == Attribute::Method {
-            self.run.method = text;
+            self.run().method = text;
         } else {
-            self.run.path = text;
+            self.run().path = text;
         }
         Ok(())
     }
@@ -222,10 +231,13 @@ impl Subject for Seen<'_> {
     }
 
     fn route_to(&mut self, cluster: &[u8]) -> Result<(), Refused> {
-        let clusters = self.clusters.ok_or(Refused::Phase)?;
+        let (Some(request), Phase::Request | Phase::Upstream) = (self.request, self.phase) else {
+            return Err(Refused::Phase);
+        };
         let name = std::str::from_utf8(cluster).map_err(|_| Refused::Unknown)?;
-        clusters.slot(name).ok_or(Refused::Unknown)?;
-        self.run.cluster = Some(name.into());
+        let view = request.conn.view();
+        view.snapshot.slot(name).ok_or(Refused::Unknown)?;
+        self.run().cluster = Some(name.into());
         Ok(())
     }
 
@@ -250,19 +262,21 @@ impl Subject for Seen<'_> {
     }
 
     fn metadata(&self, key: &[u8]) -> Option<&[u8]> {
-        self.run.metadata.get(key)
+        self.run.as_ref()?.metadata.get(key)
     }
 
     fn set_metadata(&mut self, key: &[u8], value: &[u8]) -> Result<(), Refused> {
-        self.run.metadata.set(key, value)
+        self.run().metadata.set(key, value)
     }
 
     fn data(&self) -> *mut c_void {
-        self.run.data.get(self.hook)
+        let run = self.run.as_ref();
+        run.map_or(std::ptr::null_mut(), |run| run.data.get(self.hook))
     }
 
     fn set_data(&mut self, data: *mut c_void) {
-        self.run.data.set(self.hook, data);
+        let hook = self.hook;
+        self.run().data.set(hook, data);
     }
 
     fn respond(&mut self, status: u16, body: &[u8]) -> Result<(), Refused> {

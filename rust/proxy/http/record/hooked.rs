@@ -13,6 +13,11 @@ impl Record {
         self.hooks.as_ref().is_some_and(|run| run.resumed)
     }
 
+    /// Whether hooks want to see more of it than its head.
+    pub(in crate::proxy::http) fn sees_more(&self) -> bool {
+        self.hooked
+    }
+
     /// Whether the upstream's answer was looked at before a hook had to be waited for.
     pub(in crate::proxy::http) fn is_judged(&self) -> bool {
         self.hooks.as_ref().is_some_and(|run| run.judged)
