@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -205,6 +206,12 @@ async def test_a_reload_under_load_loses_nothing_and_a_failed_one_changes_nothin
             at.proxy.process.send_signal(signal.SIGHUP)
             await at.proxy.says("SIGHUP: hooks are loaded anew")
             assert await at.get("/plan", "x-plan: tin") == (403, None, b"tin?")
+            # A change of the document alone leaves the code of hooks as it runs.
+            words = len(at.proxy.words)
+            document = json.loads(at.proxy.path.read_text())
+            document["clusters"][0]["pool"] = {"max_idle": 3}
+            await at.proxy.change(document)
+            assert not any("anew" in line for line in at.proxy.words[words:])
             at.module.write_text("def :")
             # Without a signal: the file is watched.
             await at.proxy.says(r"policies.py:1: SyntaxError: .*; generation \d+ runs on")
