@@ -156,6 +156,42 @@ async def test_what_hangs_is_cancelled_at_its_deadline(
         assert at.desk.kinds() == ["timeout"] * 2
 
 
+async def test_a_deadline_is_one_call_s_alone(autojump_clock: trio.testing.MockClock) -> None:
+    async def check(request: Request) -> None:
+        await trio.sleep(0.08)
+
+    async with asked(check=check) as at:
+        at.desk.ask("check", left=0.1)
+        await trio.sleep(0.09)
+        at.desk.ask("check", left=5)
+        await trio.sleep(0.09)
+        at.desk.ask("check", left=0.01)
+        at.desk.ask("check", left=5)
+        await trio.sleep(0.09)
+        assert at.desk.kinds() == ["continue", "continue", "timeout", "continue"]
+
+
+async def test_an_error_on_the_way_out_of_a_cancelled_call_is_its_own(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def check(request: Request) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError
+
+    async def group(request: Request) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(trio.sleep_forever)
+
+    async with asked(check=check, group=group) as at:
+        at.desk.ask("check", left=0.1)
+        at.desk.ask("group", left=0.1)
+        await trio.sleep(0.2)
+        assert at.desk.kinds() == ["raised", "timeout"]
+
+
 async def test_a_question_that_is_over_is_not_called_for() -> None:
     calls = 0
 

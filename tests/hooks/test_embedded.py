@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -188,3 +189,14 @@ async def test_a_program_whose_function_is_none_learns_it_at_the_start() -> None
     with pytest.raises(HookError, match="nobody gives the argument 'plan'"):
         async with Engine(document("127.0.0.1:9", "check"), hooks={"check": check}):
             pass
+
+
+def test_a_plain_program_has_hooks_too() -> None:
+    with meshcore.serve(document("127.0.0.1:9", "greet"), hooks={"greet": greet}) as served:
+        address = served.listeners()[0].bound
+        connection = HTTPConnection(address, timeout=10)
+        connection.request("GET", "/greet?a")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"hello /greet?a")
+        connection.close()
+        served.reload_hooks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -169,6 +170,23 @@ async def test_a_flood_is_bounded_and_every_request_answered(tmp_path: Path) -> 
         assert await at.get("/slow") == (200, None, b"a")
 
 
+async def test_questions_of_clients_that_left_hold_nothing(tmp_path: Path) -> None:
+    bounds = {"concurrency": 2, "max_pending": 4, "timeout": "5s"}
+    async with site(tmp_path, "slow", **bounds) as at:
+        for _ in range(40):
+            async with connect(at.port) as wire:
+                await wire.send(b"GET /slow HTTP/1.1\r\nhost: test\r\n\r\n")
+        # Those that were begun end within 20 ms each.
+        await trio.sleep(0.5)
+        async with trio.open_nursery() as nursery:
+            for _ in range(6):
+                nursery.start_soon(assert_ok, at)
+
+
+async def assert_ok(at: Site) -> None:
+    assert await at.get("/slow") == (200, None, b"a")
+
+
 async def test_a_reload_under_load_loses_nothing_and_a_failed_one_changes_nothing(
     tmp_path: Path,
 ) -> None:
@@ -188,6 +206,12 @@ async def test_a_reload_under_load_loses_nothing_and_a_failed_one_changes_nothin
             at.proxy.process.send_signal(signal.SIGHUP)
             await at.proxy.says("SIGHUP: hooks are loaded anew")
             assert await at.get("/plan", "x-plan: tin") == (403, None, b"tin?")
+            # A change of the document alone leaves the code of hooks as it runs.
+            words = len(at.proxy.words)
+            document = json.loads(at.proxy.path.read_text())
+            document["clusters"][0]["pool"] = {"max_idle": 3}
+            await at.proxy.change(document)
+            assert not any("anew" in line for line in at.proxy.words[words:])
             at.module.write_text("def :")
             # Without a signal: the file is watched.
             await at.proxy.says(r"policies.py:1: SyntaxError: .*; generation \d+ runs on")

@@ -216,7 +216,7 @@ class Proxy:
             # What the document says of them doesn't change; their code may.
             if anew:
                 await engine.reload_hooks()
-                self._reloaded_hooks(why, engine)
+                self._note_hook_files(why, engine)
             return
         before = engine.generation
         try:
@@ -228,16 +228,18 @@ class Proxy:
         self._drain_times = (outcome.bundle.drain_timeout, outcome.bundle.idle_grace)
         if generation != before:
             say(f"{why}: runs generation {generation}")
-        if anew:
-            self._reloaded_hooks(why, engine)
+        self._note_hook_files(why, engine, None if anew else hook_files)
         if self._settings.admin is None and outcome.bundle.admin != self._admin:
             say("another admin address takes a restart, or --replace")
 
-    def _reloaded_hooks(self, why: str, engine: Engine) -> None:
-        self._hook_files = look(engine.hook_files)
+    def _note_hook_files(self, why: str, engine: Engine, before: Stamps | None = None) -> None:
+        """Remember the code that runs; `before`: what was loaded already, unless all is new."""
+        found = look(engine.hook_files)
+        known = before if before is not None else {}
+        self._hook_files = {file: known.get(file, stamp) for file, stamp in found.items()}
         # Files that were known are watched as they were before they were read.
         self._watched = {**self._hook_files, **self._watched}
-        if self._hook_files:
+        if before is None and found:
             say(f"{why}: hooks are loaded anew")
 
 

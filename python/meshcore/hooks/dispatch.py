@@ -1,14 +1,15 @@
 """Takes questions from the engine and has functions answer them, each call in a task.
 
 One task leads: it waits for questions. It calls for the first of them itself, since to start a task
-for it would take as long as most functions do; meanwhile a spare task leads, should the function
-have to wait. A function's faults stay its own: what it raises becomes an answer, at its deadline it
-is cancelled, and more calls than it may have at once wait here. Nothing is said of single calls but
-of the first fault in a while.
+for it would take as long as most functions do. Should the function have to wait, a spare task leads
+from then on, and sets the deadline at which the call is cancelled. A function's faults stay its
+own: what it raises becomes an answer, and more calls than it may have at once wait here. Nothing is
+said of single calls but of the first fault in a while.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import traceback
 from collections import deque
@@ -19,7 +20,6 @@ import trio
 from trio.lowlevel import (
     Abort,
     Task,
-    checkpoint,
     current_task,
     notify_closing,
     reschedule,
@@ -91,6 +91,8 @@ class Dispatcher:
         # Whether a task waits for questions, or is about to.
         self._led = False
         self._spare: Task | None = None
+        # The call that the task that led has begun, with its deadline.
+        self._begun: tuple[trio.CancelScope, float] | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer until cancelled."""
@@ -117,27 +119,55 @@ class Dispatcher:
             self._desk.answer_question(binding.waiting.popleft()[0][0], "gone")
 
     async def _work(self, nursery: trio.Nursery, fd: int) -> None:
+        spent = True
+        while spent:
+            # One for many calls, until one is cancelled by it.
+            with trio.CancelScope() as scope:
+                spent = await self._lead(nursery, fd, scope)
+
+    async def _lead(self, nursery: trio.Nursery, fd: int, scope: trio.CancelScope) -> bool:
+        """Lead when nobody does; gives whether `scope` is spent, rather than the task."""
         while True:
+            if self._led and self._spare is not None:
+                return False
             if self._led:
-                if self._spare is not None:
-                    return
                 await self._wait_as_spare()
                 continue
-            self._led = True
+            self._take_over()
             await wait_readable(fd)
             first = self._take(nursery)
             self._led = False
             if first is None:
                 continue
-            if self._spare is not None:
-                reschedule(self._spare)
-                self._spare = None
-            else:
-                nursery.start_soon(self._work, nursery, fd, name=_NAME)
+            self._have_successor(nursery, fd)
             before = copy_context()
-            await self._serve(*first)
+            binding, question, deadline = first
+            self._begun = begun = (scope, deadline)
+            await self._call(nursery, binding, question, scope)
+            if self._begun is begun:
+                self._begun = None
+            else:
+                scope.deadline = math.inf
+                if scope.cancel_called:
+                    return True
             if not _same(before, copy_context()):
-                return  # what the function left in its context is no other call's
+                return False  # what the function left in its context is no other call's
+
+    def _take_over(self) -> None:
+        self._led = True
+        if self._begun is not None:
+            # The function has to wait: only now is it worth a deadline.
+            scope, deadline = self._begun
+            scope.deadline = deadline
+            self._begun = None
+
+    def _have_successor(self, nursery: trio.Nursery, fd: int) -> None:
+        """Let another task run next; it leads if this one still calls then."""
+        if self._spare is not None:
+            reschedule(self._spare)
+            self._spare = None
+        else:
+            nursery.start_soon(self._work, nursery, fd, name=_NAME)
 
     async def _wait_as_spare(self) -> None:
         def abort(_raise_cancel: object) -> Abort:
@@ -167,48 +197,59 @@ class Dispatcher:
             if first is None:
                 first = (binding, question, deadline)
             else:
-                nursery.start_soon(self._serve, binding, question, deadline, name=_NAME)
+                nursery.start_soon(self._alone, nursery, binding, question, deadline, name=_NAME)
         return first
 
-    async def _serve(self, binding: Binding, question: Question, deadline: float) -> None:
-        try:
-            await self._call(binding, question, deadline)
-            while binding.waiting and binding.active <= binding.concurrency:
-                question, deadline = binding.waiting.popleft()
-                if deadline <= trio.current_time():
-                    # Nobody waits for it any more; it would only delay the rest.
-                    self._desk.answer_question(question[0], "timeout")
-                    continue
-                # A function that never waits must not keep the others from running.
-                await checkpoint()
-                await self._call(binding, question, deadline)
-        finally:
-            binding.active -= 1
+    async def _alone(
+        self, nursery: trio.Nursery, binding: Binding, question: Question, deadline: float
+    ) -> None:
+        with trio.CancelScope(deadline=deadline) as scope:
+            await self._call(nursery, binding, question, scope)
 
-    async def _call(self, binding: Binding, question: Question, deadline: float) -> None:
+    async def _call(
+        self, nursery: trio.Nursery, binding: Binding, question: Question, scope: trio.CancelScope
+    ) -> None:
         bound = binding.bound
         life = bound.life
-        if not life.alive:
-            self._desk.answer_question(question[0], "gone")
-            return
         life.calls += 1
         try:
-            with trio.CancelScope(deadline=deadline) as scope:
-                verdict = await bound(question)
-        except (trio.Cancelled, KeyboardInterrupt, GeneratorExit):
+            if not life.alive:
+                self._desk.answer_question(question[0], "gone")
+                return
+            verdict = await bound(question)
+        except (KeyboardInterrupt, GeneratorExit):
             raise
+        except trio.Cancelled:
+            if not scope.cancel_called:
+                raise
+            self._fault(binding.name, question[0], "timeout", None)
         except BaseException as error:
-            self._fault(binding.name, question[0], "raised", error)
-            return
+            late = scope.cancel_called and _is_cancellation(error)
+            self._fault(binding.name, question[0], "timeout" if late else "raised", error)
+        else:
+            self._answer(binding.name, question[0], verdict)
         finally:
             life.left()
-        if scope.cancelled_caught:
-            self._fault(binding.name, question[0], "timeout", None)
-            return
+            self._release(nursery, binding)
+
+    def _release(self, nursery: trio.Nursery, binding: Binding) -> None:
+        """A call has ended: begin what waits for its place."""
+        binding.active -= 1
+        now = trio.current_time()
+        while binding.waiting and binding.active < binding.concurrency:
+            question, deadline = binding.waiting.popleft()
+            if deadline <= now:
+                # Nobody waits for it any more; it would only delay the rest.
+                self._desk.answer_question(question[0], "timeout")
+                continue
+            binding.active += 1
+            nursery.start_soon(self._alone, nursery, binding, question, deadline, name=_NAME)
+
+    def _answer(self, name: str, ident: int, verdict: object) -> None:
         try:
-            self._desk.answer_question(question[0], *told(verdict))
+            self._desk.answer_question(ident, *told(verdict))
         except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            self._fault(binding.name, question[0], "nonsense", error)
+            self._fault(name, ident, "nonsense", error)
 
     def _fault(self, name: str, ident: int, kind: str, error: BaseException | None) -> None:
         self._desk.answer_question(ident, kind)
@@ -224,6 +265,13 @@ class Dispatcher:
         elif error is not None:
             lines = "".join(traceback.format_exception(error)).rstrip()
             self._tell(f"hook {name} raised {type(error).__name__}\n{lines}")
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether it is nothing else, in however many groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
 
 
 def _same(before: Context, after: Context) -> bool:
