@@ -5,14 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hashbrown::HashMap;
+
 use super::cache::Verdicts;
 use crate::policy::hook::{Cache, Decision, Hook};
 use crate::proxy::worker::Worker;
 use crate::telemetry::HookStats;
 
-/// The seats of a worker. There are few, so that to look through them takes less than to hash a name.
+/// The seats of a worker, by the address of the hook that they are for: each holds on to its hook, so
+/// that no other one comes to stand there. To hash a name at each call would take longer.
 #[derive(Debug, Default)]
-pub struct Seats(RefCell<Vec<Rc<Seat>>>);
+pub struct Seats(RefCell<HashMap<usize, Rc<Seat>>>);
 
 /// One of them.
 #[derive(Debug)]
@@ -29,8 +32,7 @@ impl Seats {
     /// The seat of `hook`.
     pub fn of(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
         let seats = self.0.borrow();
-        let same = |seat: &&Rc<Seat>| Arc::ptr_eq(&seat.made_for.borrow(), hook);
-        if let Some(seat) = seats.iter().find(same) {
+        if let Some(seat) = seats.get(&address(hook)) {
             return Rc::clone(seat);
         }
         drop(seats);
@@ -41,13 +43,15 @@ impl Seats {
     #[cold]
     fn take(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
         let mut seats = self.0.borrow_mut();
-        let named = |seat: &&Rc<Seat>| seat.made_for.borrow().name == hook.name;
-        if let Some(seat) = seats.iter().find(named) {
+        let named = |(_, seat): &(&usize, &Rc<Seat>)| seat.made_for.borrow().name == hook.name;
+        let before = seats.iter().find(named).map(|(at, _)| *at);
+        if let Some(seat) = before.and_then(|at| seats.remove(&at)) {
             if !Arc::ptr_eq(&seat.made_for.borrow().wire, &hook.wire) {
                 seat.verdicts.borrow_mut().clear();
             }
             *seat.made_for.borrow_mut() = Arc::clone(hook);
-            return Rc::clone(seat);
+            seats.insert(address(hook), Rc::clone(&seat));
+            return seat;
         }
         let seat = Rc::new(Seat {
             stats: worker.registry.hook(worker.index, &hook.name),
@@ -55,14 +59,14 @@ impl Seats {
             epoch: Cell::new(worker.desk.epoch()),
             verdicts: RefCell::default(),
         });
-        seats.push(Rc::clone(&seat));
+        seats.insert(address(hook), Rc::clone(&seat));
         seat
     }
 
     /// Leaves those that `stays` doesn't name.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
         let mut seats = self.0.borrow_mut();
-        seats.retain(|seat| stays(&seat.made_for.borrow().name));
+        seats.retain(|_, seat| stays(&seat.made_for.borrow().name));
     }
 }
 
@@ -91,4 +95,8 @@ impl Seat {
             self.verdicts.borrow_mut().put(key, entry, cache.entries);
         }
     }
+}
+
+fn address(hook: &Arc<Hook>) -> usize {
+    Arc::as_ptr(hook).addr()
 }
