@@ -54,9 +54,6 @@ pub(super) struct Chosen<'r> {
     pub(super) view: Rc<View>,
 }
 
-/// A cluster, and the share by which it was chosen, unless a hook has named it.
-type Choice<'r> = (Option<&'r Share>, Rc<ClusterRun>);
-
 impl<'a> Request<'a> {
     /// The route that it takes; one that waited for a hook has it already.
     fn route(&self, record: &mut Record) -> Result<&'a Route, Refusal> {
@@ -150,26 +147,6 @@ impl<'a> Request<'a> {
             aim,
             view,
         })
-    }
-
-    /// What hooks make of the choice of a cluster. Apart, since most requests don't come here.
-    #[inline(never)]
-    fn hooked_choice(
-        &self,
-        route: &'a Route,
-        (share, cluster): (Option<&'a Share>, Option<Rc<ClusterRun>>),
-        view: &View,
-        record: &mut Record,
-    ) -> Result<Option<Choice<'a>>, Refusal> {
-        if let Some(cluster) = &cluster {
-            self.hook_upstream(route, &cluster.cluster.name, record)?;
-        }
-        let Some(name) = hooks::chosen(record) else {
-            return Ok(share.map(Some).zip(cluster));
-        };
-        let slot = view.snapshot.slot(name);
-        let found = slot.and_then(|slot| self.conn.worker().cluster(view, slot));
-        Ok(found.map(|cluster| (None, Rc::clone(cluster))))
     }
 
     fn plan(

@@ -1,7 +1,8 @@
 //! One call of a filter, and what is made of its verdict.
 
+use super::names::Answer;
 use super::run::Run;
-use super::seen::{Answer, Seen};
+use super::seen::Seen;
 use crate::abi::{Fault, Instance, Phase, Verdict};
 use crate::error::ErrorKind;
 use crate::policy::hook::{self, FieldEdit, Use};

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::call::{Came, call, failed, take_over};
+use super::names::Names;
 use super::question;
 use super::run::{Run, Uses};
-use super::seen::{Names, Seen};
+use super::seen::Seen;
 use super::settle::{Key, Pause, Wait};
 use crate::abi::{Instance, Phase};
 use crate::error::ErrorKind;
@@ -216,9 +217,4 @@ impl<'a> Request<'a> {
             None => self.head.value(self.head.known.request_id),
         }
     }
-}
-
-/// The name under which a hook's cluster was chosen.
-pub(in crate::proxy::http) fn chosen(record: &Record) -> Option<&str> {
-    record.hooks.as_ref()?.cluster.as_deref()
 }

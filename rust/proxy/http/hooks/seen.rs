@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use super::names::{Answer, Names};
 use super::run::Run;
 use crate::abi::{Attribute, Edit, Level, Phase, Refused, Subject};
 use crate::policy::hook::{FieldEdit, Hook};
@@ -41,23 +42,6 @@ pub(super) struct Seen<'a> {
     pub(super) answer: Option<Answer>,
     /// An address as text, while it is looked at.
     pub(super) text: String,
-}
-
-/// What things are called, as far as they are known.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::proxy::http) struct Names<'a> {
-    pub(in crate::proxy::http) listener: &'a str,
-    pub(in crate::proxy::http) route: &'a str,
-    pub(in crate::proxy::http) cluster: &'a str,
-    pub(in crate::proxy::http) endpoint: &'a str,
-}
-
-/// An answer of a filter.
-#[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) fields: Vec<FieldEdit>,
-    pub(super) body: Vec<u8>,
 }
 
 impl<'a> Seen<'a> {
