@@ -50,7 +50,7 @@ async def hang(request: Request) -> None:
 
 @meshcore.hook(phase="log")
 async def note(response: Response) -> None:
-    EVENTS.append(f"{response.route} {response.status}")
+    EVENTS.append(f"{response.method} {response.path} {response.route} {response.status}")
     ARRIVED["note"].set()
 
 
@@ -152,7 +152,7 @@ async def test_the_end_of_a_request_is_told() -> None:
         assert (await ask(at, "/note"))[0] == 200
         with trio.fail_after(5):
             await ARRIVED["note"].wait()
-        assert EVENTS == ["start", "web/0 200"]
+        assert EVENTS == ["start", "POST /note web/0 200"]
 
 
 async def test_a_module_is_loaded_and_renewed(tmp_path: Path) -> None:

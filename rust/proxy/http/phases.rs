@@ -33,6 +33,7 @@ pub(super) fn decide(
     let request = Request::admit(conn, current, head, record)?;
     let route = request.route(record)?;
     if !record.is_resumed() {
+        request.note_facts(route, record);
         request.shed(route)?;
         request.preflight(route, record)?;
         request.fault(route, record)?;

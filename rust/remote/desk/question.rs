@@ -31,7 +31,7 @@ pub struct Question {
 pub type Pair = (Box<[u8]>, Box<[u8]>);
 
 /// What is known of a request or connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// Empty of a connection.
     pub method: String,

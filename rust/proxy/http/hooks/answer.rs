@@ -14,10 +14,9 @@ use crate::policy::hook::{Kind, Use};
 use crate::protocol::head::FieldSet;
 use crate::protocol::http1::ResponseHead;
 use crate::proxy::connection::Downstream;
-use crate::proxy::hooks::facts_of;
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
-use crate::remote::desk::{Facts, Question};
+use crate::remote::desk::Question;
 use crate::runtime::clock;
 
 /// What hooks came to about an answer.
@@ -85,11 +84,7 @@ fn ask(
                 hook: Arc::clone(&one.hook),
                 phase: Phase::Response,
                 deadline: clock::now() + one.hook.timeout,
-                facts: Box::new(Facts {
-                    route: record.route_name().to_owned(),
-                    cluster: record.cluster_name().to_owned(),
-                    ..facts_of(conn)
-                }),
+                facts: Box::new(question::facts_later(conn, record, run.as_deref())),
                 status: head.status,
                 headers: question::wanted(python, head.fields, FieldSet::EMPTY),
                 body: None,

@@ -4,14 +4,14 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::question;
 use super::run::{Data, Run, Uses};
 use super::seen::Seen;
 use crate::abi::Phase;
 use crate::policy::hook::{Hook, Kind};
 use crate::proxy::connection::Downstream;
-use crate::proxy::hooks::facts_of;
 use crate::proxy::http::record::Record;
-use crate::remote::desk::{Facts, Question};
+use crate::remote::desk::Question;
 use crate::runtime::clock;
 
 /// Tells the hooks that want to know that a request has ended. Nobody waits for what they say.
@@ -44,11 +44,7 @@ pub(in crate::proxy::http) fn about_end(conn: &Downstream, record: &mut Record) 
                     hook: Arc::clone(&one.hook),
                     phase: Phase::Log,
                     deadline: clock::now() + one.hook.timeout,
-                    facts: Box::new(Facts {
-                        route: record.route_name().to_owned(),
-                        cluster: record.cluster_name().to_owned(),
-                        ..facts_of(conn)
-                    }),
+                    facts: Box::new(question::facts_later(conn, record, run.as_deref())),
                     status: record.status,
                     headers: Vec::new(),
                     body: None,

@@ -25,6 +25,14 @@ impl<'a> Request<'a> {
         Uses::of(&self.current.listener, Some(route))
     }
 
+    /// Notes what functions are told when the head is gone.
+    pub(in crate::proxy::http) fn note_facts(&self, route: &'a Route, record: &mut Record) {
+        if record.sees_more() && self.uses(route).is_some_and(Uses::asks_later) {
+            let facts = Box::new(question::facts(self, route));
+            record.hooks.get_or_insert_default().facts = Some(facts);
+        }
+    }
+
     /// Asks the hooks about the head.
     pub(in crate::proxy::http) fn hook(
         &self,

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::run::Run;
 use crate::abi::Phase;
 use crate::policy::hook::{Hook, Part, Python};
 use crate::protocol::head::{Field, FieldSet, numbered};
+use crate::proxy::connection::Downstream;
 use crate::proxy::hooks::facts_of;
+use crate::proxy::http::record::Record;
 use crate::proxy::http::request::Request;
 use crate::remote::desk::{Facts, Pair, Question};
 use crate::route::Route;
@@ -21,7 +24,20 @@ pub(super) fn of_request(
     hook: &Arc<Hook>,
     python: &Python,
 ) -> Question {
-    let view = request.view();
+    Question {
+        hook: Arc::clone(hook),
+        phase: Phase::Request,
+        deadline: clock::now(),
+        facts: Box::new(facts(request, route)),
+        status: 0,
+        headers: wanted(python, request.head.fields, request.hidden()),
+        body: None,
+        metadata: Vec::new(),
+    }
+}
+
+/// What a function is told of a request.
+pub(super) fn facts(request: &Request<'_>, route: &Route) -> Facts {
     let head = request.head;
     let mut path = request.path.to_string();
     if let Some(query) = head.query {
@@ -29,28 +45,29 @@ pub(super) fn of_request(
         path.push_str(query);
     }
     let id = request.request_id().map(String::from_utf8_lossy);
-    Question {
-        hook: Arc::clone(hook),
-        phase: Phase::Request,
-        deadline: clock::now(),
-        facts: Box::new(Facts {
-            method: head.method.to_owned(),
-            path,
-            authority: head.authority.text.to_owned(),
-            scheme: if view.scheme == "https" {
-                "https"
-            } else {
-                "http"
-            },
-            protocol: request.facts.version.as_str(),
-            route: route.name.to_string(),
-            request_id: id.unwrap_or_default().into_owned(),
-            ..facts_of(request.conn)
-        }),
-        status: 0,
-        headers: wanted(python, head.fields, view.hidden),
-        body: None,
-        metadata: Vec::new(),
+    Facts {
+        method: head.method.to_owned(),
+        path,
+        authority: head.authority.text.to_owned(),
+        scheme: if request.view().scheme == "https" {
+            "https"
+        } else {
+            "http"
+        },
+        protocol: request.facts.version.as_str(),
+        route: route.name.to_string(),
+        request_id: id.unwrap_or_default().into_owned(),
+        ..facts_of(request.conn)
+    }
+}
+
+/// What a function is told of a request whose head is gone.
+pub(super) fn facts_later(conn: &Downstream, record: &Record, run: Option<&Run>) -> Facts {
+    let noted = run.and_then(|run| run.facts.as_deref()).cloned();
+    Facts {
+        route: record.route_name().to_owned(),
+        cluster: record.cluster_name().to_owned(),
+        ..noted.unwrap_or_else(|| facts_of(conn))
     }
 }
 

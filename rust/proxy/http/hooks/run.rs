@@ -10,7 +10,7 @@ use crate::abi::{Phase, Phases, Refused};
 use crate::policy::hook::{FieldEdit, Hook, Hooks, Kind, Use};
 use crate::protocol::http1::Framing;
 use crate::proxy::http::reply::Reply;
-use crate::remote::desk::Pair;
+use crate::remote::desk::{Facts, Pair};
 use crate::route::Route;
 use crate::snapshot::Listener;
 
@@ -50,6 +50,15 @@ impl<'a> Uses<'a> {
             Some(found) => Some(found),
             None => self.then.get(index.checked_sub(self.first.len())?),
         }
+    }
+
+    /// Whether functions are asked when the request's head is gone.
+    pub(super) fn asks_later(self) -> bool {
+        let later = [Phase::Response, Phase::Log];
+        later.into_iter().any(|phase| {
+            let mut uses = self.in_phase(phase);
+            self.phases.has(phase) && uses.any(|(_, one)| matches!(one.hook.kind, Kind::Python(_)))
+        })
     }
 
     /// What of a request beyond its head they want to see.
@@ -129,6 +138,8 @@ pub(in crate::proxy::http) struct Run {
     pub(in crate::proxy::http) path: Option<Box<str>>,
     /// In place of the route's.
     pub(in crate::proxy::http) cluster: Option<Box<str>>,
+    /// What functions are told when the request's head is gone; only where one is asked then.
+    pub(super) facts: Option<Box<Facts>>,
     pub(super) metadata: Metadata,
     pub(super) data: Data,
     /// What has to come before the request goes on.
