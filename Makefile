@@ -72,6 +72,7 @@ test-python: $(WORK)/engine-dev $(WORK)/programs $(WORK)/backend
 bench: $(WORK)/engine-release ## compare with Envoy, HAProxy and nginx on this machine; BENCH_ARGS=--quick
 	cargo build $(CARGO_FLAGS) --release --examples
 	$(PYTHON) benches/e2e/run.py --meshcore $(BIN)/meshcore $(BENCH_ARGS)
+	python benches/e2e/hooks.py
 	python -m pytest benches/border
 
 prove: wheel $(WORK)/engine-release $(WORK)/programs $(WORK)/backend ## an issue's table at full counts, into docs/proof: make prove ISSUE=2
@@ -98,6 +99,7 @@ fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 bench-smoke: $(WORK)/engine-dev
 	cargo build $(CARGO_FLAGS) --profile quick-release --examples
 	$(PYTHON) benches/e2e/run.py --quick --profile quick-release --meshcore $(BIN)/meshcore
+	python benches/e2e/hooks.py --rounds 1 --seconds 0.2 --profile quick-release
 	python -m pytest benches/border --benchmark-disable
 
 callgrind: $(WORK)/prerequisites
