@@ -43,6 +43,8 @@ pub(crate) struct Final {
     pub(crate) keep_upstream: bool,
     /// Bytes of another protocol follow.
     pub(crate) tunnel: bool,
+    /// The client waits for a body.
+    pub(crate) announces: bool,
 }
 
 /// Reads a head and passes it on.
@@ -191,6 +193,7 @@ fn begin(
             response_body(head.framing)
         },
         tunnel,
+        announces: !tunnel && !is_all(head, arrived),
     })
 }
 

@@ -29,4 +29,5 @@ pub(super) use begun::Begun;
 pub(super) use client::Client;
 pub(super) use exchange::Exchange;
 pub(super) use pump::Pieces;
+pub(super) use sink::{Coding, Sink};
 pub(super) use source::{Broken, Http1Source, Http2Source, Piece, Source, request_body};

@@ -13,7 +13,6 @@ use super::server::{Arrived, Opened};
 use super::sink::{Coding, Sink};
 use super::source::{Http1Source, Source};
 use super::upload::Upload;
-use crate::abi::Phase;
 use crate::error::{Error, ErrorKind};
 use crate::pool::Upstream;
 use crate::proxy::flow::Body;
@@ -38,9 +37,8 @@ impl Exchange<'_> {
         }
         let tunnel = ended.tunnel;
         let mut source = opened.answer.source(ended.body, arrived);
-        if self.plan.hooked.bodies_or_answer && !tunnel {
-            let of = (client.conn, self.record);
-            source = Hooked::wrap(source, of, Phase::ResponseBody);
+        if self.plan.hooked.bodies_or_answer && ended.announces {
+            source = Hooked::of_answer(source, (client.conn, self.record));
         }
         let rests = (!tunnel).then_some(link);
         let copied = self

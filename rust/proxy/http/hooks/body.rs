@@ -12,6 +12,7 @@ use crate::abi::Phase;
 use crate::error::ErrorKind;
 use crate::policy::hook::{Kind, Use};
 use crate::proxy::connection::Downstream;
+use crate::proxy::http::admit::Plan;
 use crate::proxy::http::bridge::{Broken, Piece, Pieces, Source};
 use crate::proxy::http::record::Record;
 use crate::proxy::http::reply::Reply;
@@ -29,8 +30,29 @@ pub(in crate::proxy::http) struct Hooked<'a> {
 }
 
 impl<'a> Hooked<'a> {
-    /// `inner` as the filters of the request leave it; the same where none wants to see it.
-    pub(in crate::proxy::http) fn wrap(
+    /// A request's body. Where none was announced, or a tunnel's bytes follow, no filter sees any: what it
+    /// put there would be read as something else.
+    pub(in crate::proxy::http) fn of_request(
+        inner: Source<'a>,
+        plan: &Plan,
+        of: (&'a Downstream, &'a RefCell<Record>),
+    ) -> Source<'a> {
+        if plan.framing.is_empty() || !plan.hooked.bodies_or_answer {
+            return inner;
+        }
+        Self::wrap(inner, of, Phase::RequestBody)
+    }
+
+    /// An answer's body, which follows a head that has announced one.
+    pub(in crate::proxy::http) fn of_answer(
+        inner: Source<'a>,
+        of: (&'a Downstream, &'a RefCell<Record>),
+    ) -> Source<'a> {
+        Self::wrap(inner, of, Phase::ResponseBody)
+    }
+
+    /// `inner` as the filters leave it; the same where none wants to see it.
+    fn wrap(
         inner: Source<'a>,
         (conn, record): (&'a Downstream, &'a RefCell<Record>),
         phase: Phase,

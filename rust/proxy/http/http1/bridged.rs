@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use super::{ClientWatch, exchange};
-use crate::abi::Phase;
 use crate::error::Error;
 use crate::protocol::grpc;
 use crate::protocol::http1::Framing;
@@ -35,8 +34,7 @@ pub(super) async fn serve(
         Some(source) => *source,
         None => self::source(conn, plan.framing, buffer),
     };
-    let mut source = Hooked::wrap(source, (conn, &record), Phase::RequestBody);
-    source = source.called(plan.grpc_web);
+    let mut source = Hooked::of_request(source, &plan, (conn, &record)).called(plan.grpc_web);
     let mut client = Client::http1(conn, plan.facts, watch);
     let outcome = {
         let exchange = Exchange {

@@ -1,5 +1,6 @@
 //! A request that waits for a hook: its head is kept, and decided about once more afterwards.
 
+use std::future::poll_fn;
 use std::rc::Rc;
 
 use super::exchange;
@@ -8,11 +9,16 @@ use crate::protocol::http1::Framing;
 use crate::proxy::connection::Downstream;
 use crate::proxy::http::Next;
 use crate::proxy::http::admit::{self, Facts, Plan, Refusal, Stop};
-use crate::proxy::http::bridge::Source;
+use crate::proxy::http::bridge::{Coding, Sink, Source};
 use crate::proxy::http::gather::{Gathered, gather};
 use crate::proxy::http::held::Waited;
 use crate::proxy::http::record::Record;
+use crate::proxy::http::reply::SEND_TIME;
 use crate::runtime::buffers::Buffer;
+use crate::runtime::clock;
+
+/// What a client waits for that announced a body with `Expect`.
+const GO_AHEAD: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// How a request has ended, and what follows it.
 type Ended = (Next, Option<Buffer>);
@@ -31,7 +37,8 @@ pub(super) async fn wait<'c>(
 ) -> Result<Admitted<'c>, Ended> {
     let mut source = bridged::source(conn, framing, buffer);
     let plan = loop {
-        source = match turn(conn, (facts, framing), source, record).await {
+        let asked = (facts, framing, expects(&head));
+        source = match turn(conn, asked, source, record).await {
             Ok(source) => source,
             Err(ended) => {
                 record.finish(conn);
@@ -59,7 +66,7 @@ pub(super) async fn wait<'c>(
 /// Waits for what a request waits for, and for its body where a hook wants to see that.
 async fn turn<'c>(
     conn: &'c Downstream,
-    (facts, framing): (Facts, Framing),
+    (facts, framing, expects): (Facts, Framing, bool),
     mut source: Source<'c>,
     record: &mut Record,
 ) -> Result<Source<'c>, Ended> {
@@ -67,6 +74,9 @@ async fn turn<'c>(
     if matches!(waited, Waited::Over) {
         let wanted = record.hooks.as_ref().map_or(0, |run| run.wants_body());
         if wanted > 0 {
+            if expects {
+                go_ahead(conn).await;
+            }
             match gather(conn, source, wanted, record).await {
                 Gathered::On(body) => source = body,
                 Gathered::Refused(reply, body) => {
@@ -89,4 +99,23 @@ async fn turn<'c>(
         }
         Waited::Left(error) => Err((held::left(conn, &error, record), None)),
     }
+}
+
+/// Whether the client waits for a word before it sends the body (RFC 9110 §10.1.1).
+fn expects(head: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').any(|line| {
+        line.get(..7)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"expect:"))
+    })
+}
+
+/// Has the client send its body. It is told so once more by an upstream that says it too: clients skip
+/// that (RFC 9110 §15.2). Where it can't be told, its body doesn't come, and that ends the request.
+async fn go_ahead(conn: &Downstream) {
+    let mut sink = Sink::http1(&conn.io, GO_AHEAD.to_vec(), Coding::Plain);
+    let written = poll_fn(|cx| sink.poll_ready(cx));
+    let _ = conn
+        .timer
+        .until(Some(clock::now() + SEND_TIME), written)
+        .await;
 }

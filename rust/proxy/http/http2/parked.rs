@@ -28,7 +28,9 @@ pub(super) async fn serve(
     let conn = &*shared.conn;
     let mut source = Source::Http2(Http2Source::new(body));
     let plan = loop {
-        match turn(shared, (source, &mut respond), facts, &mut record).await {
+        let expects = parts.headers.contains_key(http::header::EXPECT);
+        let asked = (facts, expects);
+        match turn(shared, (source, &mut respond), asked, &mut record).await {
             Some(body) => source = body,
             None => return,
         }
@@ -52,13 +54,19 @@ pub(super) async fn serve(
 async fn turn(
     shared: &Shared,
     (mut source, respond): (Source<'static>, &mut SendResponse<Bytes>),
-    facts: Facts,
+    (facts, expects): (Facts, bool),
     record: &mut Record,
 ) -> Option<Source<'static>> {
     let conn = &*shared.conn;
     let mut waited = wait(shared, respond, record).await;
     let wanted = record.hooks.as_ref().map_or(0, |run| run.wants_body());
     if matches!(waited, Waited::Over) && wanted > 0 {
+        if expects {
+            let mut go_ahead = http::Response::new(());
+            *go_ahead.status_mut() = http::StatusCode::CONTINUE;
+            // Fails where the client is gone, which reading its body tells.
+            let _ = respond.send_informational(go_ahead);
+        }
         match gather(conn, source, wanted, record).await {
             Gathered::On(body) => source = body,
             Gathered::Refused(reply, body) => {

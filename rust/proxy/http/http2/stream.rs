@@ -11,7 +11,6 @@ use h2::{Reason, RecvStream};
 use http::Request;
 
 use super::{Shared, parked};
-use crate::abi::Phase;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::grpc;
 use crate::proxy::http::activity::Activity;
@@ -112,7 +111,7 @@ pub(super) async fn exchange(
         noted.goes_to(&plan.cluster);
     }
     let activity = Activity::new(noted.allowed_from(noted.begun), plan.timeout, noted);
-    let source = Hooked::wrap(incoming.source(), (conn, &record), Phase::RequestBody);
+    let source = Hooked::of_request(incoming.source(), &plan, (conn, &record));
     let mut source = source.called(plan.grpc_web);
     let outcome = {
         let exchange = Exchange {
