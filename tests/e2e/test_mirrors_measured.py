@@ -27,8 +27,9 @@ RATE = 250
 def document(main: str, copy: str) -> Document:
     """Two listeners before one backend: `plain`, and `copied` with a mirror."""
     routes: dict[str, list[object]] = {
-        "plain": [{"to": "main"}],
-        "copied": [{"to": "main", "mirrors": [{"cluster": "copy"}]}],
+        "plain": [{"to": "main", "timeout": "2s"}],
+        # Copies that nobody answers end with it.
+        "copied": [{"to": "main", "mirrors": [{"cluster": "copy"}], "timeout": "2s"}],
     }
     return {
         "listeners": [
