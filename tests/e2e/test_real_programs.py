@@ -24,13 +24,15 @@ http {{
     location /hello {{ return 200 "hello from $host by $http_x_forwarded_proto\\n"; }}
     location /gone {{ return 301 https://elsewhere.test/; }}
   }}
+  server {{ listen unix:{folder}/fails.sock; return 503; }}
+  server {{ listen unix:{folder}/breaks.sock; return 444; }}
 }}
 """
 
 
 @asynccontextmanager
 async def nginx(folder: Path) -> AsyncIterator[str]:
-    """A running nginx on a unix socket; its address."""
+    """A running nginx on a unix socket; its address. Those of `fails` and `breaks` do so."""
     configuration = folder / "nginx.conf"
     configuration.write_text(CONFIGURATION.format(folder=folder))
     (folder / "big").write_bytes(bytes(range(256)) * 40_000)
