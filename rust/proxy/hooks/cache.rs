@@ -25,7 +25,7 @@ struct Entry {
 
 impl Verdicts {
     /// What was decided, if it still holds.
-    pub(super) fn get(&mut self, key: &[u8], now: Instant) -> Option<Arc<Decision>> {
+    pub(super) fn get(&mut self, key: &[u8], now: Instant, most: usize) -> Option<Arc<Decision>> {
         if let Some(entry) = self.young.get(key) {
             return (now < entry.until).then(|| Arc::clone(&entry.decision));
         }
@@ -34,7 +34,7 @@ impl Verdicts {
             return None;
         }
         let decision = Arc::clone(&entry.decision);
-        self.young.insert(key, entry);
+        self.keep(key, entry, most);
         Some(decision)
     }
 
@@ -45,10 +45,15 @@ impl Verdicts {
         (decision, until): (Arc<Decision>, Instant),
         most: usize,
     ) {
-        if self.young.len() >= most.div_ceil(2) {
+        self.keep(key, Entry { decision, until }, most);
+    }
+
+    /// Each generation is half of all, whether it grows by what is new or by what is used again.
+    fn keep(&mut self, key: Box<[u8]>, entry: Entry, most: usize) {
+        if self.young.len() >= (most / 2).max(1) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, Entry { decision, until });
+        self.young.insert(key, entry);
     }
 
     /// Forgets all.
@@ -83,10 +88,18 @@ mod tests {
         for key in 0..100_u8 {
             verdicts.put(Box::from([key]), (decision(u16::from(key)), until), 10);
             assert!(verdicts.young.len() + verdicts.old.len() <= 10);
-            assert!(verdicts.get(&[0], now).is_some(), "asked for each time");
+            assert!(verdicts.get(&[0], now, 10).is_some(), "asked for each time");
         }
-        assert_eq!(verdicts.get(&[99], now), Some(decision(99)));
-        assert_eq!(verdicts.get(&[50], now), None);
+        assert_eq!(verdicts.get(&[99], now, 10), Some(decision(99)));
+        assert_eq!(verdicts.get(&[50], now, 10), None);
+        for key in 0..100_u8 {
+            for known in 0..100 {
+                verdicts.get(&[known], now, 10);
+            }
+            verdicts.put(Box::from([key]), (decision(200), until), 10);
+            let count = verdicts.young.len() + verdicts.old.len();
+            assert!(count <= 10, "what is used again counts too: {count}");
+        }
     }
 
     #[test]
@@ -96,10 +109,10 @@ mod tests {
         let until = now + Duration::from_secs(1);
         verdicts.put(Box::from(&b"a"[..]), (decision(200), until), 2);
         verdicts.put(Box::from(&b"b"[..]), (decision(201), until), 2);
-        assert!(verdicts.get(b"a", until).is_none());
-        assert!(verdicts.get(b"b", until).is_none());
+        assert!(verdicts.get(b"a", until, 2).is_none());
+        assert!(verdicts.get(b"b", until, 2).is_none());
         verdicts.put(Box::from(&b"b"[..]), (decision(202), until), 2);
         verdicts.clear();
-        assert!(verdicts.get(b"b", now).is_none());
+        assert!(verdicts.get(b"b", now, 2).is_none());
     }
 }

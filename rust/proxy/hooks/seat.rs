@@ -73,12 +73,17 @@ impl Seats {
 impl Seat {
     /// What was decided of the same question since functions were loaded `epoch` times, if that still
     /// holds.
-    pub fn remembered(&self, (key, now): (&[u8], Instant), epoch: u64) -> Option<Arc<Decision>> {
+    pub fn remembered(
+        &self,
+        cache: &Cache,
+        (key, now): (&[u8], Instant),
+        epoch: u64,
+    ) -> Option<Arc<Decision>> {
         if self.epoch.replace(epoch) != epoch {
             self.verdicts.borrow_mut().clear();
             return None;
         }
-        self.verdicts.borrow_mut().get(key, now)
+        self.verdicts.borrow_mut().get(key, now, cache.entries)
     }
 
     /// Remembers a decision that was asked for when functions had been loaded `epoch` times.

@@ -56,7 +56,6 @@ pub(super) struct Chosen<'r> {
 }
 
 impl<'a> Request<'a> {
-    /// The route that it takes; one that waited for a hook has it already.
     fn route(&self, record: &mut Record) -> Result<&'a Route, Refusal> {
         let routes = self.current.listener.routes.as_ref();
         let found = routes.and_then(|routes| routes.find(&self.view()));
@@ -123,7 +122,10 @@ impl<'a> Request<'a> {
 
     fn choose(&self, route: &'a Route, record: &mut Record) -> Result<Chosen<'a>, Refusal> {
         let worker = self.conn.worker();
-        let view = self.conn.view();
+        let view = match record.began() {
+            Some((view, _)) => Rc::clone(view),
+            None => self.conn.view(),
+        };
         let session = self.session(route);
         let share = match &route.action {
             Action::Forward(split) => self.share(split, session.as_ref(), &view),

@@ -61,7 +61,10 @@ impl<'a> Request<'a> {
                 ..refusal
             }
         })?;
-        request.id = RequestId::wanted(conn, &listener.wire.http, head);
+        request.id = match record.began() {
+            Some((_, id)) => *id,
+            None => RequestId::wanted(conn, &listener.wire.http, head),
+        };
         if let (Some(log), Some(id)) = (&mut record.log, &request.id) {
             log.request_id = id.as_bytes().to_vec();
         }

@@ -166,7 +166,7 @@ const DIGITS: [[u8; 2]; 256] = {
 const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// The text of a random UUID (RFC 9562 §5.4).
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RequestId([u8; 36]);
 
 impl RequestId {

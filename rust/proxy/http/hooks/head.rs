@@ -58,6 +58,8 @@ impl<'a> Request<'a> {
             if let Some(run) = run.as_mut().filter(|run| run.wait.is_some()) {
                 // It counts what it waited for itself.
                 run.at = at;
+                // What it began with is what it ends with: slots of its routes are this view's.
+                run.began.get_or_insert_with(|| (self.conn.view(), self.id));
                 record.held.get_or_insert_default();
                 return Err(Stop::Parked(self.facts, self.head.framing));
             }
@@ -149,7 +151,7 @@ impl<'a> Request<'a> {
         if let Some(cache) = &python.cache {
             let mut text = self.conn.worker().take_scratch();
             question::key(self, route, &cache.key, &mut text);
-            let found = seat.remembered((&text, now), epoch);
+            let found = seat.remembered(cache, (&text, now), epoch);
             if let Some(decision) = found {
                 self.conn.worker().give_scratch(text);
                 seat.stats.cache_hits_total.increment();

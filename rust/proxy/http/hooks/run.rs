@@ -1,6 +1,7 @@
 //! What hooks have come to, of one request.
 
 use std::ffi::c_void;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -8,8 +9,10 @@ use smallvec::SmallVec;
 use super::settle::Wait;
 use crate::abi::{Phase, Phases, Refused};
 use crate::policy::hook::{FieldEdit, Hook, Hooks, Kind, Use};
+use crate::pool::View;
 use crate::protocol::http1::Framing;
 use crate::proxy::http::reply::Reply;
+use crate::proxy::http::rewrite::RequestId;
 use crate::remote::desk::{Facts, Pair};
 use crate::route::Route;
 use crate::snapshot::Listener;
@@ -142,6 +145,8 @@ pub(in crate::proxy::http) struct Run {
     pub(super) facts: Option<Box<Facts>>,
     pub(super) metadata: Metadata,
     pub(super) data: Data,
+    /// The view, and the id that we gave it, of a request that waited.
+    pub(in crate::proxy::http) began: Option<(Rc<View>, Option<RequestId>)>,
     /// What has to come before the request goes on.
     pub(super) wait: Option<Box<Wait>>,
     /// The upstream's answer was looked at before a hook had to be waited for.
