@@ -4,6 +4,7 @@ pub mod buffers;
 pub mod clock;
 pub mod cores;
 pub mod host;
+pub mod pinned;
 pub mod timer;
 pub mod usage;
 pub mod workers;

@@ -28,7 +28,7 @@ use crate::route::Effort;
 pub(super) struct Plan {
     pub(super) cluster: Rc<ClusterRun>,
     /// Kept to the request's end: what it began with is what it ends with.
-    pub(super) _view: Rc<View>,
+    pub(super) _pools: Rc<View>,
     pub(super) aim: Option<Rc<Aim>>,
     pub(super) speaks: Speaks,
     /// The head for the upstream.

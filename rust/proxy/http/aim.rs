@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::record::Record;
 use super::request::Request;
 use crate::balance::{self, Random};
-use crate::pool::{Aim, ClusterRun, View, Wish};
+use crate::pool::{Aim, ClusterRun, Wish};
 use crate::route::{HashOn, Hashers, Route, SessionAffinity, Share, Split};
 
 /// The session that a request belongs to.
@@ -30,12 +30,11 @@ impl Request<'_> {
         &self,
         split: &'r Split,
         session: Option<&Session>,
-        view: &View,
     ) -> Option<&'r Share> {
         let worker = self.conn.worker();
         if let Some(named) = session.and_then(|session| session.named.as_deref()) {
             let has = |share: &&Share| {
-                let cluster = worker.cluster(view, share.cluster);
+                let cluster = worker.cluster(&self.pools, share.cluster);
                 cluster.is_some_and(|cluster| cluster.index_of(named).is_some())
             };
             if let Some(share) = split.shares().find(has) {

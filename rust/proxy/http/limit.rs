@@ -43,11 +43,10 @@ impl Request<'_> {
     }
 
     fn ask(&self, limit: &Arc<RouteLimit>, service: &LimitService) -> Ask {
-        let view = self.conn.view();
         Ask {
             limit: Arc::clone(limit),
             subject: self.subject(limit).to_vec(),
-            cluster: self.conn.worker().cluster(&view, service.cluster).cloned(),
+            cluster: self.conn.worker().cluster(&self.pools, service.cluster).cloned(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::phases::{Chosen, spoken};
+use super::phases::spoken;
 use super::request::Request;
 use super::rewrite::{self, Heads, Wanted};
 use crate::balance::Random;
@@ -44,7 +44,6 @@ impl Request<'_> {
     pub(super) fn copies(
         &self,
         route: &Route,
-        chosen: &Chosen<'_>,
         wanted: &Wanted<'_>,
     ) -> Option<Box<Copies>> {
         let facts = self.facts;
@@ -59,7 +58,7 @@ impl Request<'_> {
             .filter(|mirror| mirror.takes(worker.with_random(Random::next_u64)));
         let copies: Box<[Mirrored]> = taken
             .filter_map(|mirror| {
-                let cluster = worker.cluster(&chosen.view, mirror.cluster)?;
+                let cluster = worker.cluster(&self.pools, mirror.cluster)?;
                 self.copy(Rc::clone(cluster), route, wanted)
             })
             .collect();

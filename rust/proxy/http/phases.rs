@@ -14,7 +14,7 @@ use super::request::Request;
 use super::rewrite;
 use crate::error::ErrorKind;
 use crate::policy::retry::is_idempotent;
-use crate::pool::{Aim, ClusterRun, View};
+use crate::pool::{Aim, ClusterRun};
 use crate::protocol::edits::FieldEdits;
 use crate::protocol::head::{Version, values};
 use crate::protocol::http1::RequestHead;
@@ -30,9 +30,12 @@ pub(super) fn decide(
     head: &RequestHead<'_, '_>,
     record: &mut Record,
 ) -> Result<Plan, Stop> {
-    let request = Request::admit(conn, current, head, record)?;
-    let route = request.route(record)?;
-    if !record.is_resumed() {
+    let mut request = Request::admit(conn, current, head, record)?;
+    let route = request.route()?;
+    if record.is_resumed() {
+        request.resume(record);
+    } else {
+        record.routed(conn, route);
         request.note_facts(route, record);
         request.shed(route)?;
         request.preflight(route, record)?;
@@ -43,7 +46,7 @@ pub(super) fn decide(
     request.answer(route)?;
     let chosen = request.choose(route, record)?;
     request.enter(route, &chosen.cluster, record)?;
-    Ok(request.plan(route, &chosen, record)?)
+    Ok(request.plan(route, chosen, record)?)
 }
 
 /// Where a request goes.
@@ -52,18 +55,13 @@ pub(super) struct Chosen<'r> {
     share: Option<&'r Share>,
     cluster: Rc<ClusterRun>,
     aim: Option<Rc<Aim>>,
-    pub(super) view: Rc<View>,
 }
 
 impl<'a> Request<'a> {
-    fn route(&self, record: &mut Record) -> Result<&'a Route, Refusal> {
+    fn route(&self) -> Result<&'a Route, Refusal> {
         let routes = self.current.listener.routes.as_ref();
         let found = routes.and_then(|routes| routes.find(&self.view()));
-        let route = found.ok_or_else(|| self.refuse(ErrorKind::NoRoute))?;
-        if !record.is_resumed() {
-            record.routed(self.conn, route);
-        }
-        Ok(route)
+        found.ok_or_else(|| self.refuse(ErrorKind::NoRoute))
     }
 
     /// Answers what a browser asks before it lets a page ask; notes what other answers tell it, and
@@ -122,22 +120,18 @@ impl<'a> Request<'a> {
 
     fn choose(&self, route: &'a Route, record: &mut Record) -> Result<Chosen<'a>, Refusal> {
         let worker = self.conn.worker();
-        let view = match record.began() {
-            Some((view, _)) => Rc::clone(view),
-            None => self.conn.view(),
-        };
         let session = self.session(route);
         let share = match &route.action {
-            Action::Forward(split) => self.share(split, session.as_ref(), &view),
+            Action::Forward(split) => self.share(split, session.as_ref()),
             Action::Redirect(_) | Action::Respond(_) => None,
         };
-        let cluster = share.and_then(|share| worker.cluster(&view, share.cluster));
+        let cluster = share.and_then(|share| worker.cluster(&self.pools, share.cluster));
         let cluster = cluster.map(Rc::clone);
         let chosen = match record.hooks {
             None if !record.sees_more() || !self.hooks_upstream(route) => {
                 share.map(Some).zip(cluster)
             }
-            _ => self.hooked_choice(route, (share, cluster), &view, record)?,
+            _ => self.hooked_choice(route, (share, cluster), record)?,
         };
         let (share, cluster) = chosen.ok_or_else(|| self.refuse(ErrorKind::NoEndpoint))?;
         if !record.asks() {
@@ -148,24 +142,23 @@ impl<'a> Request<'a> {
             share,
             cluster,
             aim,
-            view,
         })
     }
 
     fn plan(
-        &self,
+        self,
         route: &Route,
-        chosen: &Chosen<'_>,
+        chosen: Chosen<'_>,
         record: &mut Record,
     ) -> Result<Plan, Refusal> {
-        let Self { head, facts, .. } = self;
+        let Self { head, facts, .. } = &self;
         let cluster = &chosen.cluster.cluster;
         let timeout = timeout(route, head, facts.grpc);
         let (speaks, grpc_web) = spoken(cluster, *facts);
         let rewrite = route.changes.as_ref().and_then(|it| it.rewrite.as_ref());
         let rewritten = rewrite.map(|rewrite| rewrite.path(&self.path)).transpose();
         let rewritten = rewritten.map_err(|_| self.refuse(ErrorKind::TargetTooLong))?;
-        let fields = self.fields(route, chosen, record);
+        let fields = self.fields(route, &chosen, record);
         let target = chosen.share.and_then(|share| share.changes.as_ref());
         let uses = record.uses(self.current);
         let hooked = uses.map_or_else(Asked::default, Uses::asked);
@@ -193,7 +186,7 @@ impl<'a> Request<'a> {
             timeout: timeout.filter(|_| facts.grpc),
             grpc_web: grpc_web.is_some(),
         };
-        let copies = self.copies(route, chosen, &wanted);
+        let copies = self.copies(route, &wanted);
         let heads = rewrite::heads(self.conn, self.current, head, wanted)
             .map_err(|e| self.refuse(e.kind()))?;
         Ok(Plan {
@@ -208,9 +201,9 @@ impl<'a> Request<'a> {
             repeatable: route.effort.is_some() && is_repeatable(head),
             grpc_web,
             facts: *facts,
-            cluster: Rc::clone(&chosen.cluster),
-            aim: chosen.aim.clone(),
-            _view: Rc::clone(&chosen.view),
+            cluster: chosen.cluster,
+            aim: chosen.aim,
+            _pools: self.pools,
         })
     }
 

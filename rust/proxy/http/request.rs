@@ -1,6 +1,7 @@
 //! A request whose head is sound: what phases look at.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::super::connection::Downstream;
 use super::super::listener::Current;
@@ -9,6 +10,7 @@ use super::record::{LogFields, Record};
 use super::reply::Reply;
 use super::rewrite::RequestId;
 use crate::error::ErrorKind;
+use crate::pool::View;
 use crate::protocol::error::HeadError;
 use crate::protocol::head::{FieldSet, values};
 use crate::protocol::http1::{FieldStorage, Framing, RequestHead, RequestMethod, parse_request};
@@ -27,6 +29,8 @@ pub(super) struct Request<'a> {
     host: Cow<'a, str>,
     /// The one that we gave it.
     pub(super) id: Option<RequestId>,
+    /// The clusters that its routes' slots are of.
+    pub(super) pools: Rc<View>,
     pub(super) body_limit: u64,
 }
 
@@ -50,6 +54,7 @@ impl<'a> Request<'a> {
             path: Cow::Borrowed(head.path),
             host: head.authority.host_for_match(),
             id: None,
+            pools: conn.view(),
             body_limit: body_limit(listener),
         };
         request.path = admissible(listener, head, request.body_limit).map_err(|kind| {
@@ -61,10 +66,7 @@ impl<'a> Request<'a> {
                 ..refusal
             }
         })?;
-        request.id = match record.began() {
-            Some((_, id)) => *id,
-            None => RequestId::wanted(conn, &listener.wire.http, head),
-        };
+        request.id = RequestId::wanted(conn, &listener.wire.http, head);
         if let (Some(log), Some(id)) = (&mut record.log, &request.id) {
             log.request_id = id.as_bytes().to_vec();
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::pool::{ClusterRun, View};
+use crate::pool::ClusterRun;
 use crate::proxy::http::admit::Refusal;
 use crate::proxy::http::record::Record;
 use crate::proxy::http::request::Request;
@@ -18,7 +18,6 @@ impl<'a> Request<'a> {
         &self,
         route: &'a Route,
         (share, cluster): (Option<&'a Share>, Option<Rc<ClusterRun>>),
-        view: &View,
         record: &mut Record,
     ) -> Result<Option<Choice<'a>>, Refusal> {
         if let Some(cluster) = &cluster {
@@ -27,8 +26,8 @@ impl<'a> Request<'a> {
         let Some(name) = record.hooks.as_ref().and_then(|run| run.cluster.as_deref()) else {
             return Ok(share.map(Some).zip(cluster));
         };
-        let slot = view.snapshot.slot(name);
-        let found = slot.and_then(|slot| self.conn.worker().cluster(view, slot));
+        let slot = self.pools.snapshot.slot(name);
+        let found = slot.and_then(|slot| self.conn.worker().cluster(&self.pools, slot));
         Ok(found.map(|cluster| (None, Rc::clone(cluster))))
     }
 }

@@ -1,5 +1,6 @@
 //! Hooks about a request's head: each in its turn, until one answers or has to be waited for.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::call::{Came, call, failed, take_over};
@@ -33,6 +34,19 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Goes on as it began, after it waited. Apart, since most requests don't wait.
+    #[cold]
+    pub(in crate::proxy::http) fn resume(&mut self, record: &mut Record) {
+        let run = record.hooks.as_ref();
+        if let Some((pools, id)) = run.and_then(|run| run.began.as_ref()) {
+            self.pools = Rc::clone(pools);
+            self.id = *id;
+        }
+        if let (Some(log), Some(id)) = (&mut record.log, &self.id) {
+            log.request_id = id.as_bytes().to_vec();
+        }
+    }
+
     /// Asks the hooks about the head.
     pub(in crate::proxy::http) fn hook(
         &self,
@@ -59,7 +73,7 @@ impl<'a> Request<'a> {
                 // It counts what it waited for itself.
                 run.at = at;
                 // What it began with is what it ends with: slots of its routes are this view's.
-                run.began.get_or_insert_with(|| (self.conn.view(), self.id));
+                run.began.get_or_insert_with(|| (Rc::clone(&self.pools), self.id));
                 record.held.get_or_insert_default();
                 return Err(Stop::Parked(self.facts, self.head.framing));
             }

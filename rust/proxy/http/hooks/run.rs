@@ -145,8 +145,8 @@ pub(in crate::proxy::http) struct Run {
     pub(super) facts: Option<Box<Facts>>,
     pub(super) metadata: Metadata,
     pub(super) data: Data,
-    /// The view, and the id that we gave it, of a request that waited.
-    pub(in crate::proxy::http) began: Option<(Rc<View>, Option<RequestId>)>,
+    /// The clusters, and the id that we gave it, of a request that waited.
+    pub(super) began: Option<(Rc<View>, Option<RequestId>)>,
     /// What has to come before the request goes on.
     pub(super) wait: Option<Box<Wait>>,
     /// The upstream's answer was looked at before a hook had to be waited for.

@@ -219,8 +219,7 @@ impl Subject for Seen<'_> {
             return Err(Refused::Phase);
         };
         let name = std::str::from_utf8(cluster).map_err(|_| Refused::Unknown)?;
-        let view = request.conn.view();
-        view.snapshot.slot(name).ok_or(Refused::Unknown)?;
+        request.pools.snapshot.slot(name).ok_or(Refused::Unknown)?;
         self.run().cluster = Some(name.into());
         Ok(())
     }

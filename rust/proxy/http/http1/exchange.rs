@@ -211,7 +211,7 @@ async fn attempts(
         framing,
         body_limit,
         facts,
-        _view: view,
+        _pools: pools,
         ..
     } = plan;
     let head = heads.http1;
@@ -231,7 +231,7 @@ async fn attempts(
         let (flight, upstream) = upstream::obtain(worker, &cluster, &mut tried, ask).await?;
         record.borrow_mut().chose_endpoint(&flight);
         if matches!(facts.method, RequestMethod::Connect) {
-            drop(view);
+            drop(pools);
             let ends = (flight, upstream);
             let connected = tunnel::connected(conn, ends, upload.finish().1, record);
             return Box::pin(connected).await;

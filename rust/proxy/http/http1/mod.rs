@@ -26,7 +26,7 @@ use super::{Next, earliest, end, idle_deadline, linger, record, reply};
 use crate::error::ErrorKind;
 use crate::proxy::connection::Downstream;
 use crate::runtime::buffers::Buffer;
-use crate::runtime::clock;
+use crate::runtime::{clock, pinned};
 
 /// Serves the connection to its end. Gives back what has been read of one that turned out to speak
 /// HTTP/2 (RFC 9113 §3.3).
@@ -51,7 +51,8 @@ pub async fn serve(conn: &Downstream, first: Option<Buffer>) -> Option<Buffer> {
             buffer
         };
         // Boxed, so that the state of a request exists only while there is one.
-        match Box::pin(requests(conn, buffer)).await {
+        let requests = pinned::in_place(|| requests(conn, buffer));
+        match requests.await {
             Next::KeepAlive => {}
             Next::Close => {
                 Box::pin(linger(conn)).await;

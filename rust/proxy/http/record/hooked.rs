@@ -1,25 +1,16 @@
 //! What hooks have to do with a request's record.
 
-use std::rc::Rc;
-
 use super::Record;
 use crate::abi::Phase;
 use crate::policy::hook::Use;
-use crate::pool::View;
 use crate::proxy::http::hooks::{Names, Uses};
 use crate::proxy::http::reply::Reply;
-use crate::proxy::http::rewrite::RequestId;
 use crate::proxy::listener::Current;
 
 impl Record {
     /// Whether it waited for a hook: what stands before the hooks was done.
     pub(in crate::proxy::http) fn is_resumed(&self) -> bool {
         self.hooks.as_ref().is_some_and(|run| run.resumed)
-    }
-
-    /// The view, and the id that we gave it, of a request that waited for a hook.
-    pub(in crate::proxy::http) fn began(&self) -> Option<&(Rc<View>, Option<RequestId>)> {
-        self.hooks.as_ref()?.began.as_ref()
     }
 
     /// Whether hooks want to see more of it than its head.
