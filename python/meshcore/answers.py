@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypedDict
 
 from meshcore.errors import EngineError, Problem, RefusedResources
 
@@ -11,10 +11,24 @@ if TYPE_CHECKING:
     from meshcore.bridge import Payload
 
 
-class Stats(TypedDict):
-    """Counters since the start, by name."""
+Numbers: TypeAlias = "dict[str, int | float]"
 
-    clusters: dict[str, dict[str, int | float]]
+
+class Stats(TypedDict):
+    """Counters since the start; docs/metrics.md lists them."""
+
+    engine: Numbers
+    workers: dict[str, Numbers]
+    """By index."""
+    listeners: dict[str, Numbers]
+    routes: dict[str, dict[str, Numbers]]
+    """By listener, then by route."""
+    clusters: dict[str, Numbers]
+    """Besides `endpoints`, by address, and `guard` and `health_checks` where there are any."""
+    rate_limit_services: dict[str, Numbers]
+    hooks: dict[str, Numbers]
+    access_logs: dict[str, Numbers]
+    overload: dict[str, Numbers]
 
 
 class Socket(NamedTuple):

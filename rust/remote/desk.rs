@@ -143,8 +143,11 @@ impl Desk {
             _place: place,
         };
         papers.waiting.insert(asked.ident, (question, open));
-        self.announce(&mut papers);
+        let first = !std::mem::replace(&mut papers.pending, true);
         drop(papers);
+        if first {
+            self.announce();
+        }
         Ok(asked)
     }
 
@@ -175,8 +178,10 @@ impl Desk {
             papers.taken.insert(ident, open);
             found.push(Taken { ident, question });
         }
-        if !papers.waiting.is_empty() {
-            self.announce(&mut papers);
+        papers.pending = !papers.waiting.is_empty();
+        if papers.pending {
+            drop(papers);
+            self.announce();
         }
         found
     }
@@ -218,10 +223,10 @@ impl Desk {
         drop(question);
     }
 
-    fn announce(&self, papers: &mut Papers) {
-        if !std::mem::replace(&mut papers.pending, true)
-            && let Some(fd) = &self.fd
-        {
+    /// Wakes Python, without the lock: where the other core sleeps, that takes long, and who wakes
+    /// wants the lock at once. Follows each time that `pending` was set.
+    fn announce(&self) {
+        if let Some(fd) = &self.fd {
             // A counter that is full wakes the reader as well.
             let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
         }

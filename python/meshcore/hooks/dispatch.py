@@ -1,43 +1,36 @@
-"""Takes questions from the engine and has functions answer them, each call in a task.
+"""Takes questions from the engine and has functions answer them.
 
-One task leads: it waits for questions. It calls for the first of them itself, since to start a task
-for it would take as long as most functions do. Should the function have to wait, a spare task leads
-from then on, and sets the deadline at which the call is cancelled. A function's faults stay its
-own: what it raises becomes an answer, and more calls than it may have at once wait here. Nothing is
-said of single calls but of the first fault in a while.
+One task leads: it waits for questions and takes the first step of each call itself, since most
+functions end with it, and to start a task would take as long. A function that has to wait keeps the
+task that it began in, with the deadline at which it is cancelled; another task leads from then on.
+A function's faults stay its own: what it raises becomes an answer, and more calls than it may have
+at once wait here. Nothing is said of single calls but of the first fault in a while.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import traceback
 from collections import deque
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
-from trio.lowlevel import (
-    Abort,
-    Task,
-    current_task,
-    notify_closing,
-    reschedule,
-    wait_readable,
-    wait_task_rescheduled,
-)
+from trio.lowlevel import notify_closing, wait_readable
 
+from meshcore.hooks.steps import Begun, rest
 from meshcore.hooks.verdicts import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshcore.hooks.module import Bound
+    from meshcore.hooks.module import Bound, Life
     from meshcore.hooks.subjects import Question
     from meshcore.hooks.verdicts import Detail
 
 # Questions taken in one go; more than that let other tasks run in between.
-BATCH = 256
+BATCH = 64
 # A hook that fails at every call says so this often, in seconds, for each kind of fault.
 NOTICE_INTERVAL = 60.0
 
@@ -61,6 +54,14 @@ class Desk(Protocol):
         """Counts a reload."""
 
 
+class Call(NamedTuple):
+    """A question that a hook's function is to answer by the deadline."""
+
+    binding: Binding
+    question: Question
+    deadline: float
+
+
 class Binding:
     """A hook with its function: what is called now, and what waits to be."""
 
@@ -72,7 +73,7 @@ class Binding:
         self.concurrency = concurrency
         self.active = 0
         # No longer than the engine lets questions be open.
-        self.waiting: deque[tuple[Question, float]] = deque()
+        self.waiting: deque[Call] = deque()
 
 
 def to_stderr(text: str) -> None:
@@ -88,18 +89,15 @@ class Dispatcher:
         self._tell = tell
         self._bindings: dict[str, Binding] = {}
         self._told: dict[tuple[str, str], float] = {}
-        # Whether a task waits for questions, or is about to.
-        self._led = False
-        self._spare: Task | None = None
-        # The call that the task that led has begun, with its deadline.
-        self._begun: tuple[trio.CancelScope, float] | None = None
+        # Taken and not begun, with their deadlines.
+        self._taken: deque[tuple[Question, float]] = deque()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer until cancelled."""
         fd = self._desk.hook_fd()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._work, nursery, fd)
+                nursery.start_soon(self._lead, nursery, fd, name=_NAME)
                 task_status.started()
         finally:
             notify_closing(fd)
@@ -116,134 +114,111 @@ class Dispatcher:
         self._told = {key: at for key, at in self._told.items() if key[0] != name}
         binding = self._bindings.pop(name, None)
         while binding is not None and binding.waiting:
-            self._desk.answer_question(binding.waiting.popleft()[0][0], "gone")
+            self._desk.answer_question(binding.waiting.popleft().question[0], "gone")
 
-    async def _work(self, nursery: trio.Nursery, fd: int) -> None:
-        spent = True
-        while spent:
-            # One for many calls, until one is cancelled by it.
-            with trio.CancelScope() as scope:
-                spent = await self._lead(nursery, fd, scope)
+    async def _lead(self, nursery: trio.Nursery, fd: int) -> None:
+        """Begin calls, until one has to wait: this task then ends with it, and another leads."""
+        with trio.CancelScope() as scope:
+            while True:
+                while self._taken:
+                    call = self._admitted(*self._taken.popleft())
+                    if call is None:
+                        continue
+                    before = copy_context()
+                    begun = self._begin(nursery, call)
+                    if begun is None and _same(before, copy_context()):
+                        continue
+                    # What the function left in this task's context is no other call's.
+                    before.run(partial(nursery.start_soon, self._lead, nursery, fd, name=_NAME))
+                    if begun is not None:
+                        scope.deadline = call.deadline
+                        await self._finish(nursery, call, begun, scope)
+                    return
+                await wait_readable(fd)
+                now = trio.current_time()
+                for question in self._desk.take_questions(BATCH):
+                    self._taken.append((question, now + question[3] / _MICROSECONDS))
 
-    async def _lead(self, nursery: trio.Nursery, fd: int, scope: trio.CancelScope) -> bool:
-        """Lead when nobody does; gives whether `scope` is spent, rather than the task."""
-        while True:
-            if self._led and self._spare is not None:
-                return False
-            if self._led:
-                await self._wait_as_spare()
-                continue
-            self._take_over()
-            await wait_readable(fd)
-            first = self._take(nursery)
-            self._led = False
-            if first is None:
-                continue
-            self._have_successor(nursery, fd)
-            before = copy_context()
-            binding, question, deadline = first
-            self._begun = begun = (scope, deadline)
-            await self._call(nursery, binding, question, scope)
-            if self._begun is begun:
-                self._begun = None
-            else:
-                scope.deadline = math.inf
-                if scope.cancel_called:
-                    return True
-            if not _same(before, copy_context()):
-                return False  # what the function left in its context is no other call's
+    def _admitted(self, question: Question, deadline: float) -> Call | None:
+        """The call that answers a question, if there is to be one now."""
+        binding = self._bindings.get(question[1])
+        if binding is None:
+            self._desk.answer_question(question[0], "gone")
+            return None
+        if deadline <= trio.current_time():
+            self._desk.answer_question(question[0], "timeout")
+            return None
+        call = Call(binding, question, deadline)
+        if binding.active >= binding.concurrency:
+            binding.waiting.append(call)
+            return None
+        binding.active += 1
+        return call
 
-    def _take_over(self) -> None:
-        self._led = True
-        if self._begun is not None:
-            # The function has to wait: only now is it worth a deadline.
-            scope, deadline = self._begun
-            scope.deadline = deadline
-            self._begun = None
-
-    def _have_successor(self, nursery: trio.Nursery, fd: int) -> None:
-        """Let another task run next; it leads if this one still calls then."""
-        if self._spare is not None:
-            reschedule(self._spare)
-            self._spare = None
-        else:
-            nursery.start_soon(self._work, nursery, fd, name=_NAME)
-
-    async def _wait_as_spare(self) -> None:
-        def abort(_raise_cancel: object) -> Abort:
-            self._spare = None
-            return Abort.SUCCEEDED
-
-        self._spare = current_task()
-        await wait_task_rescheduled(abort)
-
-    def _take(self, nursery: trio.Nursery) -> tuple[Binding, Question, float] | None:
-        """Take questions and start calls; the first one is left to the caller."""
-        now = trio.current_time()
-        first = None
-        for question in self._desk.take_questions(BATCH):
-            binding = self._bindings.get(question[1])
-            if binding is None:
-                self._desk.answer_question(question[0], "gone")
-                continue
-            if not question[3]:
-                self._desk.answer_question(question[0], "timeout")
-                continue
-            deadline = now + question[3] / _MICROSECONDS
-            if binding.active >= binding.concurrency:
-                binding.waiting.append((question, deadline))
-                continue
-            binding.active += 1
-            if first is None:
-                first = (binding, question, deadline)
-            else:
-                nursery.start_soon(self._alone, nursery, binding, question, deadline, name=_NAME)
-        return first
-
-    async def _alone(
-        self, nursery: trio.Nursery, binding: Binding, question: Question, deadline: float
-    ) -> None:
-        with trio.CancelScope(deadline=deadline) as scope:
-            await self._call(nursery, binding, question, scope)
-
-    async def _call(
-        self, nursery: trio.Nursery, binding: Binding, question: Question, scope: trio.CancelScope
-    ) -> None:
+    def _begin(self, nursery: trio.Nursery, call: Call) -> Begun | None:
+        """Take a call's first step; None if it has ended with that."""
+        binding, question, _ = call
+        ident = question[0]
         bound = binding.bound
-        life = bound.life
-        life.calls += 1
+        bound.life.calls += 1
+        begun = None
         try:
-            if not life.alive:
-                self._desk.answer_question(question[0], "gone")
-                return
-            verdict = await bound(question)
+            if not bound.life.alive:
+                self._desk.answer_question(ident, "gone")
+                return None
+            coroutine = bound(question)
+            begun = Begun(bound.life, coroutine, coroutine.send(None))
+        except StopIteration as ended:
+            self._answer(binding.name, ident, ended.value)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            self._fault(binding.name, ident, "raised", error)
+        finally:
+            if begun is None:
+                self._ended(nursery, binding, bound.life)
+        return begun
+
+    async def _finish(
+        self, nursery: trio.Nursery, call: Call, begun: Begun, scope: trio.CancelScope
+    ) -> None:
+        """Take a call's other steps; `scope` ends at its deadline."""
+        binding, (ident, *_), _ = call
+        try:
+            verdict = await rest(begun)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except trio.Cancelled:
             if not scope.cancel_called:
                 raise
-            self._fault(binding.name, question[0], "timeout", None)
+            self._fault(binding.name, ident, "timeout", None)
         except BaseException as error:
             late = scope.cancel_called and _is_cancellation(error)
-            self._fault(binding.name, question[0], "timeout" if late else "raised", error)
+            self._fault(binding.name, ident, "timeout" if late else "raised", error)
         else:
-            self._answer(binding.name, question[0], verdict)
+            self._answer(binding.name, ident, verdict)
         finally:
-            life.left()
-            self._release(nursery, binding)
+            self._ended(nursery, binding, begun.life)
 
-    def _release(self, nursery: trio.Nursery, binding: Binding) -> None:
+    async def _alone(self, nursery: trio.Nursery, call: Call) -> None:
+        """Make a call that has waited for its place."""
+        with trio.CancelScope(deadline=call.deadline) as scope:
+            if (begun := self._begin(nursery, call)) is not None:
+                await self._finish(nursery, call, begun, scope)
+
+    def _ended(self, nursery: trio.Nursery, binding: Binding, life: Life) -> None:
         """A call has ended: begin what waits for its place."""
+        life.left()
         binding.active -= 1
         now = trio.current_time()
         while binding.waiting and binding.active < binding.concurrency:
-            question, deadline = binding.waiting.popleft()
-            if deadline <= now:
+            following = binding.waiting.popleft()
+            if following.deadline <= now:
                 # Nobody waits for it any more; it would only delay the rest.
-                self._desk.answer_question(question[0], "timeout")
+                self._desk.answer_question(following.question[0], "timeout")
                 continue
             binding.active += 1
-            nursery.start_soon(self._alone, nursery, binding, question, deadline, name=_NAME)
+            nursery.start_soon(self._alone, nursery, following, name=_NAME)
 
     def _answer(self, name: str, ident: int, verdict: object) -> None:
         try:

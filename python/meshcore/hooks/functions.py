@@ -10,7 +10,7 @@ from meshcore.errors import HookError
 from meshcore.hooks.api import Declared, declared_by, is_lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 
 NURSERY = "nursery"
 
@@ -18,7 +18,7 @@ NURSERY = "nursery"
 class Called(Protocol):
     """A function as it is called: with the arguments that it names."""
 
-    def __call__(self, **arguments: object) -> Awaitable[object]:
+    def __call__(self, **arguments: object) -> Coroutine[object, object, object]:
         """Begin a call."""
 
 

@@ -19,7 +19,7 @@ from meshcore.hooks.functions import NURSERY, SUBJECTS
 from meshcore.hooks.subjects import Connection, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from meshcore.hooks.functions import Called, Function, Lifespan
     from meshcore.hooks.subjects import Question
@@ -148,7 +148,7 @@ class Bound:
         self._fixed = fixed
         self._makers = makers
 
-    def __call__(self, question: Question) -> Awaitable[object]:
+    def __call__(self, question: Question) -> Coroutine[object, object, object]:
         """Call it."""
         arguments = self._fixed.copy()
         for name, make in self._makers:

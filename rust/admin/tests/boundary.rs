@@ -111,7 +111,11 @@ async fn who_says_nothing_more_is_sent_away() {
         let mut rest = String::new();
         let ended = timeout(Duration::from_secs(30), stream.read_to_string(&mut rest)).await;
         assert!(ended.is_ok(), "after {begun:?}");
-        assert_eq!(rest.starts_with("HTTP/1.1 200"), begun == asked, "after {begun:?}");
+        assert_eq!(
+            rest.starts_with("HTTP/1.1 200"),
+            begun == asked,
+            "after {begun:?}"
+        );
     }
 }
 

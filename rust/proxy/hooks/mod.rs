@@ -5,7 +5,9 @@ mod cache;
 mod connection;
 mod facts;
 mod seat;
+mod sharing;
 
 pub use connection::admits;
 pub use facts::{address, facts_of};
 pub use seat::{Seat, Seats};
+pub use sharing::{Asker, Ending, Turn};

@@ -8,6 +8,7 @@ use std::time::Instant;
 use hashbrown::HashMap;
 
 use super::cache::Verdicts;
+use super::sharing::{Shared, Turn};
 use crate::policy::hook::{Cache, Decision, Hook};
 use crate::proxy::worker::Worker;
 use crate::telemetry::HookStats;
@@ -26,6 +27,7 @@ pub struct Seat {
     made_for: RefCell<Arc<Hook>>,
     epoch: Cell<u64>,
     verdicts: RefCell<Verdicts>,
+    shared: Shared,
 }
 
 impl Seats {
@@ -47,7 +49,7 @@ impl Seats {
         let before = seats.iter().find(named).map(|(at, _)| *at);
         if let Some(seat) = before.and_then(|at| seats.remove(&at)) {
             if !Arc::ptr_eq(&seat.made_for.borrow().wire, &hook.wire) {
-                seat.verdicts.borrow_mut().clear();
+                seat.forget();
             }
             *seat.made_for.borrow_mut() = Arc::clone(hook);
             seats.insert(address(hook), Rc::clone(&seat));
@@ -58,6 +60,7 @@ impl Seats {
             made_for: RefCell::new(Arc::clone(hook)),
             epoch: Cell::new(worker.desk.epoch()),
             verdicts: RefCell::default(),
+            shared: Shared::default(),
         });
         seats.insert(address(hook), Rc::clone(&seat));
         seat
@@ -80,10 +83,20 @@ impl Seat {
         epoch: u64,
     ) -> Option<Arc<Decision>> {
         if self.epoch.replace(epoch) != epoch {
-            self.verdicts.borrow_mut().clear();
+            self.forget();
             return None;
         }
         self.verdicts.borrow_mut().get(key, now, cache.entries)
+    }
+
+    /// Whether this question is to be asked, or its answer is on its way.
+    pub fn turn(&self, key: &[u8]) -> Turn<'_> {
+        self.shared.turn(key)
+    }
+
+    fn forget(&self) {
+        self.verdicts.borrow_mut().clear();
+        self.shared.clear();
     }
 
     /// Remembers a decision that was asked for when functions had been loaded `epoch` times.

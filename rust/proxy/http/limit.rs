@@ -46,7 +46,11 @@ impl Request<'_> {
         Ask {
             limit: Arc::clone(limit),
             subject: self.subject(limit).to_vec(),
-            cluster: self.conn.worker().cluster(&self.pools, service.cluster).cloned(),
+            cluster: self
+                .conn
+                .worker()
+                .cluster(&self.pools, service.cluster)
+                .cloned(),
         }
     }
 

@@ -41,11 +41,7 @@ pub(super) struct Mirrored {
 impl Request<'_> {
     /// The copies that are made of this request. What asks for a tunnel has none: there is nobody to
     /// talk at the other end.
-    pub(super) fn copies(
-        &self,
-        route: &Route,
-        wanted: &Wanted<'_>,
-    ) -> Option<Box<Copies>> {
+    pub(super) fn copies(&self, route: &Route, wanted: &Wanted<'_>) -> Option<Box<Copies>> {
         let facts = self.facts;
         let tunnel = facts.upgrade || matches!(facts.method, RequestMethod::Connect);
         if route.mirrors.is_empty() || tunnel {

@@ -145,12 +145,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    fn plan(
-        self,
-        route: &Route,
-        chosen: Chosen<'_>,
-        record: &mut Record,
-    ) -> Result<Plan, Refusal> {
+    fn plan(self, route: &Route, chosen: Chosen<'_>, record: &mut Record) -> Result<Plan, Refusal> {
         let Self { head, facts, .. } = &self;
         let cluster = &chosen.cluster.cluster;
         let timeout = timeout(route, head, facts.grpc);

@@ -73,7 +73,8 @@ impl<'a> Request<'a> {
                 // It counts what it waited for itself.
                 run.at = at;
                 // What it began with is what it ends with: slots of its routes are this view's.
-                run.began.get_or_insert_with(|| (Rc::clone(&self.pools), self.id));
+                run.began
+                    .get_or_insert_with(|| (Rc::clone(&self.pools), self.id));
                 record.held.get_or_insert_default();
                 return Err(Stop::Parked(self.facts, self.head.framing));
             }

@@ -1,5 +1,6 @@
 //! Waiting for a hook that says later what becomes of a request.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -9,8 +10,8 @@ use super::call::{failed, take_over};
 use super::run::Run;
 use crate::abi::Phase;
 use crate::error::ErrorKind;
-use crate::policy::hook::{Kind, Use};
-use crate::proxy::hooks::Seat;
+use crate::policy::hook::{Decision, Kind, Use};
+use crate::proxy::hooks::{Asker, Seat, Turn};
 use crate::proxy::http::reply::Reply;
 use crate::proxy::worker::Worker;
 use crate::remote::desk::{Failure, Question, Reply as Answer};
@@ -175,8 +176,18 @@ async fn asked(
     run: &mut Run,
 ) -> Result<Option<Reply>, Lack> {
     let (hook, deadline, phase) = (question.hook.clone(), question.deadline, question.phase);
+    let turn = match &key {
+        Some((key, _)) => share(worker, (key, &question), seat).await?,
+        None => Shared::Asks(None),
+    };
+    let asker = match turn {
+        Shared::Knows(decision) => return Ok(take_over(run, &seat.stats, &decision, phase)),
+        Shared::Asks(asker) => asker,
+    };
     let asked = worker.desk.ask(question).map_err(|_| Lack::Full)?;
     let answer = timeout_at(deadline.into(), asked).await;
+    // Dropped at the end of this, when the answer is remembered.
+    asker.iter().for_each(Asker::answered);
     match answer.map_err(|_| Lack::TimedOut)? {
         Answer::Decided(decision, keep) => {
             if let (Some((key, epoch)), Kind::Python(python)) = (key.filter(|_| keep), &hook.kind)
@@ -190,4 +201,40 @@ async fn asked(
         Answer::Failed(Failure::Timeout) => Err(Lack::TimedOut),
         Answer::Failed(Failure::Gone) => Err(Lack::Gone),
     }
+}
+
+/// What became of a question that others may have asked just now.
+enum Shared<'s> {
+    /// They have an answer.
+    Knows(Arc<Decision>),
+    /// It has to be asked; what comes after it waits meanwhile.
+    Asks(Option<Asker<'s>>),
+}
+
+/// Waits for an equal question under way, so that however many come at once, one is asked. If its
+/// answer isn't remembered, each asks for itself.
+async fn share<'s>(
+    worker: &Worker,
+    (key, question): (&[u8], &Question),
+    seat: &'s Seat,
+) -> Result<Shared<'s>, Lack> {
+    let answered = async {
+        loop {
+            match seat.turn(key) {
+                Turn::Ours(asker) => break Some(asker),
+                Turn::Theirs(ending) if ending.wait().await => break None,
+                Turn::Theirs(_) => {}
+            }
+        }
+    };
+    let asker = timeout_at(question.deadline.into(), answered).await;
+    let asker = asker.map_err(|_| Lack::TimedOut)?;
+    if let (None, Kind::Python(python)) = (&asker, &question.hook.kind)
+        && let Some(cache) = &python.cache
+        && let Some(decision) = seat.remembered(cache, (key, clock::now()), worker.desk.epoch())
+    {
+        seat.stats.cache_hits_total.increment();
+        return Ok(Shared::Knows(decision));
+    }
+    Ok(Shared::Asks(asker))
 }
