@@ -16,8 +16,9 @@ import trio
 from meshcore import _engine
 from meshcore.answers import Socket, refusal
 from meshcore.bridge import Bridge, Payload
-from meshcore.config.resources import Compiled, Delta, Key, complete, delta, delta_of
-from meshcore.errors import ConfigError, EngineError, EngineStopped, RefusedResources
+from meshcore.config.resources import Compiled, Delta, delta_of
+from meshcore.errors import EngineError, EngineStopped, MeshcoreError, RefusedResources
+from meshcore.installed import Installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from meshcore.answers import Stats
     from meshcore.config.model import Config
     from meshcore.config.sources.prepare import Prepared
+    from meshcore.hooks.api import Declared
     from meshcore.hooks.host import Host
+    from meshcore.hooks.spec import PythonHook
+
+    Again = Callable[[Mapping[str, Declared]], Compiled]
 
 # Threads end within milliseconds; this bounds a fault, not the usual.
 STOP_DEADLINE = 10.0
@@ -72,10 +77,7 @@ class Engine:
         self._stopped = False
         self._bridge: Bridge | None = None
         self._applying = trio.Lock()
-        # What the engine has, by digest; after a cancelled apply all that it may have.
-        self._known: dict[Key, bytes] = {}
-        self._certain = True
-        self._maybe: set[Key] = set()
+        self._installed = Installed()
         self._prepared: Prepared | None = None
         self._unasked: list[Callable[[str, str], None]] = []
         self._functions = dict(hooks or {})
@@ -147,22 +149,27 @@ class Engine:
         async with self._applying:
             if isinstance(config, Compiled):
                 self._prepared = None
-                return await self._send(config, None, anew=reload_hooks)
+                return await self._send(config, None, (lambda _: config) if reload_hooks else None)
             return await self._apply_config(config, anew=reload_hooks)
 
     async def reload_hooks(self) -> None:
         """Load the modules of hooks in Python anew; calls under way end with what they began with.
 
-        Functions that were given to the engine stay.
+        What functions declare now holds from then on. Those that were given to the engine stay.
 
         Raises:
+            ConfigError: What they declare doesn't fit the configuration; what ran before runs on.
             HookReloadError: It didn't work; what ran before runs on.
             EngineStopped: The engine isn't running.
         """
         async with self._applying:
             self._running()
-            if self._host is not None:
+            if self._host is None:
+                return
+            if self._prepared is None:  # what came compiled was made with what functions declared
                 await self._host.reload()
+            else:
+                await self._apply_prepared(self._prepared, None, anew=True)
 
     @property
     def hook_files(self) -> list[str]:
@@ -170,63 +177,58 @@ class Engine:
         return self._host.files if self._host is not None else []
 
     async def _apply_config(self, config: Config, *, anew: bool) -> int:
-        from meshcore.config.sources.locate import engine_problems
         from meshcore.config.sources.prepare import prepare
         from meshcore.hooks.api import all_declared
 
-        prepared = prepare(config, self._prepared, all_declared(self._functions))
+        before = self._prepared
+        prepared = prepare(config, before, all_declared(self._functions))
+        sent = None
+        if prepared.changed is not None and self._installed.certain and before is not None:
+            sent = delta_of(prepared.compiled, prepared.changed)
+        return await self._apply_prepared(prepared, sent, anew=anew)
+
+    async def _apply_prepared(self, prepared: Prepared, sent: Delta | None, *, anew: bool) -> int:
+        def again(declared: Mapping[str, Declared]) -> Compiled:
+            nonlocal prepared
+            prepared = prepared.anew(declared)
+            return prepared.compiled
+
         # While a call is under way, nothing can be based on it.
         before, self._prepared = self._prepared, None
-        sent = None
-        if prepared.changed is not None and self._certain and before is not None:
-            sent = delta_of(prepared.compiled, prepared.changed)
         try:
-            generation = await self._send(prepared.compiled, sent, anew=anew)
+            generation = await self._send(prepared.compiled, sent, again if anew else None)
         except RefusedResources as refused:
             self._prepared = before
-            raise ConfigError(engine_problems(refused.raw, config, prepared.credentials)) from None
-        except EngineError:
+            raise prepared.refused(refused) from None
+        except MeshcoreError:
             self._prepared = before
             raise
         self._prepared = prepared
         return generation
 
-    async def _send(self, compiled: Compiled, sent: Delta | None, *, anew: bool) -> int:
+    async def _send(self, compiled: Compiled, sent: Delta | None, again: Again | None) -> int:
+        """Have it run; with `again`, as functions that were loaded anew declare."""
+
+        def follow(declared: Mapping[str, Declared]) -> Mapping[str, PythonHook]:
+            nonlocal compiled, sent
+            if again is not None and (other := again(declared)) is not compiled:
+                compiled, sent = other, None
+            return compiled.hooks
+
         if compiled.filters:
             from meshcore.filters import adopt
 
             adopt(needed.key for needed in compiled.filters)
+        bridge, engine = self._running()
         if not compiled.hooks and self._host is None:
-            return await self._install(compiled, sent)
+            return await self._installed.install(bridge, engine, compiled, sent)
         if self._host is None:
             from meshcore.hooks.host import Host
 
-            self._host = Host(self._running()[1], self._functions)
+            self._host = Host(engine, self._functions)
             await self._nursery.start(self._host.run)
-        async with self._host.serving(compiled.hooks, anew=anew):
-            return await self._install(compiled, sent)
-
-    async def _install(self, compiled: Compiled, sent: Delta | None) -> int:
-        bridge, engine = self._running()
-        if sent is None and self._certain:
-            sent = delta(self._known, compiled)
-        elif sent is None:
-            sent = complete(compiled, self._maybe)
-        if sent.empty and self._certain and engine.generation():
-            await trio.lowlevel.checkpoint()
-            return engine.generation()
-        try:
-            kind, payload = await bridge.call(partial(engine.apply, sent.body, sent.credentials))
-        except BaseException:
-            # Cancelled: the engine may have it by now, or not.
-            self._certain = False
-            self._maybe.update(self._known, compiled.digests)
-            raise
-        if kind != "applied" or not isinstance(payload, int):
-            raise refusal(kind, payload)
-        self._known, self._certain = compiled.digests, True
-        self._maybe.clear()
-        return payload
+        async with self._host.serving(compiled.hooks, follow if again is not None else None):
+            return await self._installed.install(bridge, engine, compiled, sent)
 
     async def drain(self, timeout: float = 30.0, idle_grace: float = 5.0) -> None:  # noqa: ASYNC109
         """Stop accepting and wait until all connections have ended.

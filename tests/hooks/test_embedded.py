@@ -11,7 +11,16 @@ import pytest
 import trio
 
 import meshcore
-from meshcore import Answer, Config, Connection, Continue, Engine, HookError, HookReloadError
+from meshcore import (
+    Answer,
+    Config,
+    ConfigError,
+    Connection,
+    Continue,
+    Engine,
+    HookError,
+    HookReloadError,
+)
 from tests.border.test_engine import port
 from tests.support.upstream import answering
 from tests.support.wire import Ended, connect
@@ -181,6 +190,39 @@ async def test_a_module_is_loaded_and_renewed(tmp_path: Path) -> None:
         assert (await ask(port(running), "/"))[0] == 202
         await running.apply(document("127.0.0.1:9"))
         assert running.hook_files == []
+
+
+async def test_what_a_function_declares_is_renewed_with_it(tmp_path: Path) -> None:
+    module = tmp_path / "declaring_policies.py"
+    text = """
+        import meshcore
+        @meshcore.hook(body=4)
+        async def check(request):
+            return meshcore.Answer(200, repr(request.body))
+    """
+    module.write_text(dedent(text))
+    path = tmp_path / "proxy.yaml"
+    path.write_text(
+        "listeners: [{name: web, address: 127.0.0.1:0, routes: [{to: api, hooks: [check]}]}]\n"
+        "clusters: [{name: api, endpoints: [127.0.0.1:9]}]\n"
+        "hooks: [{name: check, python: 'declaring_policies:check', timeout: 5s}]\n"
+    )
+    async with Engine(meshcore.load(path)) as running:
+        assert (await ask(port(running), "/", body=b"12345"))[0] == 413
+        module.write_text(dedent(text).replace("body=4", "body=8"))
+        await running.reload_hooks()
+        assert await ask(port(running), "/", body=b"12345") == (200, b"b'12345'")
+        module.write_text(dedent(text).replace("body=4", 'phase="connection"'))
+        with pytest.raises(HookReloadError, match="there is no 'request' in the phase connection"):
+            await running.reload_hooks()
+        unfit = dedent(text).replace("body=4", 'phase="connection"')
+        module.write_text(unfit.replace("(request)", "(connection)"))
+        with pytest.raises(ConfigError, match="check"):
+            await running.reload_hooks()
+        assert await ask(port(running), "/", body=b"123456") == (200, b"b'123456'")
+        module.write_text(dedent(text).replace("body=4", "body=2"))
+        await running.apply(meshcore.load(path), reload_hooks=True)
+        assert (await ask(port(running), "/", body=b"123"))[0] == 413
 
 
 async def test_a_program_whose_function_is_none_learns_it_at_the_start() -> None:

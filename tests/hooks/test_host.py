@@ -93,7 +93,7 @@ async def hosted(**given: object) -> AsyncIterator[tuple[Desk, Host]]:
 
 
 async def serve(host: Host, hooks: dict[str, PythonHook], *, anew: bool = False) -> None:
-    async with host.serving(hooks, anew=anew):
+    async with host.serving(hooks, (lambda _: hooks) if anew else None):
         pass
 
 

@@ -23,6 +23,7 @@ from meshcore.hooks.module import Life, words
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from meshcore.hooks.api import Declared
     from meshcore.hooks.dispatch import Desk
     from meshcore.hooks.functions import Function
     from meshcore.hooks.module import Bound
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 Home: TypeAlias = "tuple[str, str]"
 """A module and the folder where it is searched last; of a function that was given, its own module
 and no folder."""
+
+Follow: TypeAlias = "Callable[[Mapping[str, Declared]], Mapping[str, PythonHook]]"
+"""From what functions declare to the hooks."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,8 @@ class _Staged:
     """Those that begin to live."""
     bounds: dict[str, Bound] = field(default_factory=dict)
     """The functions that answer then."""
+    declared: dict[str, Declared] = field(default_factory=dict)
+    """What they declare."""
 
 
 class Host:
@@ -102,7 +108,7 @@ class Host:
 
     @asynccontextmanager
     async def serving(
-        self, hooks: Mapping[str, PythonHook], *, anew: bool = False
+        self, hooks: Mapping[str, PythonHook], follow: Follow | None = None
     ) -> AsyncIterator[None]:
         """These hooks are answered from the end of the block on, and new ones already within it.
 
@@ -110,15 +116,17 @@ class Host:
 
         Args:
             hooks: All of them by their names.
-            anew: Load their modules again.
+            follow: Load their modules again, and go by what this makes of what functions declare.
 
         Raises:
             HookError: A function can't be had.
             HookReloadError: It can't be had anew.
         """
-        staged = await self._staged(hooks, anew=anew)
+        staged = await self._staged(hooks, anew=follow is not None)
         new = hooks.keys() - self._hooks.keys()
         try:
+            if follow is not None:
+                hooks = follow(staged.declared)
             for name in new:
                 self._dispatcher.put(name, staged.bounds[name], hooks[name].concurrency)
             yield
@@ -126,6 +134,7 @@ class Host:
             for name in new:
                 self._dispatcher.drop(name)
             _end(staged)
+            self._reinstate(staged)
             raise
         except BaseException:
             self._doubtful.append(staged)
@@ -138,7 +147,7 @@ class Host:
         Raises:
             HookReloadError: It can't; what ran runs on.
         """
-        async with self.serving(self._hooks, anew=True):
+        async with self.serving(self._hooks, lambda _: self._hooks):
             await trio.lowlevel.checkpoint()
 
     def _install(self, hooks: Mapping[str, PythonHook], staged: _Staged) -> None:
@@ -188,7 +197,9 @@ class Host:
         module = staged.modules.get(home) or (None if renewed else self._modules.get(home))
         if module is None:
             module = staged.modules[home] = await self._begun(name, hook)
-        staged.bounds[name] = module.life.bind(self._function(name, hook, module.loaded))
+        function = self._function(name, hook, module.loaded)
+        staged.bounds[name] = module.life.bind(function)
+        staged.declared[name] = function.declared
 
     async def _begun(self, name: str, hook: PythonHook) -> Module:
         home = self._home(name, hook)

@@ -45,7 +45,7 @@ impl Block for HookStats {
         ),
         counter(
             "meshcore_hook_cache_hits_total",
-            "Times that it was not asked, since its verdict was remembered.",
+            "Times that it was not asked, since its verdict was remembered, or on its way.",
             |s| &s.cache_hits_total,
         ),
         counter(

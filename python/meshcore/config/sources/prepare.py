@@ -10,6 +10,7 @@ from meshcore.config.compile import compile_config, here_of, recompile_clusters
 from meshcore.config.hook_resources import add_hooks
 from meshcore.config.sources.credentials import Credentials, cluster_files, read_credentials
 from meshcore.config.sources.hooks import read_hooks
+from meshcore.config.sources.locate import engine_problems
 from meshcore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from meshcore.config.model import Cluster, Config
     from meshcore.config.origin import Trouble
     from meshcore.config.resources import Compiled, Key
+    from meshcore.errors import RefusedResources
     from meshcore.hooks.api import Declared
 
 
@@ -32,6 +34,19 @@ class Prepared:
     """What differs from the one it was prepared after; None: anything may."""
     declared: Mapping[str, Declared] = field(default_factory=dict)
     """What the functions of hooks declare."""
+
+    def anew(self, declared: Mapping[str, Declared]) -> Prepared:
+        """The same configuration where functions declare this; itself where nothing differs.
+
+        Raises:
+            ConfigError: With every problem that was found.
+        """
+        functions = {**self.declared, **declared}
+        return self if functions == self.declared else prepare(self.config, None, functions)
+
+    def refused(self, by_engine: RefusedResources) -> ConfigError:
+        """The engine's problems with their places in the document."""
+        return ConfigError(engine_problems(by_engine.raw, self.config, self.credentials))
 
 
 def prepare(
