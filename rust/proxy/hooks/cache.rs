@@ -53,6 +53,9 @@ impl Verdicts {
         if self.young.len() >= (most / 2).max(1) {
             self.old = std::mem::take(&mut self.young);
         }
+        if most < 2 {
+            self.old.clear();
+        }
         self.young.insert(key, entry);
     }
 
@@ -78,6 +81,18 @@ mod tests {
                 body: bytes::Bytes::new(),
             },
         })
+    }
+
+    #[test]
+    fn one_may_be_all() {
+        let now = clock::now();
+        let until = now + Duration::from_secs(1);
+        let mut verdicts = Verdicts::default();
+        for key in 0..3_u8 {
+            verdicts.put(Box::from([key]), (decision(200), until), 1);
+            assert!(verdicts.get(&[key], now, 1).is_some());
+            assert_eq!(verdicts.young.len() + verdicts.old.len(), 1);
+        }
     }
 
     #[test]
