@@ -4,8 +4,9 @@
 
 An engine in this process, one worker, and the load generator beside it. A route has many times the
 same hook, so that what one costs stands out: (CPU per request with - without) / times. CPU is that
-of the worker's thread alone, from the kernel's scheduler; rounds of all routes follow one another
-in turns, medians are told.
+of the worker's thread alone, from the kernel's scheduler. Each window of a route is compared with
+one of the route without hooks right beside it, so that a machine that drifts does so for both; the
+medians of those differences are told.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from harness.contest import Bench, backend
 from harness.environment import c_program, generator, library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
 #: Hooks of one kind on one route.
 TIMES = 32
@@ -166,29 +167,43 @@ def holding() -> Iterator[None]:
         thread.join()
 
 
+async def more(
+    load: Load, rounds: int, route: str, measured: Callable[[Load, str], Awaitable[float]]
+) -> float:
+    """The median of how much more a route costs than the one without hooks just before or after."""
+    found: list[float] = []
+    for at in range(rounds):
+        pair = ("none", route) if at % 2 else (route, "none")
+        figures = {name: await measured(load, name) for name in pair}
+        found.append(figures[route] - figures["none"])
+    return statistics.median(found)
+
+
 async def filters(load: Load, task: Path, rounds: int) -> dict[str, float]:
     """Nanoseconds of one filter, or remembered verdict, for a request."""
-    found: dict[str, list[float]] = {"none": [], "no-op": [], "key": [], "remembered": []}
-    for _ in range(rounds):
-        for route, values in found.items():
-            values.append(await per_request(load, task, route))
-    bare = statistics.median(found.pop("none"))
-    return {kind: (statistics.median(took) - bare) / TIMES for kind, took in found.items()}
+
+    async def measured(load: Load, route: str) -> float:
+        return await per_request(load, task, route)
+
+    kinds = ("no-op", "key", "remembered")
+    return {kind: await more(load, rounds, kind, measured) / TIMES for kind in kinds}
 
 
-async def functions(load: Load, rounds: int) -> dict[str, float]:
-    """Microseconds that a function adds, and what a blocking one does to other routes' p99."""
-    rows: dict[str, list[float]] = {"bare": [], "asked": [], "p99": [], "p99 beside": []}
+async def median_latency(load: Load, route: str) -> float:
+    """Microseconds at a steady rate."""
+    return (await latency(load, route))["p50"]
+
+
+async def beside_one_that_blocks(load: Load, rounds: int) -> float:
+    """The median of what a blocking function multiplies other routes' p99 by."""
+    found: list[float] = []
     for _ in range(rounds):
-        bare = await latency(load, "none")
-        rows["bare"].append(bare["p50"])
-        rows["asked"].append((await latency(load, "asked"))["p50"])
-        rows["p99"].append(bare["p99"])
+        before = (await latency(load, "none"))["p99"]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(block, load)
             await trio.sleep(0.05)
-            rows["p99 beside"].append((await latency(load, "none"))["p99"])
-    return {name: statistics.median(values) for name, values in rows.items()}
+            found.append((await latency(load, "none"))["p99"] / before)
+    return statistics.median(found)
 
 
 async def block(load: Load) -> None:
@@ -209,12 +224,13 @@ async def measure(arguments: argparse.Namespace, port: int, program: Path) -> in
         quiet = await filters(load, task, arguments.rounds)
         with holding():
             held = await filters(load, task, arguments.rounds)
-        found = await functions(load, arguments.rounds)
+        asked = await more(load, arguments.rounds, "asked", median_latency)
+        beside = await beside_one_that_blocks(load, arguments.rounds)
     figures = {
         **quiet,
         **{f"{name}, a thread holds the GIL": value for name, value in held.items()},
-        "asked, p50 more": found["asked"] - found["bare"],
-        "p99 of others beside one that blocks, times": found["p99 beside"] / found["p99"],
+        "asked, p50 more": asked,
+        "p99 of others beside one that blocks, times": beside,
     }
     missed = 0
     for name, value in figures.items():
