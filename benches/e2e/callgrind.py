@@ -42,7 +42,7 @@ POLICIES_ALLOWED = 1.10
 HOOKS = {"get_1k_no_op_hook": "get_1k", "get_1k_api_key_hook": "get_1k_api_key_bare"}
 #: Counted only when asked for.
 WHEN_NAMED = ("get_1k_api_key_bare", "get_1k_api_key_hook")
-SHORT, LONG = 500, 4_500
+SHORT, LONG = 500, 2_500
 
 
 @dataclass(frozen=True, slots=True)
