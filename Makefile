@@ -99,7 +99,7 @@ fuzz: $(WORK)/prerequisites ## run each fuzz target for FUZZ_SECONDS
 bench-smoke: $(WORK)/engine-dev
 	cargo build $(CARGO_FLAGS) --profile quick-release --examples
 	# Whether each scenario runs; against whom it is measured is for `make bench`.
-	$(PYTHON) benches/e2e/run.py --quick --peers haproxy --profile quick-release --meshcore $(BIN)/meshcore
+	$(PYTHON) benches/e2e/run.py --quick --peers meshcore --profile quick-release --meshcore $(BIN)/meshcore
 	python benches/e2e/hooks.py --rounds 1 --seconds 0.2 --profile quick-release
 	python -m pytest benches/border --benchmark-disable
 

@@ -22,7 +22,7 @@ STOP_LIMIT_S = 5.0
 #: TIME-WAIT lasts a minute.
 PORTS_REST_S = 70.0
 #: Ports held by ended connections that leave enough for a scenario.
-PORTS_HELD = 4_000
+PORTS_HELD = 10_000
 #: So many lines of a failed program's output are told.
 LAST_LINES = 5
 
