@@ -211,7 +211,7 @@ class Engine:
 
         def follow(declared: Mapping[str, Declared]) -> Mapping[str, PythonHook]:
             nonlocal compiled, sent
-            if again is not None and (other := again(declared)) is not compiled:
+            if again and (other := again(declared)) is not compiled:
                 compiled, sent = other, None
             return compiled.hooks
 
@@ -227,7 +227,7 @@ class Engine:
 
             self._host = Host(engine, self._functions)
             await self._nursery.start(self._host.run)
-        async with self._host.serving(compiled.hooks, follow if again is not None else None):
+        async with self._host.serving(compiled.hooks, follow if again else None):
             return await self._installed.install(bridge, engine, compiled, sent)
 
     async def drain(self, timeout: float = 30.0, idle_grace: float = 5.0) -> None:  # noqa: ASYNC109

@@ -166,8 +166,6 @@ impl Desk {
         }
         let mut found = Vec::new();
         let mut papers = self.lock();
-        // Before the desk is emptied: a question that comes in between is announced again.
-        papers.pending = false;
         while found.len() < limit {
             let Some((ident, (question, open))) = papers.waiting.pop_first() else {
                 break;
@@ -178,6 +176,7 @@ impl Desk {
             papers.taken.insert(ident, open);
             found.push(Taken { ident, question });
         }
+        // Under the same lock: what comes from now on is announced again.
         papers.pending = !papers.waiting.is_empty();
         if papers.pending {
             drop(papers);

@@ -164,6 +164,17 @@ async def test_the_end_of_a_request_is_told() -> None:
         assert EVENTS == ["start", "POST /note web/0 200"]
 
 
+def naming(module: Path) -> Path:
+    """A document whose hook is the module's `check`."""
+    path = module.with_name("proxy.yaml")
+    path.write_text(
+        "listeners: [{name: web, address: 127.0.0.1:0, routes: [{to: api, hooks: [check]}]}]\n"
+        "clusters: [{name: api, endpoints: [127.0.0.1:9]}]\n"
+        f"hooks: [{{name: check, python: '{module.stem}:check', timeout: 5s}}]\n"
+    )
+    return path
+
+
 async def test_a_module_is_loaded_and_renewed(tmp_path: Path) -> None:
     module = tmp_path / "embedded_policies.py"
     text = """
@@ -172,12 +183,7 @@ async def test_a_module_is_loaded_and_renewed(tmp_path: Path) -> None:
             return meshcore.Answer(201)
     """
     module.write_text(dedent(text))
-    path = tmp_path / "proxy.yaml"
-    path.write_text(
-        "listeners: [{name: web, address: 127.0.0.1:0, routes: [{to: api, hooks: [check]}]}]\n"
-        "clusters: [{name: api, endpoints: [127.0.0.1:9]}]\n"
-        "hooks: [{name: check, python: 'embedded_policies:check', timeout: 5s}]\n"
-    )
+    path = naming(module)
     async with Engine(meshcore.load(path)) as running:
         assert running.hook_files == [str(module)]
         assert (await ask(port(running), "/"))[0] == 201
@@ -201,12 +207,7 @@ async def test_what_a_function_declares_is_renewed_with_it(tmp_path: Path) -> No
             return meshcore.Answer(200, repr(request.body))
     """
     module.write_text(dedent(text))
-    path = tmp_path / "proxy.yaml"
-    path.write_text(
-        "listeners: [{name: web, address: 127.0.0.1:0, routes: [{to: api, hooks: [check]}]}]\n"
-        "clusters: [{name: api, endpoints: [127.0.0.1:9]}]\n"
-        "hooks: [{name: check, python: 'declaring_policies:check', timeout: 5s}]\n"
-    )
+    path = naming(module)
     async with Engine(meshcore.load(path)) as running:
         assert (await ask(port(running), "/", body=b"12345"))[0] == 413
         module.write_text(dedent(text).replace("body=4", "body=8"))
