@@ -60,7 +60,7 @@ async def test_what_waited_too_long_behind_one_that_blocks_is_not_called() -> No
     async def check(request: Request) -> None:
         nonlocal calls
         calls += 1
-        time.sleep(0.05)  # noqa: ASYNC251
+        time.sleep(0.05)  # noqa: ASYNC251  # that it blocks is the test
 
     async with asked(check=check) as at:
         at.desk.ask("check", left=10)
