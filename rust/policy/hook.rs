@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::abi::{Instance, Phase, Phases};
+use crate::runtime::slot::Slot;
 use crate::wire;
 use crate::wire::Problems;
 use crate::wire::hook::{HookUse, OnError};
@@ -21,6 +22,8 @@ pub struct Hook {
     pub timeout: Duration,
     /// What is called.
     pub kind: Kind,
+    /// Where workers keep what they have of it.
+    pub slot: Slot,
 }
 
 /// What is called.

@@ -12,6 +12,7 @@ use super::{Desk, Facts, Failure, Question, Reply};
 use crate::abi::Phase;
 use crate::policy::hook::{Decision, Hook, Kind, Python, Verdict};
 use crate::runtime::clock;
+use crate::runtime::slot::Slot;
 use crate::wire;
 
 const ROOM: u32 = 4;
@@ -30,6 +31,7 @@ fn hook() -> Arc<Hook> {
             asked: Arc::default(),
             room_for: ROOM,
         })),
+        slot: Slot::default(),
     })
 }
 

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod cores;
 pub mod host;
 pub mod pinned;
+pub mod slot;
 pub mod timer;
 pub mod usage;
 pub mod workers;

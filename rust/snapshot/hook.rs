@@ -10,6 +10,7 @@ use super::Staged;
 use super::compile::Compiler;
 use crate::abi::{Instance, Phase, Phases};
 use crate::policy::hook::{Cache, Found, Hook, Hooks, Kind, Part, Python};
+use crate::runtime::slot::Slot;
 use crate::wire::hook::{HookCache, PythonPhase};
 use crate::wire::listener::Protocol;
 use crate::wire::{self, Problems};
@@ -123,6 +124,7 @@ fn compile(wire: wire::Hook, before: Option<&Hook>, problems: &mut Problems) -> 
         timeout: Duration::from_millis(wire.timeout_ms),
         kind: kind?,
         wire: Arc::new(wire),
+        slot: Slot::default(),
     })
 }
 

@@ -5,18 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hashbrown::HashMap;
-
 use super::cache::Verdicts;
 use super::sharing::{Shared, Turn};
 use crate::policy::hook::{Cache, Decision, Hook};
 use crate::proxy::worker::Worker;
 use crate::telemetry::HookStats;
 
-/// The seats of a worker, by the address of the hook that they are for: each holds on to its hook, so
-/// that no other one comes to stand there. To hash a name at each call would take longer.
+/// The seats of a worker, by the slot of the hook that they are for: each holds on to its hook, so that
+/// no other one gets that slot. To hash a name at each call would take longer.
 #[derive(Debug, Default)]
-pub struct Seats(RefCell<HashMap<usize, Rc<Seat>>>);
+pub struct Seats(RefCell<Vec<Option<Rc<Seat>>>>);
 
 /// One of them.
 #[derive(Debug)]
@@ -32,12 +30,11 @@ pub struct Seat {
 
 impl Seats {
     /// The seat of `hook`.
+    #[inline]
     pub fn of(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
-        let seats = self.0.borrow();
-        if let Some(seat) = seats.get(&address(hook)) {
+        if let Some(Some(seat)) = self.0.borrow().get(hook.slot.index()) {
             return Rc::clone(seat);
         }
-        drop(seats);
         self.take(worker, hook)
     }
 
@@ -45,35 +42,46 @@ impl Seats {
     #[cold]
     fn take(&self, worker: &Worker, hook: &Arc<Hook>) -> Rc<Seat> {
         let mut seats = self.0.borrow_mut();
-        let named = |(_, seat): &(&usize, &Rc<Seat>)| seat.made_for.borrow().name == hook.name;
-        let before = seats.iter().find(named).map(|(at, _)| *at);
-        if let Some(seat) = before.and_then(|at| seats.remove(&at)) {
-            if !Arc::ptr_eq(&seat.made_for.borrow().wire, &hook.wire) {
-                seat.forget();
-            }
-            *seat.made_for.borrow_mut() = Arc::clone(hook);
-            seats.insert(address(hook), Rc::clone(&seat));
-            return seat;
+        let at = hook.slot.index();
+        if seats.len() <= at {
+            seats.resize_with(at + 1, || None);
         }
-        let seat = Rc::new(Seat {
-            stats: worker.registry.hook(worker.index, &hook.name),
-            made_for: RefCell::new(Arc::clone(hook)),
-            epoch: Cell::new(worker.desk.epoch()),
-            verdicts: RefCell::default(),
-            shared: Shared::default(),
-        });
-        seats.insert(address(hook), Rc::clone(&seat));
+        let named = |seat: &mut Rc<Seat>| seat.made_for.borrow().name == hook.name;
+        let before = seats.iter_mut().find_map(|place| place.take_if(named));
+        let seat = before.map_or_else(|| Rc::new(Seat::of(worker, hook)), |seat| seat.moved(hook));
+        seats[at] = Some(Rc::clone(&seat));
         seat
     }
 
     /// Leaves those that `stays` doesn't name.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
-        let mut seats = self.0.borrow_mut();
-        seats.retain(|_, seat| stays(&seat.made_for.borrow().name));
+        let leaves = |seat: &mut Rc<Seat>| !stays(&seat.made_for.borrow().name);
+        for place in self.0.borrow_mut().iter_mut() {
+            place.take_if(leaves);
+        }
     }
 }
 
 impl Seat {
+    fn of(worker: &Worker, hook: &Arc<Hook>) -> Self {
+        Self {
+            stats: worker.registry.hook(worker.index, &hook.name),
+            made_for: RefCell::new(Arc::clone(hook)),
+            epoch: Cell::new(worker.desk.epoch()),
+            verdicts: RefCell::default(),
+            shared: Shared::default(),
+        }
+    }
+
+    /// It is now that of another hook of the same name.
+    fn moved(self: Rc<Self>, hook: &Arc<Hook>) -> Rc<Self> {
+        let before = self.made_for.replace(Arc::clone(hook));
+        if !Arc::ptr_eq(&before.wire, &hook.wire) {
+            self.forget();
+        }
+        self
+    }
+
     /// What was decided of the same question since functions were loaded `epoch` times, if that still
     /// holds.
     pub fn remembered(
@@ -113,8 +121,4 @@ impl Seat {
             self.verdicts.borrow_mut().put(key, entry, cache.entries);
         }
     }
-}
-
-fn address(hook: &Arc<Hook>) -> usize {
-    Arc::as_ptr(hook).addr()
 }

@@ -47,8 +47,10 @@ pub(super) fn call(worker: &Worker, instance: &Instance, seen: &mut Seen<'_>) ->
     }
 }
 
+/// It has broken the contract; what it prepared meanwhile isn't the next one's.
 #[cold]
-fn fault(worker: &Worker, seen: &Seen<'_>, what: Fault) -> Came {
+fn fault(worker: &Worker, seen: &mut Seen<'_>, what: Fault) -> Came {
+    seen.answer = None;
     let phase = seen.phase.as_str();
     let text = match what {
         Fault::Code(code) => format!("returned {code}, which means nothing"),

@@ -62,14 +62,17 @@ impl<'a> Request<'a> {
     /// Apart, since most requests don't come here.
     #[inline(never)]
     fn hook_all(&self, uses: Uses<'a>, route: &'a Route, record: &mut Record) -> Result<(), Stop> {
-        let run = &mut record.hooks;
-        let mut at = run.as_ref().map_or(0, |run| run.at);
+        let mut at = record.hooks.as_ref().map_or(0, |run| run.at);
+        let Some(first) = uses.get(at) else {
+            return Ok(());
+        };
+        let mut seen = self.seen(Phase::Request, first, (route, ""), &mut record.hooks);
         while let Some(one) = uses.get(at) {
             if one.hook.phases().has(Phase::Request) {
-                let came = self.ask_hook(one, route, run);
+                let came = self.ask_hook(one, route, &mut seen);
                 came.map_err(|reply| self.refuse(reply))?;
             }
-            if let Some(run) = run.as_mut().filter(|run| run.wait.is_some()) {
+            if let Some(run) = seen.run.as_mut().filter(|run| run.wait.is_some()) {
                 // It counts what it waited for itself.
                 run.at = at;
                 // What it began with is what it ends with: slots of its routes are this view's.
@@ -80,46 +83,21 @@ impl<'a> Request<'a> {
             }
             at += 1;
         }
-        if let Some(run) = run {
+        if let Some(run) = seen.run {
             run.at = at;
         }
         Ok(())
     }
 
-    fn ask_hook(
-        &self,
-        one: &'a Use,
-        route: &'a Route,
-        run: &mut Option<Box<Run>>,
-    ) -> Result<(), Reply> {
-        let worker = self.conn.worker();
-        let seat = worker.hooks.of(worker, &one.hook);
-        seat.stats.calls_total.increment();
-        match &one.hook.kind {
-            Kind::Native(instance) => {
-                let called = (one, &**instance, &*seat);
-                self.call_filter(Phase::Request, called, route, (run, ""))
-            }
-            Kind::Python(python) => {
-                let run = run.get_or_insert_default();
-                self.ask_python((one, python), route, &seat, run)
-            }
-        }
-    }
-
-    /// Calls a filter in a phase of the head.
-    fn call_filter(
-        &self,
+    /// What filters see of its head. It is made once for all of them.
+    fn seen<'s>(
+        &'s self,
         phase: Phase,
-        (one, instance, seat): (&'a Use, &Instance, &Seat),
-        route: &'a Route,
-        (run, cluster): (&mut Option<Box<Run>>, &str),
-    ) -> Result<(), Reply> {
-        let worker = self.conn.worker();
-        let stats = &seat.stats;
-        let rerouted = |run: &Option<Box<Run>>| run.as_ref().is_some_and(|it| it.cluster.is_some());
-        let before = rerouted(run);
-        let mut seen = Seen {
+        first: &'s Use,
+        (route, cluster): (&'s Route, &'s str),
+        run: &'s mut Option<Box<Run>>,
+    ) -> Seen<'s> {
+        Seen {
             conn: Some(self.conn),
             request: Some(self),
             fields: self.head.fields,
@@ -130,10 +108,41 @@ impl<'a> Request<'a> {
                 cluster,
                 endpoint: "",
             },
-            ..Seen::new(phase, &one.hook, run)
-        };
-        match call(worker, instance, &mut seen) {
-            Came::On if !before && rerouted(run) => stats.rerouted_total.increment(),
+            ..Seen::new(phase, &first.hook, run)
+        }
+    }
+
+    fn ask_hook<'s>(
+        &'s self,
+        one: &'s Use,
+        route: &Route,
+        seen: &mut Seen<'s>,
+    ) -> Result<(), Reply> {
+        let worker = self.conn.worker();
+        let seat = worker.hooks.of(worker, &one.hook);
+        seat.stats.calls_total.increment();
+        match &one.hook.kind {
+            Kind::Native(instance) => self.call_filter((one, instance), &seat, seen),
+            Kind::Python(python) => {
+                let run = seen.run.get_or_insert_default();
+                self.ask_python((one, python), route, &seat, run)
+            }
+        }
+    }
+
+    /// Calls a filter in a phase of the head.
+    fn call_filter<'s>(
+        &'s self,
+        (one, instance): (&'s Use, &Instance),
+        seat: &Seat,
+        seen: &mut Seen<'s>,
+    ) -> Result<(), Reply> {
+        let stats = &seat.stats;
+        let rerouted = |seen: &Seen<'_>| seen.run.as_ref().is_some_and(|it| it.cluster.is_some());
+        let before = rerouted(seen);
+        seen.hook = &one.hook;
+        match call(self.conn.worker(), instance, seen) {
+            Came::On if !before && rerouted(seen) => stats.rerouted_total.increment(),
             Came::On => stats.continued_total.increment(),
             Came::Answer(reply) => {
                 stats.answered_total.increment();
@@ -143,7 +152,7 @@ impl<'a> Request<'a> {
                 let deadline = clock::now() + one.hook.timeout;
                 let pause = Pause { later, deadline };
                 let wait = Wait::of_filter(one.clone(), pause);
-                run.get_or_insert_default().wait = Some(Box::new(wait));
+                seen.run.get_or_insert_default().wait = Some(Box::new(wait));
             }
             Came::Failed => {
                 stats.failures_total.increment();
@@ -222,13 +231,13 @@ impl<'a> Request<'a> {
         let Some(uses) = uses.filter(|uses| uses.phases.has(Phase::Upstream)) else {
             return Ok(());
         };
+        let worker = self.conn.worker();
         let run = &mut record.hooks;
         for (_, one) in uses.in_phase(Phase::Upstream) {
             if let Kind::Native(instance) = &one.hook.kind {
-                let worker = self.conn.worker();
                 let seat = worker.hooks.of(worker, &one.hook);
-                let called = (one, &**instance, &*seat);
-                let called = self.call_filter(Phase::Upstream, called, route, (run, cluster));
+                let mut seen = self.seen(Phase::Upstream, one, (route, cluster), run);
+                let called = self.call_filter((one, instance), &seat, &mut seen);
                 called.map_err(|reply| self.refuse(reply))?;
             }
         }
