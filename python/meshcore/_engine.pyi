@@ -5,6 +5,7 @@ from typing import final
 
 __all__ = [
     "Engine",
+    "Question",
     "adopt_filter",
     "check",
     "explain",
@@ -72,6 +73,90 @@ def load_library(path: str) -> None:
         OSError: It can't be loaded.
         ValueError: The path isn't absolute, the function is missing, or its filter doesn't fit.
     """
+
+@final
+class Question:
+    """What a Python hook is asked. Each property is made when it is read."""
+
+    @property
+    def ident(self) -> int:
+        """Names it in the answer."""
+
+    @property
+    def hook(self) -> str:
+        """The hook's name."""
+
+    @property
+    def phase(self) -> str:
+        """When it is asked."""
+
+    @property
+    def left_us(self) -> int:
+        """Microseconds from now on until nobody waits for the answer."""
+
+    @property
+    def method(self) -> str:
+        """Empty of a connection."""
+
+    @property
+    def path(self) -> str:
+        """Normalised, with the query."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port."""
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+
+    @property
+    def protocol(self) -> str:
+        """`HTTP/1.1`, `HTTP/2` and so on."""
+
+    @property
+    def source(self) -> str:
+        """The client's address and port."""
+
+    @property
+    def identity(self) -> str | None:
+        """What the client's certificate proved."""
+
+    @property
+    def listener(self) -> str:
+        """The listener's name."""
+
+    @property
+    def route(self) -> str:
+        """The route's name."""
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name; empty before one is chosen."""
+
+    @property
+    def request_id(self) -> str:
+        """Empty where there is none."""
+
+    @property
+    def server_name(self) -> str | None:
+        """Of the client's TLS hello."""
+
+    @property
+    def status(self) -> int:
+        """The answer's; 0 before there is one."""
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Those that the hook wants, as they came."""
+
+    @property
+    def body(self) -> bytes | None:
+        """The request's, if the hook wants it."""
+
+    @property
+    def metadata(self) -> list[tuple[bytes, bytes]]:
+        """What hooks before noted."""
 
 @final
 class Engine:
@@ -175,27 +260,8 @@ class Engine:
         From this call on questions wait to be taken; before it nobody answers them.
         """
 
-    def take_questions(
-        self, limit: int
-    ) -> list[
-        tuple[
-            int,
-            str,
-            str,
-            int,
-            tuple[str, str, str, str, str, str, str | None, str, str, str, str, str | None],
-            int,
-            list[tuple[bytes, bytes]],
-            bytes | None,
-            list[tuple[bytes, bytes]],
-        ]
-    ]:
-        """Take at most `limit` questions, the oldest first.
-
-        Each is (id, hook, phase, microseconds left, facts, status, fields, body, metadata); the
-        facts are (method, path with query, authority, scheme, protocol, source, identity, listener,
-        route, cluster, request id, server name).
-        """
+    def take_questions(self, limit: int) -> list[Question]:
+        """Take at most `limit` questions, the oldest first."""
 
     def answer_question(
         self,

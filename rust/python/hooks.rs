@@ -1,56 +1,122 @@
-//! Questions to Python's functions as tuples, and their answers; `_engine.pyi` says what is what.
+//! Questions to Python's functions, and their answers; `_engine.pyi` says what is what.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList};
 
 use crate::engine::hooks::{Answer, Taken, left_us};
 
-/// (id, hook, phase, microseconds left, facts, status, fields, body, metadata).
-pub(super) type Question<'py> = (
-    u64,
-    Bound<'py, PyString>,
-    &'static str,
-    u64,
-    Bound<'py, PyTuple>,
-    u16,
-    Bound<'py, PyList>,
-    Option<Bound<'py, PyBytes>>,
-    Bound<'py, PyList>,
-);
+/// A question. What is told of the request becomes Python's when a function looks at it, since of
+/// twelve texts most functions read one or two.
+#[pyclass(frozen, module = "meshcore._engine")]
+#[derive(Debug)]
+pub(super) struct Question(pub(super) Taken);
+
+#[pymethods]
+impl Question {
+    #[getter]
+    fn ident(&self) -> u64 {
+        self.0.ident
+    }
+
+    #[getter]
+    fn hook(&self) -> &str {
+        &self.0.question.hook.name
+    }
+
+    #[getter]
+    fn phase(&self) -> &str {
+        self.0.question.phase.as_str()
+    }
+
+    #[getter]
+    fn left_us(&self) -> u64 {
+        left_us(&self.0)
+    }
+
+    #[getter]
+    fn method(&self) -> &str {
+        &self.0.question.facts.method
+    }
+
+    #[getter]
+    fn path(&self) -> &str {
+        &self.0.question.facts.path
+    }
+
+    #[getter]
+    fn authority(&self) -> &str {
+        &self.0.question.facts.authority
+    }
+
+    #[getter]
+    fn scheme(&self) -> &str {
+        self.0.question.facts.scheme
+    }
+
+    #[getter]
+    fn protocol(&self) -> &str {
+        self.0.question.facts.protocol
+    }
+
+    #[getter]
+    fn source(&self) -> &str {
+        &self.0.question.facts.source
+    }
+
+    #[getter]
+    fn identity(&self) -> Option<&str> {
+        self.0.question.facts.identity.as_deref()
+    }
+
+    #[getter]
+    fn listener(&self) -> &str {
+        &self.0.question.facts.listener
+    }
+
+    #[getter]
+    fn route(&self) -> &str {
+        &self.0.question.facts.route
+    }
+
+    #[getter]
+    fn cluster(&self) -> &str {
+        &self.0.question.facts.cluster
+    }
+
+    #[getter]
+    fn request_id(&self) -> &str {
+        &self.0.question.facts.request_id
+    }
+
+    #[getter]
+    fn server_name(&self) -> Option<&str> {
+        self.0.question.facts.server_name.as_deref()
+    }
+
+    #[getter]
+    fn status(&self) -> u16 {
+        self.0.question.status
+    }
+
+    #[getter]
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        pairs(py, &self.0.question.headers)
+    }
+
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let body = self.0.question.body.as_ref();
+        body.map(|bytes| PyBytes::new(py, bytes))
+    }
+
+    #[getter]
+    fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        pairs(py, &self.0.question.metadata)
+    }
+}
 
 /// (status, cluster, changes of fields, body, whether it may be remembered).
 pub(super) type Detail = (u16, String, Vec<(String, String, Vec<u8>)>, Vec<u8>, bool);
-
-pub(super) fn question<'py>(py: Python<'py>, taken: &Taken) -> PyResult<Question<'py>> {
-    let asked = &taken.question;
-    let facts = &asked.facts;
-    let facts = (
-        &facts.method,
-        &facts.path,
-        &facts.authority,
-        facts.scheme,
-        facts.protocol,
-        &facts.source,
-        facts.identity.as_deref(),
-        &facts.listener,
-        &facts.route,
-        &facts.cluster,
-        &facts.request_id,
-        facts.server_name.as_deref(),
-    );
-    let body = asked.body.as_ref();
-    Ok((
-        taken.ident,
-        PyString::new(py, &asked.hook.name),
-        asked.phase.as_str(),
-        left_us(taken),
-        facts.into_pyobject(py)?,
-        asked.status,
-        pairs(py, &asked.headers)?,
-        body.map(|bytes| PyBytes::new(py, bytes)),
-        pairs(py, &asked.metadata)?,
-    ))
-}
 
 pub(super) fn answer(kind: &str, detail: Option<Detail>) -> Answer<'_> {
     let detail = detail.unwrap_or_else(|| (0, String::new(), Vec::new(), Vec::new(), true));

@@ -1,6 +1,6 @@
 //! The border to Python: translation only. Python calls in; no thread of the engine calls out.
 //!
-//! What crosses is bytes, str, int, None and tuples and lists of them. `_engine.pyi` says the same
+//! What crosses is bytes, str, int, None, tuples and lists of them, and questions. `_engine.pyi` says the same
 //! for readers, and stubtest holds the two against each other.
 
 mod filters;
@@ -30,6 +30,8 @@ mod _engine {
     use super::FEATURES;
     #[pymodule_export]
     use super::filters::{adopt_filter, load_library};
+    #[pymodule_export]
+    use super::hooks::Question;
     #[pymodule_export]
     use super::{Engine, check, explain};
 
@@ -169,16 +171,13 @@ impl Engine {
         self.inner.hook_fd().map_or(-1, |fd| fd.as_raw_fd())
     }
 
-    fn take_questions<'py>(
-        &self,
-        py: Python<'py>,
-        limit: usize,
-    ) -> PyResult<Vec<hooks::Question<'py>>> {
-        let taken = detached(py, || self.inner.take_questions(limit));
-        taken.iter().map(|one| hooks::question(py, one)).collect()
+    /// Short, as the next: the lock that they take is never held for long, nor by a thread that
+    /// waits for us.
+    fn take_questions(&self, limit: usize) -> Vec<hooks::Question> {
+        let taken = self.inner.take_questions(limit);
+        taken.into_iter().map(hooks::Question).collect()
     }
 
-    /// Short: the lock that it takes is never held for long, nor by a thread that waits for us.
     #[pyo3(signature = (ident, kind, detail = None))]
     fn answer_question(
         &self,

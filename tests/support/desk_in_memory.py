@@ -11,8 +11,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meshcore.hooks.subjects import Question
     from meshcore.hooks.verdicts import Detail
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a test asks."""
+
+    ident: int
+    hook: str
+    phase: str
+    left_us: int
+    status: int
+    fields: list[tuple[bytes, bytes]]
+    method: str = "GET"
+    path: str = "/p?q=1"
+    authority: str = "host:80"
+    scheme: str = "http"
+    protocol: str = "HTTP/1.1"
+    source: str = "10.0.0.1:5"
+    identity: str | None = None
+    listener: str = "web"
+    route: str = "web/0"
+    cluster: str = ""
+    request_id: str = ""
+    server_name: str | None = None
+    body: bytes | None = None
+    metadata: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 @dataclass
@@ -42,14 +67,8 @@ class Desk:
     ) -> int:
         """Leave a question; its id."""
         self._ident += 1
-        facts = (
-            "GET", "/p?q=1", "host:80", "http", "HTTP/1.1", "10.0.0.1:5",
-            None, "web", "web/0", "", "", None,
-        )  # fmt: skip
         microseconds = round(left * 1e6)
-        self._questions.append(
-            (self._ident, hook, phase, microseconds, facts, status, [*headers], None, [])
-        )
+        self._questions.append(Question(self._ident, hook, phase, microseconds, status, [*headers]))
         os.eventfd_write(self._fd, 1)
         return self._ident
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshcore.hooks.module import Bound, Life
-    from meshcore.hooks.subjects import Question
+    from meshcore.hooks.question import Question
     from meshcore.hooks.verdicts import Detail
 
 # Questions taken in one go; more than that let other tasks run in between.
@@ -114,7 +114,7 @@ class Dispatcher:
         self._told = {key: at for key, at in self._told.items() if key[0] != name}
         binding = self._bindings.pop(name, None)
         while binding is not None and binding.waiting:
-            self._desk.answer_question(binding.waiting.popleft().question[0], "gone")
+            self._desk.answer_question(binding.waiting.popleft().question.ident, "gone")
 
     async def _lead(self, nursery: trio.Nursery, fd: int) -> None:
         """Begin calls, until one has to wait: this task then ends with it, and another leads."""
@@ -137,16 +137,16 @@ class Dispatcher:
                 await wait_readable(fd)
                 now = trio.current_time()
                 for question in self._desk.take_questions(BATCH):
-                    self._taken.append((question, now + question[3] / _MICROSECONDS))
+                    self._taken.append((question, now + question.left_us / _MICROSECONDS))
 
     def _admitted(self, question: Question, deadline: float) -> Call | None:
         """The call that answers a question, if there is to be one now."""
-        binding = self._bindings.get(question[1])
+        binding = self._bindings.get(question.hook)
         if binding is None:
-            self._desk.answer_question(question[0], "gone")
+            self._desk.answer_question(question.ident, "gone")
             return None
         if deadline <= trio.current_time():
-            self._desk.answer_question(question[0], "timeout")
+            self._desk.answer_question(question.ident, "timeout")
             return None
         call = Call(binding, question, deadline)
         if binding.active >= binding.concurrency:
@@ -158,7 +158,7 @@ class Dispatcher:
     def _begin(self, nursery: trio.Nursery, call: Call) -> Begun | None:
         """Take a call's first step; None if it has ended with that."""
         binding, question, _ = call
-        ident = question[0]
+        ident = question.ident
         bound = binding.bound
         bound.life.calls += 1
         begun = None
@@ -183,7 +183,8 @@ class Dispatcher:
         self, nursery: trio.Nursery, call: Call, begun: Begun, scope: trio.CancelScope
     ) -> None:
         """Take a call's other steps; `scope` ends at its deadline."""
-        binding, (ident, *_), _ = call
+        binding, question, _ = call
+        ident = question.ident
         try:
             verdict = await rest(begun)
         except (KeyboardInterrupt, GeneratorExit):
@@ -215,7 +216,7 @@ class Dispatcher:
             following = binding.waiting.popleft()
             if following.deadline <= now:
                 # Nobody waits for it any more; it would only delay the rest.
-                self._desk.answer_question(following.question[0], "timeout")
+                self._desk.answer_question(following.question.ident, "timeout")
                 continue
             binding.active += 1
             nursery.start_soon(self._alone, nursery, following, name=_NAME)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from meshcore.hooks.functions import Called, Function, Lifespan
-    from meshcore.hooks.subjects import Question
+    from meshcore.hooks.question import Question
 
 # What a lifespan may take to close its files and connections; it is cancelled then.
 STOP_DEADLINE = 10.0

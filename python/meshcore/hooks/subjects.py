@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from meshcore.hooks.question import Question
+
 T = TypeVar("T")
-
-Fields: TypeAlias = "list[tuple[bytes, bytes]]"
-
-Facts: TypeAlias = "tuple[str, str, str, str, str, str, str | None, str, str, str, str, str | None]"
-"""As `_engine.Engine.take_questions` lists them."""
-
-Question: TypeAlias = "tuple[int, str, str, int, Facts, int, Fields, bytes | None, Fields]"
 
 
 class Headers(Mapping[str, str]):
@@ -26,7 +21,7 @@ class Headers(Mapping[str, str]):
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
         self._fields = fields
 
     def __getitem__(self, name: str) -> str:
@@ -69,41 +64,40 @@ class Headers(Mapping[str, str]):
 class Connection:
     """A client's connection."""
 
-    __slots__ = ("_facts", "_metadata")
+    __slots__ = ("_question",)
 
     def __init__(self, question: Question) -> None:
-        self._facts = question[4]
-        self._metadata = question[8]
+        self._question = question
 
     @property
     def protocol(self) -> str:
         """`HTTP/1.1`, `HTTP/2` and so on."""
-        return self._facts[4]
+        return self._question.protocol
 
     @property
     def source(self) -> str:
         """The client's address and port."""
-        return self._facts[5]
+        return self._question.source
 
     @property
     def identity(self) -> str | None:
         """What the client's certificate proved."""
-        return self._facts[6]
+        return self._question.identity
 
     @property
     def listener(self) -> str:
         """The listener's name."""
-        return self._facts[7]
+        return self._question.listener
 
     @property
     def server_name(self) -> str | None:
         """The name that the client's TLS hello asked for."""
-        return self._facts[11]
+        return self._question.server_name
 
     @property
     def metadata(self) -> dict[str, bytes]:
         """What hooks before this one noted."""
-        return {key.decode("latin-1"): value for key, value in self._metadata}
+        return {key.decode("latin-1"): value for key, value in self._question.metadata}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} from {self.source} on {self.listener}>"
@@ -119,42 +113,42 @@ class _OfRequest(Connection):
     @property
     def method(self) -> str:
         """GET, POST and so on."""
-        return self._facts[0]
+        return self._question.method
 
     @property
     def path(self) -> str:
         """Normalised, without the query."""
-        return self._facts[1].partition("?")[0]
+        return self._question.path.partition("?")[0]
 
     @property
     def query(self) -> str:
         """Behind the `?`, not decoded; empty without any."""
-        return self._facts[1].partition("?")[2]
+        return self._question.path.partition("?")[2]
 
     @property
     def authority(self) -> str:
         """Host and port, as they came."""
-        return self._facts[2]
+        return self._question.authority
 
     @property
     def scheme(self) -> str:
         """`http` or `https`."""
-        return self._facts[3]
+        return self._question.scheme
 
     @property
     def route(self) -> str:
         """The route's name."""
-        return self._facts[8]
+        return self._question.route
 
     @property
     def cluster(self) -> str:
         """The cluster's name; empty before one is chosen."""
-        return self._facts[9]
+        return self._question.cluster
 
     @property
     def request_id(self) -> str:
         """The request's id; empty where the listener gives none and the client brought none."""
-        return self._facts[10]
+        return self._question.request_id
 
 
 class Request(_OfRequest):
@@ -169,10 +163,10 @@ class Request(_OfRequest):
     __slots__ = ("body",)
 
     def __init__(self, question: Question) -> None:
-        self._facts = question[4]
-        self._metadata = question[8]
-        self.headers = Headers(question[6] if not question[5] else [])
-        self.body = question[7]
+        self._question = question
+        # Of an answer they are its own.
+        self.headers = Headers([] if question.status else question.fields)
+        self.body = question.body
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path} from {self.source} on {self.listener}>"
@@ -189,10 +183,9 @@ class Response(_OfRequest):
     __slots__ = ("status",)
 
     def __init__(self, question: Question) -> None:
-        self._facts = question[4]
-        self._metadata = question[8]
-        self.status = question[5]
-        self.headers = Headers(question[6])
+        self._question = question
+        self.status = question.status
+        self.headers = Headers(question.fields)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.method} {self.path}>"
