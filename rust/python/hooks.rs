@@ -1,7 +1,9 @@
 //! Questions to Python's functions, and their answers; `_engine.pyi` says what is what.
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::PyBytes;
 
 use crate::engine::hooks::{Answer, Taken, left_us};
 
@@ -99,19 +101,33 @@ impl Question {
     }
 
     #[getter]
-    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        pairs(py, &self.0.question.headers)
-    }
-
-    #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
         let body = self.0.question.body.as_ref();
         body.map(|bytes| PyBytes::new(py, bytes))
     }
 
     #[getter]
-    fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        pairs(py, &self.0.question.metadata)
+    fn metadata(&self) -> Vec<(&[u8], &[u8])> {
+        let pairs = self.0.question.metadata.iter();
+        pairs.map(|(key, value)| (&**key, &**value)).collect()
+    }
+
+    fn names(&self) -> Vec<Cow<'_, str>> {
+        let mut found: Vec<&[u8]> = Vec::new();
+        for (name, _) in &self.0.question.headers {
+            if !found.contains(&&**name) {
+                found.push(name);
+            }
+        }
+        found.into_iter().map(String::from_utf8_lossy).collect()
+    }
+
+    fn values(&self, name: &str) -> Vec<String> {
+        let headers = self.0.question.headers.iter();
+        headers
+            .filter(|(of, _)| of.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value.iter().map(|byte| char::from(*byte)).collect())
+            .collect()
     }
 }
 
@@ -129,11 +145,4 @@ pub(super) fn answer(kind: &str, detail: Option<Detail>) -> Answer<'_> {
         body,
         keep,
     }
-}
-
-type Pair = (Box<[u8]>, Box<[u8]>);
-
-fn pairs<'py>(py: Python<'py>, pairs: &[Pair]) -> PyResult<Bound<'py, PyList>> {
-    let one = |(name, value): &Pair| (PyBytes::new(py, name), PyBytes::new(py, value));
-    PyList::new(py, pairs.iter().map(one))
 }

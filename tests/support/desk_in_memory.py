@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import trio
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,9 +23,9 @@ class Question:
     ident: int
     hook: str
     phase: str
-    left_us: int
+    deadline: float
     status: int
-    fields: list[tuple[bytes, bytes]]
+    headers: Sequence[tuple[bytes, bytes]]
     method: str = "GET"
     path: str = "/p?q=1"
     authority: str = "host:80"
@@ -38,6 +40,17 @@ class Question:
     server_name: str | None = None
     body: bytes | None = None
     metadata: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @property
+    def left_us(self) -> int:
+        return max(0, round((self.deadline - trio.current_time()) * 1e6))
+
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(name.lower().decode() for name, _ in self.headers))
+
+    def values(self, name: str) -> list[str]:
+        wanted = name.lower().encode()
+        return [value.decode("latin-1") for of, value in self.headers if of.lower() == wanted]
 
 
 @dataclass
@@ -67,8 +80,8 @@ class Desk:
     ) -> int:
         """Leave a question; its id."""
         self._ident += 1
-        microseconds = round(left * 1e6)
-        self._questions.append(Question(self._ident, hook, phase, microseconds, status, [*headers]))
+        deadline = trio.current_time() + left
+        self._questions.append(Question(self._ident, hook, phase, deadline, status, headers))
         os.eventfd_write(self._fd, 1)
         return self._ident
 

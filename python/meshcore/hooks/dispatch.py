@@ -12,9 +12,8 @@ from __future__ import annotations
 import sys
 import traceback
 from collections import deque
-from contextvars import Context, copy_context
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from trio.lowlevel import notify_closing, wait_readable
@@ -23,7 +22,7 @@ from meshcore.hooks.steps import Begun, rest
 from meshcore.hooks.verdicts import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from meshcore.hooks.module import Bound, Life
     from meshcore.hooks.question import Question
@@ -44,7 +43,7 @@ class Desk(Protocol):
     def hook_fd(self) -> int:
         """Turns readable when there are questions."""
 
-    def take_questions(self, limit: int) -> list[Question]:
+    def take_questions(self, limit: int) -> Sequence[Question]:
         """Takes at most `limit` of them."""
 
     def answer_question(self, ident: int, kind: str, detail: Detail | None = None) -> None:
@@ -52,14 +51,6 @@ class Desk(Protocol):
 
     def hook_reloaded(self, name: str, ok: bool) -> None:
         """Counts a reload."""
-
-
-class Call(NamedTuple):
-    """A question that a hook's function is to answer by the deadline."""
-
-    binding: Binding
-    question: Question
-    deadline: float
 
 
 class Binding:
@@ -73,7 +64,7 @@ class Binding:
         self.concurrency = concurrency
         self.active = 0
         # No longer than the engine lets questions be open.
-        self.waiting: deque[Call] = deque()
+        self.waiting: deque[Question] = deque()
 
 
 def to_stderr(text: str) -> None:
@@ -89,8 +80,8 @@ class Dispatcher:
         self._tell = tell
         self._bindings: dict[str, Binding] = {}
         self._told: dict[tuple[str, str], float] = {}
-        # Taken and not begun, with their deadlines.
-        self._taken: deque[tuple[Question, float]] = deque()
+        # Taken and not begun.
+        self._taken: deque[Question] = deque()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer until cancelled."""
@@ -114,77 +105,70 @@ class Dispatcher:
         self._told = {key: at for key, at in self._told.items() if key[0] != name}
         binding = self._bindings.pop(name, None)
         while binding is not None and binding.waiting:
-            self._desk.answer_question(binding.waiting.popleft().question.ident, "gone")
+            self._desk.answer_question(binding.waiting.popleft().ident, "gone")
 
     async def _lead(self, nursery: trio.Nursery, fd: int) -> None:
         """Begin calls, until one has to wait: this task then ends with it, and another leads."""
         with trio.CancelScope() as scope:
             while True:
                 while self._taken:
-                    call = self._admitted(*self._taken.popleft())
-                    if call is None:
+                    question = self._taken.popleft()
+                    binding = self._admitted(question)
+                    if binding is None:
                         continue
-                    before = copy_context()
-                    begun = self._begin(nursery, call)
-                    if begun is None and _same(before, copy_context()):
+                    begun = self._begin(nursery, binding, question)
+                    if begun is None:
                         continue
-                    # What the function left in this task's context is no other call's.
-                    before.run(partial(nursery.start_soon, self._lead, nursery, fd, name=_NAME))
-                    if begun is not None:
-                        scope.deadline = call.deadline
-                        await self._finish(nursery, call, begun, scope)
+                    nursery.start_soon(self._lead, nursery, fd, name=_NAME)
+                    scope.deadline = _deadline(question)
+                    await self._finish(nursery, begun, scope)
                     return
                 await wait_readable(fd)
-                now = trio.current_time()
-                for question in self._desk.take_questions(BATCH):
-                    self._taken.append((question, now + question.left_us / _MICROSECONDS))
+                self._taken.extend(self._desk.take_questions(BATCH))
 
-    def _admitted(self, question: Question, deadline: float) -> Call | None:
-        """The call that answers a question, if there is to be one now."""
+    def _admitted(self, question: Question) -> Binding | None:
+        """The hook that answers a question, if it can now."""
         binding = self._bindings.get(question.hook)
         if binding is None:
             self._desk.answer_question(question.ident, "gone")
             return None
-        if deadline <= trio.current_time():
+        if not question.left_us:
             self._desk.answer_question(question.ident, "timeout")
             return None
-        call = Call(binding, question, deadline)
         if binding.active >= binding.concurrency:
-            binding.waiting.append(call)
+            binding.waiting.append(question)
             return None
         binding.active += 1
-        return call
+        return binding
 
-    def _begin(self, nursery: trio.Nursery, call: Call) -> Begun | None:
+    def _begin(self, nursery: trio.Nursery, binding: Binding, question: Question) -> Begun | None:
         """Take a call's first step; None if it has ended with that."""
-        binding, question, _ = call
-        ident = question.ident
         bound = binding.bound
         bound.life.calls += 1
         begun = None
         try:
             if not bound.life.alive:
-                self._desk.answer_question(ident, "gone")
+                self._desk.answer_question(question.ident, "gone")
                 return None
             coroutine = bound(question)
-            begun = Begun(bound.life, coroutine, coroutine.send(None))
+            # What it leaves in its context is no other call's.
+            context = copy_context()
+            message = context.run(coroutine.send, None)
+            begun = Begun(binding, question, bound.life, coroutine, context, message)
         except StopIteration as ended:
-            self._answer(binding.name, ident, ended.value)
+            self._answer(binding.name, question.ident, ended.value)
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
-            self._fault(binding.name, ident, "raised", error)
+            self._fault(binding.name, question.ident, "raised", error)
         finally:
             if begun is None:
                 self._ended(nursery, binding, bound.life)
         return begun
 
-    async def _finish(
-        self, nursery: trio.Nursery, call: Call, begun: Begun, scope: trio.CancelScope
-    ) -> None:
+    async def _finish(self, nursery: trio.Nursery, begun: Begun, scope: trio.CancelScope) -> None:
         """Take a call's other steps; `scope` ends at its deadline."""
-        binding, question, _ = call
-        ident = question.ident
+        binding, ident = begun.binding, begun.question.ident
         try:
             verdict = await rest(begun)
         except (KeyboardInterrupt, GeneratorExit):
@@ -201,25 +185,24 @@ class Dispatcher:
         finally:
             self._ended(nursery, binding, begun.life)
 
-    async def _alone(self, nursery: trio.Nursery, call: Call) -> None:
+    async def _alone(self, nursery: trio.Nursery, binding: Binding, question: Question) -> None:
         """Make a call that has waited for its place."""
-        with trio.CancelScope(deadline=call.deadline) as scope:
-            if (begun := self._begin(nursery, call)) is not None:
-                await self._finish(nursery, call, begun, scope)
+        with trio.CancelScope(deadline=_deadline(question)) as scope:
+            if (begun := self._begin(nursery, binding, question)) is not None:
+                await self._finish(nursery, begun, scope)
 
     def _ended(self, nursery: trio.Nursery, binding: Binding, life: Life) -> None:
         """A call has ended: begin what waits for its place."""
         life.left()
         binding.active -= 1
-        now = trio.current_time()
         while binding.waiting and binding.active < binding.concurrency:
             following = binding.waiting.popleft()
-            if following.deadline <= now:
+            if not following.left_us:
                 # Nobody waits for it any more; it would only delay the rest.
-                self._desk.answer_question(following.question.ident, "timeout")
+                self._desk.answer_question(following.ident, "timeout")
                 continue
             binding.active += 1
-            nursery.start_soon(self._alone, nursery, following, name=_NAME)
+            nursery.start_soon(self._alone, nursery, binding, following, name=_NAME)
 
     def _answer(self, name: str, ident: int, verdict: object) -> None:
         try:
@@ -250,9 +233,6 @@ def _is_cancellation(error: BaseException) -> bool:
     return isinstance(error, trio.Cancelled)
 
 
-def _same(before: Context, after: Context) -> bool:
-    """Whether nothing was set; costs next to nothing then."""
-    try:
-        return before == after
-    except Exception:  # of values that can't be compared: they are others
-        return False
+def _deadline(question: Question) -> float:
+    """When nobody waits for an answer any more, on trio's clock."""
+    return trio.current_time() + question.left_us / _MICROSECONDS

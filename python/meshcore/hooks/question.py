@@ -77,13 +77,15 @@ class Question(Protocol):
         """The answer's; 0 before there is one."""
 
     @property
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        """Those that the hook wants, as they came."""
-
-    @property
     def body(self) -> bytes | None:
         """The request's, if the hook wants it."""
 
     @property
     def metadata(self) -> list[tuple[bytes, bytes]]:
         """What hooks before noted."""
+
+    def names(self) -> list[str]:
+        """Of the fields that the hook wants, those that came, in lower case."""
+
+    def values(self, name: str) -> list[str]:
+        """The values of one of them as Latin-1, in the order of their coming."""

@@ -19,10 +19,10 @@ class Headers(Mapping[str, str]):
     `headers[name]` and `get` have the first value where a field was sent several times.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_question",)
 
-    def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
-        self._fields = fields
+    def __init__(self, question: Question | None) -> None:
+        self._question = question
 
     def __getitem__(self, name: str) -> str:
         found = self.get(name)
@@ -36,22 +36,18 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, default: str | T, /) -> str | T: ...
     def get(self, name: str, default: object = None, /) -> object:
         """The first value of a field, or `default`."""
-        wanted = name.lower().encode()
-        for key, value in self._fields:
-            if key.lower() == wanted:
-                return value.decode("latin-1")
-        return default
+        found = self.get_all(name)
+        return found[0] if found else default
 
     def get_all(self, name: str) -> list[str]:
         """Every value of a field, in the order of their coming."""
-        wanted = name.lower().encode()
-        return [value.decode("latin-1") for key, value in self._fields if key.lower() == wanted]
+        return [] if self._question is None else self._question.values(name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.get(name) is not None
+        return isinstance(name, str) and bool(self.get_all(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(key.lower().decode("latin-1") for key, _ in self._fields))
+        return iter([] if self._question is None else self._question.names())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -106,9 +102,7 @@ class Connection:
 class _OfRequest(Connection):
     """What is known of the request in each of its phases."""
 
-    __slots__ = ("headers",)
-
-    headers: Headers
+    __slots__ = ()
 
     @property
     def method(self) -> str:
@@ -152,40 +146,41 @@ class _OfRequest(Connection):
 
 
 class Request(_OfRequest):
-    """A request.
+    """A request."""
 
-    Attributes:
-        headers: Its fields, of those that the hook asked for; in the phases `response` and `log`
-            the hook's fields are the answer's, and these are empty.
-        body: All of it, where the hook asked for bodies; else None.
-    """
+    __slots__ = ()
 
-    __slots__ = ("body",)
+    @property
+    def headers(self) -> Headers:
+        """Its fields, of those that the hook asked for.
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
-        # Of an answer they are its own.
-        self.headers = Headers([] if question.status else question.fields)
-        self.body = question.body
+        In the phases `response` and `log` the hook's fields are the answer's, and these are empty.
+        """
+        return Headers(None if self._question.status else self._question)
+
+    @property
+    def body(self) -> bytes | None:
+        """All of it, where the hook asked for bodies; else None."""
+        return self._question.body
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path} from {self.source} on {self.listener}>"
 
 
 class Response(_OfRequest):
-    """An upstream's answer, with what is known of its request.
+    """An upstream's answer, with what is known of its request."""
 
-    Attributes:
-        status: Its status.
-        headers: Its fields, of those that the hook asked for.
-    """
+    __slots__ = ()
 
-    __slots__ = ("status",)
+    @property
+    def status(self) -> int:
+        """Its status."""
+        return self._question.status
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
-        self.status = question.status
-        self.headers = Headers(question.fields)
+    @property
+    def headers(self) -> Headers:
+        """Its fields, of those that the hook asked for."""
+        return Headers(self._question)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} to {self.method} {self.path}>"

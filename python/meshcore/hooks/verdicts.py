@@ -77,6 +77,8 @@ def told(verdict: object) -> tuple[str, Detail | None]:
     if verdict is None:
         return "continue", None
     if isinstance(verdict, Continue):
+        if verdict.cache and not (verdict.set or verdict.add or verdict.remove):
+            return "continue", None
         return "continue", (0, "", _edits(verdict), b"", verdict.cache)
     if isinstance(verdict, Answer):
         fields: Edits = [_edit("set", *it) for it in verdict.headers.items()]
