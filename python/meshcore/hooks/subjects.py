@@ -36,7 +36,7 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, default: str | T, /) -> str | T: ...
     def get(self, name: str, default: object = None, /) -> object:
         """The first value of a field, or `default`."""
-        found = self.get_all(name)
+        found = () if self._question is None else self._question.values(name)
         return found[0] if found else default
 
     def get_all(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a function decides."""
+"""What a function decides. Not frozen: each is made for one call, and that would take thrice as long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Continue:
     """The request, answer or connection goes on; None says the same, without changes.
 
@@ -26,7 +26,7 @@ class Continue:
     cache: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The request is answered here and reaches no upstream; a connection is closed.
 
@@ -43,7 +43,7 @@ class Answer:
     cache: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RouteTo:
     """The request goes to another cluster than its route's.
 
