@@ -1,4 +1,4 @@
-"""What a function decides. Not frozen: each is made for one call, and that would take thrice as long."""
+"""What a function decides. Each is made for one call: frozen ones would take thrice as long."""
 
 from __future__ import annotations
 
