@@ -1,6 +1,6 @@
 """What hooks cost: CPU of the worker for filters and remembered verdicts, latency for functions.
 
-    hooks.py [--rounds 5] [--seconds 1.0] [--profile release] [--check]
+    hooks.py [--rounds 25] [--seconds 0.4] [--profile release] [--check]
 
 An engine in this process, one worker, and the load generator beside it. A route has many times the
 same hook, so that what one costs stands out: (CPU per request with - without) / times. CPU is that
@@ -243,8 +243,8 @@ async def measure(arguments: argparse.Namespace, port: int, program: Path) -> in
 def main() -> int:
     """Start what is needed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument("--profile", default="release", help="cargo profile of the generator")
     parser.add_argument("--check", action="store_true", help="exit 1 if a bar is missed")
     arguments = parser.parse_args()
