@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 import typing
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -50,6 +54,17 @@ _KINDS = {
 def json_schema() -> dict[str, Json]:
     """The JSON schema of the native document (draft 2020-12)."""
     schema: dict[str, Json] = Config.model_json_schema(schema_generator=_Generator)
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    for _, part in _parts():
+        described = schema if part is Config else definitions[part.__name__]
+        assert isinstance(described, dict)
+        keys = described["properties"]
+        assert isinstance(keys, dict)
+        for key, text in _texts(part).items():
+            described = keys[part.model_fields[key].alias or key]
+            assert isinstance(described, dict)
+            described["description"] = text
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -70,10 +85,8 @@ def page() -> str:
 
 
 def _sections() -> Iterator[str]:
-    todo: list[tuple[str, type[Part]]] = [("", Config)]
     told: dict[type[Part], str] = {}
-    while todo:
-        path, part = todo.pop(0)
+    for path, part in _parts():
         yield f"## {f'`{path}`' if path else 'Top level'}\n"
         if (first := told.setdefault(part, path)) != path:
             yield f"The keys of `{first}`.\n"
@@ -81,15 +94,47 @@ def _sections() -> Iterator[str]:
         yield f"{_sentence(part.__doc__)}\n"
         yield "| key | value | default | meaning |"
         yield "|---|---|---|---|"
-        inner: list[tuple[str, type[Part]]] = []
+        texts = _texts(part)
         for key, field in part.model_fields.items():
-            name = field.alias or key
-            meaning = _sentence(field.description)
-            yield f"| `{name}` | {_kind(field)} | {_default(field)} | {meaning} |"
-            if (found := _part(field.annotation)) is not None:
-                inner.append((_below(path, name, field.annotation), found))
+            meaning = _sentence(texts.get(key))
+            yield f"| `{field.alias or key}` | {_kind(field)} | {_default(field)} | {meaning} |"
         yield ""
-        todo = inner + todo
+
+
+def _parts() -> Iterator[tuple[str, type[Part]]]:
+    """Each part where it stands in a document; what is in one only where it stands first."""
+    todo: list[tuple[str, type[Part]]] = [("", Config)]
+    told: set[type[Part]] = set()
+    while todo:
+        path, part = todo.pop(0)
+        yield path, part
+        if part in told:
+            continue
+        told.add(part)
+        fields = [(field.alias or key, field) for key, field in part.model_fields.items()]
+        todo[:0] = [
+            (_below(path, name, field.annotation), found)
+            for name, field in fields
+            if (found := _part(field.annotation)) is not None
+        ]
+
+
+def _texts(part: type[Part]) -> dict[str, str]:
+    """The text below each key in the source."""
+    found: dict[str, str] = {}
+    for one in reversed(part.__mro__):
+        if not issubclass(one, Part):
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        assert isinstance(tree, ast.ClassDef)
+        for key, text in pairwise(tree.body):
+            match key, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(words))),
+                ):
+                    found[name] = inspect.cleandoc(words)
+    return found
 
 
 def _below(path: str, name: str, annotation: object) -> str:

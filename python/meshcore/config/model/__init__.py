@@ -181,7 +181,7 @@ class Config(Part):
     """Policy that users write; listeners and routes name what they use of it."""
     admin: Annotated[Admin, BeforeValidator(_off, json_schema_input_type=_AdminInput)] | None = None
     """The admin endpoints; `false` switches them off, left out they listen on 127.0.0.1:15000."""
-    drain: Drain = Drain()
+    drain: Drain = Drain.empty()
     """How the proxy ends."""
     overload: Overload | None = None
     """What the process may use, and what it refuses beyond; left out, any amount."""

@@ -35,5 +35,5 @@ class AdaptiveConcurrency(Part):
     """The time from one reckoning to the next, 10ms or more."""
     max_concurrency_limit: Annotated[Count, Field(ge=1)] = 1000
     """The limit never exceeds this."""
-    min_rtt_calc: MinRttCalc = MinRttCalc()
+    min_rtt_calc: MinRttCalc = MinRttCalc.empty()
     """How the time of an answer without a queue is measured."""

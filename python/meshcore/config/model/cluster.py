@@ -189,7 +189,7 @@ class Cluster(Part):
         "round_robin", "random", "least_request", "p2c_ewma", "ring_hash", "maglev"
     ] = "round_robin"
     """How an endpoint is chosen; `ring_hash` and `maglev` by the key of a route's `hash_on`."""
-    hash: Hash = Hash()
+    hash: Hash = Hash.empty()
     """How keys are spread, with the balance `ring_hash` or `maglev`."""
     endpoints: tuple[EndpointItem, ...] = ()
     """Addresses, or `{address, weight, locality, labels}`; none answers 503."""
@@ -200,15 +200,15 @@ class Cluster(Part):
     cluster's own."""
     tls: ClusterTls | None = None
     """TLS towards the endpoints."""
-    timeouts: ClusterTimeouts = ClusterTimeouts()
+    timeouts: ClusterTimeouts = ClusterTimeouts.empty()
     """Waits."""
-    pool: Pool = Pool()
+    pool: Pool = Pool.empty()
     """Bounds of the connection pool."""
-    http2: Http2 = Http2()
+    http2: Http2 = Http2.empty()
     """Bounds of HTTP/2 connections."""
     proxy_protocol: Literal["v1", "v2"] | None = None
     """A PROXY protocol header at the start of each connection; with `http1` only."""
-    dns: Dns = Dns()
+    dns: Dns = Dns.empty()
     """How host names are resolved again."""
     limits: Limits | None = None
     """How much of the cluster may be in use at once; left out, nothing is limited."""
@@ -220,7 +220,7 @@ class Cluster(Part):
     """When an endpoint is left out for a while; left out, never."""
     tcp_keepalive: TcpKeepalive | None = None
     """Whether the kernel asks silent endpoints if they are still there; left out, it doesn't."""
-    retry_budget: RetryBudget = RetryBudget()
+    retry_budget: RetryBudget = RetryBudget.empty()
     """How many requests may be retries at once."""
     health_checks: tuple[HealthCheck, ...] = ()
     """What every endpoint is asked, whether it has traffic or not; one that fails gets no requests.

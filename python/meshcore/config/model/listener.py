@@ -149,13 +149,13 @@ class Listener(Part):
     """TLS termination, for `http`, `http2` and `tcp`."""
     proxy_protocol: StrictBool = False
     """Every connection must begin with a PROXY protocol header, version 1 or 2."""
-    timeouts: ListenerTimeouts = ListenerTimeouts()
+    timeouts: ListenerTimeouts = ListenerTimeouts.empty()
     """Waits."""
-    limits: ListenerLimits = ListenerLimits()
+    limits: ListenerLimits = ListenerLimits.empty()
     """Bounds."""
-    http: Http = Http()
+    http: Http = Http.empty()
     """How HTTP heads are treated."""
-    http2: Http2 = Http2()
+    http2: Http2 = Http2.empty()
     """Bounds of HTTP/2 connections."""
     hooks: HookUses = ()
     """Who is asked about its connections and requests, in this order: names of `hooks`, or

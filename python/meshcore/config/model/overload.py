@@ -31,5 +31,5 @@ class Overload(Part):
     """Open files, in percent of the process's limit (`ulimit -n`)."""
     max_active_requests: Count = 0
     """HTTP requests that are being served."""
-    stages: OverloadStages = OverloadStages()
+    stages: OverloadStages = OverloadStages.empty()
     """What happens as they fill."""

@@ -61,7 +61,7 @@ class Retries(Part):
     non_idempotent: StrictBool = False
     """Whether requests that were perhaps processed may be repeated whatever their method; left out,
     only those with an idempotent method or an `Idempotency-Key`."""
-    back_off: BackOff = BackOff()
+    back_off: BackOff = BackOff.empty()
     """Waits before retries."""
     other_hosts: StrictBool = True
     """Whether endpoints that the request hasn't tried come first."""

@@ -58,7 +58,7 @@ class Route(Part):
 
     name: Name | None = None
     """Stands in logs and metrics; left out, it is `<listener>/<index>`."""
-    match: Match = Match()
+    match: Match = Match.empty()
     """What it takes; left out, everything."""
     to: Targets = ()
     """Where it goes: a cluster's name, or a list of `{cluster, weight}`."""
