@@ -34,3 +34,25 @@ impl Drop for Slot {
         free.0.push(self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Slot;
+
+    #[test]
+    fn what_is_alive_has_numbers_of_its_own_and_few_are_used() {
+        let most = |slots: &[Slot]| slots.iter().map(Slot::index).max();
+        let mut slots: Vec<Slot> = (0..100).map(|_| Slot::default()).collect();
+        let before = most(&slots);
+        for round in 0..1_000 {
+            drop(slots.swap_remove(round % slots.len()));
+            slots.push(Slot::default());
+            let different: HashSet<usize> = slots.iter().map(Slot::index).collect();
+            assert_eq!(different.len(), slots.len());
+        }
+        // Other tests of this process take some too.
+        assert!(most(&slots) < before.map(|most| most + 100));
+    }
+}

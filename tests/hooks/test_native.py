@@ -81,6 +81,24 @@ async def test_moods_of_a_filter(tmp_path: Path, on_error: str) -> None:
 
 
 @pytest.mark.e2e
+async def test_what_a_filter_prepared_and_forgot_is_not_the_next_one_s(tmp_path: Path) -> None:
+    compiler.library(FIXTURES / "moods.c", tmp_path / "libmoods.so", "-pthread")
+    header = f'-DHEADER="{FIXTURES / "meshcore_abi_1_0.h"}"'
+    compiler.library(FIXTURES / "filter.c", tmp_path / "liborg.so", header)
+    async with answering() as server:
+        document = web(server.address, hooks=["moods", "org"])
+        document["hooks"] = [
+            {"name": "moods", "native": "./libmoods.so", "on_error": "allow"},
+            {"name": "org", "native": "./liborg.so"},
+        ]
+        async with running(tmp_path, document) as proxy:
+            answer = await ask(await proxy.port(), "X-Mood: forgets its answer", "X-Org: acme")
+            failures = await proxy.metric("meshcore_hook_failures_total", hook="moods")
+    assert (answer.status, failures) == (200, 1)
+    assert [request.value(b"x-seen") for request in server.requests] == [b"acme"]
+
+
+@pytest.mark.e2e
 async def test_requests_whose_client_leaves_free_what_was_kept(tmp_path: Path) -> None:
     library = compiler.library(FIXTURES / "moods.c", tmp_path / "libmoods.so", "-pthread")
     async with hooked(tmp_path, library, timeout="30s") as (proxy, port, _):
