@@ -146,9 +146,18 @@ class _OfRequest(Connection):
 
 
 class Request(_OfRequest):
-    """A request."""
+    """A request.
 
-    __slots__ = ()
+    Attributes:
+        body: All of it, where the hook asked for bodies; else None.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        # Copied once, however often it is looked at.
+        self.body = question.body
 
     @property
     def headers(self) -> Headers:
@@ -157,11 +166,6 @@ class Request(_OfRequest):
         In the phases `response` and `log` the hook's fields are the answer's, and these are empty.
         """
         return Headers(None if self._question.status else self._question)
-
-    @property
-    def body(self) -> bytes | None:
-        """All of it, where the hook asked for bodies; else None."""
-        return self._question.body
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path} from {self.source} on {self.listener}>"
